@@ -1,0 +1,44 @@
+// Listener: accepts connections for one loop. With several loops each has its own socket on the same address (SO_REUSEPORT), so the
+// kernel spreads connections and nothing is handed over. TCP_NODELAY is set on every connection; the backlog is 4096.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "net/loop.h"
+#include "net/stream.h"
+
+namespace millrace::net {
+
+struct Address {
+  std::string host = "127.0.0.1";  // an IP address
+  std::uint16_t port = 0;          // 0: any free one
+  /// "127.0.0.1:1883", "[::1]:1883"
+  [[nodiscard]] std::string to_string() const;
+  [[nodiscard]] bool is_loopback() const;
+};
+/// "host:port", "[v6]:port" or ":port"; invalid_argument otherwise.
+Result<Address> parse_address(std::string_view text);
+
+class Listener {
+ public:
+  using Accept = std::move_only_function<void(std::unique_ptr<Stream>)>;
+  /// Binds and listens, not yet accepting. Thread: any, before the loop runs. already_exists when the port is taken.
+  static Result<std::unique_ptr<Listener>> bind(Loop& loop, const Address& address, Accept accept);
+  ~Listener();
+  /// The bound address, port resolved.
+  [[nodiscard]] Address address() const;
+  /// Thread: the loop's. Accepting pauses by itself for a moment when file descriptors run out, with a log line.
+  void start();
+  void stop();
+
+ private:
+  struct Impl;
+  explicit Listener(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace::net

@@ -1,0 +1,64 @@
+// Stream: one byte stream, whatever carries it (TCP now; TLS, PROXY protocol and WebSocket as decorators). Every protocol is
+// written once against it.
+//
+// Reading: bytes arrive in the loop's own read buffer and are handed to the handler as one view; what the handler does not consume
+// is kept and comes again in front of the next bytes. An idle stream owns no buffer.
+// Writing: append to output(), or send() a shared slice without copying it; everything gathered during a turn leaves in one writev
+// at its end. Thread: the loop's, for every call and callback.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/buffer.h"
+#include "base/error.h"
+#include "net/loop.h"
+
+namespace millrace::net {
+
+class Stream;
+
+class StreamHandler {
+ public:
+  virtual ~StreamHandler() = default;
+  /// Returns how many bytes were taken from the front. The rest comes again with more bytes behind it (or, after
+  /// pause_reading(), when reading resumes). May call close() on its stream.
+  virtual std::size_t on_bytes(ByteView bytes) = 0;
+  /// The last call a handler gets: by the peer, by an error, or after close(). Never called inside another callback or call of the
+  /// stream. The stream may be destroyed here.
+  virtual void on_closed(const Error& reason) = 0;
+  /// pending_bytes() fell below the low mark after having been over the high mark.
+  virtual void on_drained() {}
+};
+
+class Stream {
+ public:
+  virtual ~Stream() = default;
+  /// Starts reading. `handler` must live until on_closed.
+  virtual void start(StreamHandler& handler) = 0;
+  virtual void pause_reading() = 0;
+  virtual void resume_reading() = 0;
+
+  /// Bytes appended here leave at the end of the turn. Call mark_dirty() after appending.
+  [[nodiscard]] virtual Buffer& output() = 0;
+  virtual void mark_dirty() = 0;
+  /// Queues a slice behind what output() holds; shared, not copied.
+  virtual void send(SharedBytes bytes) = 0;
+  void send_copy(ByteView bytes) {
+    output().append(bytes);
+    mark_dirty();
+  }
+  /// Not yet taken by the kernel.
+  [[nodiscard]] virtual std::size_t pending_bytes() const = 0;
+  /// on_drained() fires when pending_bytes() falls below `low` after having been above `high`.
+  virtual void set_marks(std::size_t low, std::size_t high) = 0;
+
+  /// Flushes what is pending (for at most a few seconds), then closes; on_closed comes later.
+  virtual void close() = 0;
+  /// Closes at once, dropping what is pending; on_closed comes later.
+  virtual void abort() = 0;
+  [[nodiscard]] virtual std::string peer_address() const = 0;
+};
+
+}  // namespace millrace::net
