@@ -3,7 +3,8 @@
 //
 // Paths are relative to the root of the file system, with '/' between parts. All calls block. Errors: not_found,
 // already_exists, disk_full (ENOSPC, EDQUOT), locked, io_error (everything else; detail holds path and errno text).
-// A failed sync is final: the caller must not retry it (the kernel may have dropped the pages).
+// A failed sync is final: the caller must not retry it (the kernel may have dropped the pages); it is an io_error even when the
+// kernel said ENOSPC. A path that is absolute or has ".", ".." or empty parts is invalid_argument.
 #pragma once
 
 #include <cstdint>
@@ -54,7 +55,7 @@ class FileSystem {
   /// Replaces `to` when it exists. Durable only after sync_directory of both parents.
   virtual Result<void> rename(std::string_view from, std::string_view to) = 0;
   virtual Result<void> remove_file(std::string_view path) = 0;
-  /// With everything in it.
+  /// With everything in it; not_found when it is not there.
   virtual Result<void> remove_tree(std::string_view path) = 0;
   /// Makes missing parents too; fine when it exists.
   virtual Result<void> make_directory(std::string_view path) = 0;

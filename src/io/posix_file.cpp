@@ -1,0 +1,120 @@
+#include "io/posix_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "io/posix_error.h"
+
+namespace millrace::io {
+namespace {
+
+// Pieces handed to one pwritev. Linux allows IOV_MAX = 1024; fewer keep the array on the stack small.
+constexpr std::size_t kPiecesPerCall = 256;
+
+// The pieces from `first` on, without the `skip` bytes of it that are written already, as far as one call takes them.
+std::size_t gather(std::span<const ByteView> pieces, std::size_t first, std::size_t skip,
+                   std::array<iovec, kPiecesPerCall>& into) {
+  std::size_t count = 0;
+  for (std::size_t i = first; i < pieces.size() && count < kPiecesPerCall; ++i) {
+    const ByteView rest = pieces[i].subspan(i == first ? skip : 0);
+    if (rest.empty()) continue;
+    into[count++] = {const_cast<std::uint8_t*>(rest.data()), rest.size()};
+  }
+  return count;
+}
+
+}  // namespace
+
+PosixFile::~PosixFile() {
+  ::close(descriptor_);
+}
+
+Result<std::size_t> PosixFile::read_at(std::uint64_t offset, MutableByteView into) {
+  std::size_t done = 0;
+  while (done < into.size()) {
+    const ssize_t got = ::pread(descriptor_, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
+    if (got < 0) {
+      if (errno == EINTR) continue;
+      return posix_failure("read", path_, errno);
+    }
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return done;
+}
+
+Result<void> PosixFile::write_at(std::uint64_t offset, std::span<const ByteView> pieces) {
+  std::array<iovec, kPiecesPerCall> vectors;
+  std::size_t first = 0;
+  std::size_t skip = 0;
+  while (true) {
+    while (first < pieces.size() && skip == pieces[first].size()) {
+      ++first;
+      skip = 0;
+    }
+    if (first == pieces.size()) return {};
+    const std::size_t count = gather(pieces, first, skip, vectors);
+    const ssize_t wrote = ::pwritev(descriptor_, vectors.data(), static_cast<int>(count), static_cast<off_t>(offset));
+    if (wrote < 0) {
+      if (errno == EINTR) continue;
+      return posix_failure("write", path_, errno);
+    }
+    if (wrote == 0) return posix_failure("write", path_, EIO);  // no progress and no reason: never loop on it
+    offset += static_cast<std::uint64_t>(wrote);
+    auto left = static_cast<std::size_t>(wrote);
+    while (left != 0) {
+      const std::size_t step = std::min(left, pieces[first].size() - skip);
+      left -= step;
+      skip += step;
+      if (skip == pieces[first].size()) {
+        ++first;
+        skip = 0;
+      }
+    }
+  }
+}
+
+Result<void> PosixFile::sync_data() {
+  if (::fdatasync(descriptor_) != 0) {
+    // ENOSPC here (delayed allocation) comes after pages may have been dropped: as final as EIO, never "try again
+    // later".
+    return posix_failure("fdatasync", path_, errno == ENOSPC || errno == EDQUOT ? EIO : errno);
+  }
+  return {};
+}
+
+Result<void> PosixFile::truncate(std::uint64_t size) {
+  while (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0) {
+    if (errno != EINTR) return posix_failure("truncate", path_, errno);
+  }
+  return {};
+}
+
+Result<void> PosixFile::reserve(std::uint64_t offset, std::uint64_t length) {
+  if (length == 0) return {};
+  while (::fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset), static_cast<off_t>(length)) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == EOPNOTSUPP || errno == ENOSYS) return {};
+    return posix_failure("reserve", path_, errno);
+  }
+  return {};
+}
+
+void PosixFile::start_writeback(std::uint64_t offset, std::uint64_t length) {
+  // A hint: an error it hits shows again at sync_data().
+  ::sync_file_range(descriptor_, static_cast<off_t>(offset), static_cast<off_t>(length), SYNC_FILE_RANGE_WRITE);
+}
+
+Result<std::uint64_t> PosixFile::size() {
+  struct stat status{};
+  if (::fstat(descriptor_, &status) != 0) return posix_failure("size", path_, errno);
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+}  // namespace millrace::io

@@ -1,0 +1,37 @@
+// PosixFileSystem: the real disk, below one root directory.
+//
+// Every path is taken relative to the root; absolute paths and ".." are refused. Writes loop over short writes and
+// EINTR; a sync is issued once and its error is final (ATC'20 "Can Applications Recover from fsync Failures?": the
+// kernel marks the pages clean). Locks are Linux open-file-description locks: they end with the File, also by kill -9,
+// and hold between two File objects of one process too. Thread: any for the file system, see io::File for a file.
+#pragma once
+
+#include "io/file_system.h"
+
+namespace millrace::io {
+
+class PosixFileSystem final : public FileSystem {
+ public:
+  /// Makes `root` (with its parents, mode 0750) when it is missing. Errors: io_error, disk_full.
+  static Result<std::unique_ptr<PosixFileSystem>> open(std::string root);
+
+  Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) override;
+  Result<void> rename(std::string_view from, std::string_view to) override;
+  Result<void> remove_file(std::string_view path) override;
+  Result<void> remove_tree(std::string_view path) override;
+  Result<void> make_directory(std::string_view path) override;
+  Result<void> sync_directory(std::string_view path) override;
+  Result<std::vector<std::string>> list(std::string_view path) override;
+  [[nodiscard]] bool exists(std::string_view path) override;
+  Result<std::unique_ptr<File>> lock(std::string_view path) override;
+  Result<std::uint64_t> free_bytes() override;
+  [[nodiscard]] std::string describe(std::string_view path) const override;
+
+ private:
+  explicit PosixFileSystem(std::string root) : root_(std::move(root)) {}
+  [[nodiscard]] Result<std::string> resolve(std::string_view path) const;
+
+  std::string root_;
+};
+
+}  // namespace millrace::io
