@@ -1,5 +1,6 @@
-// Runs a fuzz target over recorded inputs (files and folders given as arguments) and over a few thousand inputs made from a
-// fixed seed, so that builds without libFuzzer still execute every target. A missing folder counts as an empty corpus.
+// Runs a fuzz target over recorded inputs (files and folders given as arguments) and over a few thousand inputs made
+// from a fixed seed, so that builds without libFuzzer still execute every target. A missing folder counts as an empty
+// corpus.
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>

@@ -5,7 +5,8 @@ namespace millrace {
 [[noreturn]] void assertion_failed(const char* expression, const char* file, int line);
 }
 
-#define MR_ASSERT(expression)                                                              \
-  do {                                                                                     \
-    if (!(expression)) [[unlikely]] ::millrace::assertion_failed(#expression, __FILE__, __LINE__); \
+#define MR_ASSERT(expression)                                        \
+  do {                                                               \
+    if (!(expression)) [[unlikely]]                                  \
+      ::millrace::assertion_failed(#expression, __FILE__, __LINE__); \
   } while (false)

@@ -1,3 +1,4 @@
+// Results, identifiers, clocks, gates, readers and writers of base, one small group of cases each.
 #include <gtest/gtest.h>
 
 #include <thread>

@@ -1,8 +1,8 @@
 // Buffer: a growable run of bytes that never zeroes what it is about to overwrite.
 // SharedBytes: a reference-counted slice of a finished Buffer; copying it copies a pointer.
 //
-// Thread: a Buffer has one owner. A SharedBytes may be read from any thread; `mutable_data` is for the single owner that is
-// still allowed to patch (the log thread, before the bytes are published).
+// Thread: a Buffer has one owner. A SharedBytes may be read from any thread; `mutable_data` is for the single owner
+// that is still allowed to patch (the log thread, before the bytes are published).
 #pragma once
 
 #include <cstdint>
@@ -57,7 +57,8 @@ class Buffer {
 
   /// Room for `count` more bytes at the returned address; call `commit` with how many were written.
   [[nodiscard]] std::uint8_t* prepare(std::size_t count) {
-    if (capacity_ - size_ < count) [[unlikely]] grow(count);
+    if (capacity_ - size_ < count) [[unlikely]]
+      grow(count);
     return data_ + size_;
   }
   void commit(std::size_t count) { size_ += count; }

@@ -1,7 +1,8 @@
 // ByteReader: the one bounds-checked way to take bytes from outside apart.
 //
-// Errors are sticky: after the first read past the end every read returns zero or an empty view and ok() is false, so a decoder
-// reads a whole structure and checks once. A count from outside is never trusted for an allocation: use `fits(count, min_bytes)`.
+// Errors are sticky: after the first read past the end every read returns zero or an empty view and ok() is false, so a
+// decoder reads a whole structure and checks once. A count from outside is never trusted for an allocation: use
+// `fits(count, min_bytes)`.
 #pragma once
 
 #include <concepts>

@@ -21,7 +21,9 @@ namespace millrace {
 [[nodiscard]] constexpr std::uint64_t zigzag(std::int64_t value) {
   return (static_cast<std::uint64_t>(value) << 1U) ^ static_cast<std::uint64_t>(value >> 63);
 }
-[[nodiscard]] constexpr std::size_t varint_size(std::int64_t value) { return uvarint_size(zigzag(value)); }
+[[nodiscard]] constexpr std::size_t varint_size(std::int64_t value) {
+  return uvarint_size(zigzag(value));
+}
 
 /// Writes LEB128 at `at` (room for 10 bytes); returns the end.
 inline std::uint8_t* put_uvarint(std::uint8_t* at, std::uint64_t value) {
@@ -32,7 +34,9 @@ inline std::uint8_t* put_uvarint(std::uint8_t* at, std::uint64_t value) {
   *at++ = static_cast<std::uint8_t>(value);
   return at;
 }
-inline std::uint8_t* put_varint(std::uint8_t* at, std::int64_t value) { return put_uvarint(at, zigzag(value)); }
+inline std::uint8_t* put_varint(std::uint8_t* at, std::int64_t value) {
+  return put_uvarint(at, zigzag(value));
+}
 
 class ByteWriter {
  public:

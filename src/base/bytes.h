@@ -18,8 +18,14 @@ inline std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-constexpr std::size_t operator""_KiB(unsigned long long n) { return n << 10U; }
-constexpr std::size_t operator""_MiB(unsigned long long n) { return n << 20U; }
-constexpr std::size_t operator""_GiB(unsigned long long n) { return n << 30U; }
+constexpr std::size_t operator""_KiB(unsigned long long n) {
+  return n << 10U;
+}
+constexpr std::size_t operator""_MiB(unsigned long long n) {
+  return n << 20U;
+}
+constexpr std::size_t operator""_GiB(unsigned long long n) {
+  return n << 30U;
+}
 
 }  // namespace millrace

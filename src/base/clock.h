@@ -1,4 +1,5 @@
-// Clock: the only source of time. Logic never calls the operating system's clock; tests and the simulator inject a virtual one.
+// Clock: the only source of time. Logic never calls the operating system's clock; tests and the simulator inject a
+// virtual one.
 //
 // Monotonic time is for every timeout and interval; wall time is for what people and records see.
 #pragma once
@@ -8,7 +9,7 @@
 
 namespace millrace {
 
-using MonoTime = std::chrono::nanoseconds;  // since an arbitrary start; never goes back
+using MonoTime = std::chrono::nanoseconds;   // since an arbitrary start; never goes back
 using WallTime = std::chrono::milliseconds;  // since 1970-01-01T00:00:00Z; may jump
 
 class Clock {

@@ -1,4 +1,5 @@
-// Loads and stores of integers at any address. Kafka and MQTT are big-endian on the wire; millrace's own files are little-endian.
+// Loads and stores of integers at any address. Kafka and MQTT are big-endian on the wire; millrace's own files are
+// little-endian.
 #pragma once
 
 #include <bit>

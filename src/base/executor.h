@@ -1,5 +1,5 @@
-// Executor: somewhere a task can be run later, on one thread, in the order posted. net::Loop is the real one, the simulator's
-// scheduler the other. post() may be called from any thread.
+// Executor: somewhere a task can be run later, on one thread, in the order posted. net::Loop is the real one, the
+// simulator's scheduler the other. post() may be called from any thread.
 #pragma once
 
 #include <functional>

@@ -1,5 +1,5 @@
-// Gate: how an object with work in flight is stopped. Work enters and leaves; close() refuses new entries and returns when the
-// last one has left. Thread: any; close() blocks and is called once, never from inside the gate.
+// Gate: how an object with work in flight is stopped. Work enters and leaves; close() refuses new entries and returns
+// when the last one has left. Thread: any; close() blocks and is called once, never from inside the gate.
 #pragma once
 
 #include <condition_variable>

@@ -1,4 +1,5 @@
-// Guarded<T>: a value that can only be reached with its mutex held. Never hold it over I/O or a callback of another module.
+// Guarded<T>: a value that can only be reached with its mutex held. Never hold it over I/O or a callback of another
+// module.
 #pragma once
 
 #include <mutex>

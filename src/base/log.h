@@ -42,8 +42,14 @@ void write(Level level, std::string_view event, Fields fields);
 inline void debug(std::string_view event, Fields fields = {}) {
   if (enabled(Level::debug)) write(Level::debug, event, fields);
 }
-inline void info(std::string_view event, Fields fields = {}) { write(Level::info, event, fields); }
-inline void warn(std::string_view event, Fields fields = {}) { write(Level::warn, event, fields); }
-inline void error(std::string_view event, Fields fields = {}) { write(Level::error, event, fields); }
+inline void info(std::string_view event, Fields fields = {}) {
+  write(Level::info, event, fields);
+}
+inline void warn(std::string_view event, Fields fields = {}) {
+  write(Level::warn, event, fields);
+}
+inline void error(std::string_view event, Fields fields = {}) {
+  write(Level::error, event, fields);
+}
 
 }  // namespace millrace::log

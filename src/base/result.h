@@ -26,19 +26,19 @@ using Result = std::expected<T, Error>;
 #define MR_CONCAT(a, b) MR_CONCAT_INNER(a, b)
 
 /// Returns the error of `expression` from the enclosing function; drops a value.
-#define MR_TRY(expression)                                                                    \
-  do {                                                                                        \
-    if (auto mr_result = (expression); !mr_result) [[unlikely]] {                             \
-      return std::unexpected<::millrace::Error>(std::move(mr_result).error());                \
-    }                                                                                         \
+#define MR_TRY(expression)                                                     \
+  do {                                                                         \
+    if (auto mr_result = (expression); !mr_result) [[unlikely]] {              \
+      return std::unexpected<::millrace::Error>(std::move(mr_result).error()); \
+    }                                                                          \
   } while (false)
 
 /// Binds the value of `expression` to `declaration`, or returns its error.
 #define MR_TRY_ASSIGN(declaration, expression) \
   MR_TRY_ASSIGN_INNER(MR_CONCAT(mr_result_, __LINE__), declaration, expression)
-#define MR_TRY_ASSIGN_INNER(name, declaration, expression)                     \
-  auto name = (expression);                                                    \
-  if (!name) [[unlikely]] {                                                    \
-    return std::unexpected<::millrace::Error>(std::move(name).error());        \
-  }                                                                            \
+#define MR_TRY_ASSIGN_INNER(name, declaration, expression)              \
+  auto name = (expression);                                             \
+  if (!name) [[unlikely]] {                                             \
+    return std::unexpected<::millrace::Error>(std::move(name).error()); \
+  }                                                                     \
   declaration = std::move(*name)

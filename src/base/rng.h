@@ -1,5 +1,5 @@
-// Rng: the only source of chance. xoshiro256** (Blackman and Vigna, 2018, public domain algorithm), seeded by splitmix64, so one
-// 64-bit seed repeats a whole run. Not for secrets.
+// Rng: the only source of chance. xoshiro256** (Blackman and Vigna, 2018, public domain algorithm), seeded by
+// splitmix64, so one 64-bit seed repeats a whole run. Not for secrets.
 #pragma once
 
 #include <array>

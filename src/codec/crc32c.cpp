@@ -30,7 +30,7 @@ constexpr auto kTable = make_table();
 // Derived by stepping single bits; checked by the test against the portable form.
 constexpr std::uint32_t shift_constant(std::size_t bytes) {
   // Multiplying by x in the reflected domain is a right shift with the polynomial folded in.
-  std::uint32_t value = 0x80000000;  // x^0
+  std::uint32_t value = 0x80000000;         // x^0
   const std::size_t bits = bytes * 8 - 33;  // the instruction itself contributes x^32, the product's alignment one more
   for (std::size_t i = 0; i < bits; ++i) value = (value >> 1U) ^ ((value & 1U) != 0 ? kPolynomial : 0);
   return value;
@@ -46,8 +46,8 @@ std::uint64_t load64(const std::uint8_t* at) {
   return value;
 }
 
-// The crc32 instruction has a latency of three cycles and a throughput of one: three independent streams keep it busy, and two
-// multiplications join them.
+// The crc32 instruction has a latency of three cycles and a throughput of one: three independent streams keep it busy,
+// and two multiplications join them.
 __attribute__((target("sse4.2,pclmul"))) std::uint32_t crc32c_hardware(const std::uint8_t* at, std::size_t size,
                                                                        std::uint32_t crc) {
   std::uint64_t a = ~crc;

@@ -19,17 +19,17 @@ struct UserProperty {
   std::string_view value;
 };
 
-/// Names whoever waits for a message to be durable. `connection` finds the connection again in its own loop (0: nobody waits,
-/// as for QoS 0); `token` is the source's own (packet id and kind).
+/// Names whoever waits for a message to be durable. `connection` finds the connection again in its own loop (0: nobody
+/// waits, as for QoS 0); `token` is the source's own (packet id and kind).
 struct Receipt {
   std::uint64_t connection = 0;
   std::uint64_t token = 0;
 };
 
 enum class ReceiptStatus : std::uint8_t {
-  durable,      // everything the message caused is on disk
-  no_match,     // no rule matched; counted, nothing to store
-  quota,        // refused before anything was written: the sender may try again
+  durable,   // everything the message caused is on disk
+  no_match,  // no rule matched; counted, nothing to store
+  quota,     // refused before anything was written: the sender may try again
 };
 
 struct DeviceMessage {
@@ -46,8 +46,9 @@ struct DeviceMessage {
   std::string_view response_topic;
   ByteView correlation_data;
   std::span<const UserProperty> user_properties;
-  /// Non-empty for exactly-once deliveries (MQTT QoS 2 of a session that outlives its connection): "<client id>\0<packet id>".
-  /// A record with this key goes into the delivery ledger in the same atomic commit as the message's own records.
+  /// Non-empty for exactly-once deliveries (MQTT QoS 2 of a session that outlives its connection): "<client
+  /// id>\0<packet id>". A record with this key goes into the delivery ledger in the same atomic commit as the message's
+  /// own records.
   std::string_view delivery_id;
   Receipt receipt;
 };
@@ -56,7 +57,8 @@ struct DeviceMessage {
 class ReceiptSink {
  public:
   virtual ~ReceiptSink() = default;
-  /// In the order the messages were received, per connection. Called once per commit with all its receipts of this sink.
+  /// In the order the messages were received, per connection. Called once per commit with all its receipts of this
+  /// sink.
   virtual void settle(std::span<const Receipt> receipts, ReceiptStatus status) = 0;
   /// After receive() answered `pause`: there is room again.
   virtual void relieved() = 0;
@@ -68,9 +70,9 @@ enum class Pressure : std::uint8_t { none, pause };
 class MessageReceiver {
  public:
   virtual ~MessageReceiver() = default;
-  /// Takes all messages of one read at once. `sink` must outlive the receiver or be detached first. Every message with a
-  /// receipt is settled exactly once, later or at the end of this loop turn, never inside this call.
-  /// Pressure::pause asks the source to stop reading until relieved(); what was handed over is still accepted.
+  /// Takes all messages of one read at once. `sink` must outlive the receiver or be detached first. Every message with
+  /// a receipt is settled exactly once, later or at the end of this loop turn, never inside this call. Pressure::pause
+  /// asks the source to stop reading until relieved(); what was handed over is still accepted.
   virtual Pressure receive(std::span<const DeviceMessage> messages, ReceiptSink& sink) = 0;
   /// Forgets an exactly-once delivery (MQTT PUBREL); settled when the forgetting is durable.
   virtual void release(std::string_view delivery_id, Receipt receipt, ReceiptSink& sink) = 0;

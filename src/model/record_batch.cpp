@@ -50,7 +50,9 @@ Result<BatchHeader> parse_batch_header(ByteView bytes) {
   return header;
 }
 
-std::uint32_t compute_batch_crc(ByteView batch) { return crc32c(batch.subspan(kAttributesAt)); }
+std::uint32_t compute_batch_crc(ByteView batch) {
+  return crc32c(batch.subspan(kAttributesAt));
+}
 
 bool batch_crc_matches(ByteView batch) {
   return batch.size() >= kBatchHeaderSize && load_be<std::uint32_t>(batch.data() + kCrcAt) == compute_batch_crc(batch);
@@ -73,8 +75,8 @@ Result<BatchHeader> validate_produced_batch(ByteView batch) {
   if (header.has_producer() && (header.producer_epoch.value() < 0 || header.base_sequence < 0)) {
     return fail(ErrorCode::invalid_argument, "record batch has a producer id but no epoch or sequence");
   }
-  // A record takes at least 7 bytes (length, attributes, two deltas, key and value lengths, header count), so an uncompressed
-  // batch cannot claim more records than that.
+  // A record takes at least 7 bytes (length, attributes, two deltas, key and value lengths, header count), so an
+  // uncompressed batch cannot claim more records than that.
   if (header.compression() == Compression::none &&
       static_cast<std::size_t>(header.record_count) > (batch.size() - kBatchHeaderSize) / 7) {
     return fail(ErrorCode::malformed, "record batch claims more records than its bytes can hold");

@@ -62,8 +62,9 @@ struct BatchHeader {
   [[nodiscard]] bool has_producer() const { return producer_id.value() >= 0; }
 };
 
-/// Reads the header at the front of `bytes`. Checks structure only: magic 2, a length that holds a header, a known codec,
-/// count >= 0, lastOffsetDelta >= 0. Errors: malformed, unsupported_version (another magic). The batch may be longer than `bytes`.
+/// Reads the header at the front of `bytes`. Checks structure only: magic 2, a length that holds a header, a known
+/// codec, count >= 0, lastOffsetDelta >= 0. Errors: malformed, unsupported_version (another magic). The batch may be
+/// longer than `bytes`.
 Result<BatchHeader> parse_batch_header(ByteView bytes);
 
 /// CRC-32C over attributes to end of the batch at the front of `bytes`, as it should stand in the header.
@@ -74,8 +75,8 @@ Result<BatchHeader> parse_batch_header(ByteView bytes);
 /// What the log does to an accepted batch: 12 bytes, CRC untouched.
 void patch_base_offset(MutableByteView batch, Offset base_offset, LeaderEpoch epoch);
 
-/// Checks a batch that a producer sent, as Kafka's LogValidator does without decoding records: structure, whole batch present
-/// and nothing behind it, CRC, lastOffsetDelta == count - 1, no control batch, a producer id has a sequence.
+/// Checks a batch that a producer sent, as Kafka's LogValidator does without decoding records: structure, whole batch
+/// present and nothing behind it, CRC, lastOffsetDelta == count - 1, no control batch, a producer id has a sequence.
 /// Errors: malformed, corrupt (CRC), invalid_argument.
 Result<BatchHeader> validate_produced_batch(ByteView batch);
 

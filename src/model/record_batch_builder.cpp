@@ -35,7 +35,9 @@ std::size_t body_size(const RecordView& record) {
 
 }  // namespace
 
-std::size_t RecordBatchBuilder::upper_bound(const RecordView& record) { return body_size(record) + 1 + 10 + 5 + 5; }
+std::size_t RecordBatchBuilder::upper_bound(const RecordView& record) {
+  return body_size(record) + 1 + 10 + 5 + 5;
+}
 
 void RecordBatchBuilder::append(const RecordView& record) {
   if (count_ == 0) {

@@ -2,9 +2,9 @@
 //
 //   builder.append(record);  ...  SharedBytes batch = std::move(builder).finish();
 //
-// Record (all integers zig-zag varints): length, attributes i8 = 0, timestampDelta, offsetDelta, keyLength (-1 null), key,
-// valueLength (-1 null), value, headerCount, {keyLength, key, valueLength, value}.
-// Thread: one owner. Reusable after finish().
+// Record (all integers zig-zag varints): length, attributes i8 = 0, timestampDelta, offsetDelta, keyLength (-1 null),
+// key, valueLength (-1 null), value, headerCount, {keyLength, key, valueLength, value}. Thread: one owner. Reusable
+// after finish().
 #pragma once
 
 #include "base/buffer.h"
@@ -24,7 +24,8 @@ class RecordBatchBuilder {
   /// Bytes the batch would have with `record` appended, at most (exact but for varint deltas).
   [[nodiscard]] static std::size_t upper_bound(const RecordView& record);
 
-  /// Writes header and CRC, hands out the bytes and starts over. Requires !empty(). Base offset is 0; the log patches it.
+  /// Writes header and CRC, hands out the bytes and starts over. Requires !empty(). Base offset is 0; the log patches
+  /// it.
   [[nodiscard]] SharedBytes finish(ProducerId producer = kNoProducer, ProducerEpoch epoch = kNoProducerEpoch,
                                    std::int32_t base_sequence = kNoSequence);
 

@@ -12,7 +12,8 @@ namespace {
 SharedBytes sample_batch() {
   RecordBatchBuilder builder;
   const RecordHeader headers[] = {{"trace", as_bytes("1")}, {"empty", std::nullopt}};
-  builder.append({.key = as_bytes("device-1"), .value = as_bytes("{\"speed\":1}"), .headers = headers, .timestamp_ms = 1000});
+  builder.append(
+      {.key = as_bytes("device-1"), .value = as_bytes("{\"speed\":1}"), .headers = headers, .timestamp_ms = 1000});
   builder.append({.key = std::nullopt, .value = std::nullopt, .headers = {}, .timestamp_ms = 990});
   return builder.finish();
 }

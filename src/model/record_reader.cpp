@@ -23,7 +23,8 @@ Result<ReadRecord> RecordReader::next() {
   ReadRecord out;
   const std::int64_t timestamp_delta = body.varint(10);
   const std::int64_t offset_delta = body.varint(5);
-  out.record.timestamp_ms = header_.log_append_time() ? header_.max_timestamp : header_.base_timestamp + timestamp_delta;
+  out.record.timestamp_ms =
+      header_.log_append_time() ? header_.max_timestamp : header_.base_timestamp + timestamp_delta;
   if (offset_delta < 0 || offset_delta > header_.last_offset_delta) {
     return fail(ErrorCode::malformed, "record offset outside its batch");
   }

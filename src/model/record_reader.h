@@ -1,5 +1,5 @@
-// RecordReader: walks the records of one batch whose records section is uncompressed (or was decompressed by the caller).
-// Every length is checked against the bytes that are there.
+// RecordReader: walks the records of one batch whose records section is uncompressed (or was decompressed by the
+// caller). Every length is checked against the bytes that are there.
 #pragma once
 
 #include <vector>

@@ -4,12 +4,15 @@
 
 namespace millrace {
 
-std::string TopicPartition::to_string() const { return topic + '-' + std::to_string(partition.value()); }
+std::string TopicPartition::to_string() const {
+  return topic + '-' + std::to_string(partition.value());
+}
 
 bool is_valid_topic_name(std::string_view name) {
   if (name.empty() || name.size() > kMaxTopicNameLength || name == "." || name == "..") return false;
   return std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+           c == '-';
   });
 }
 

@@ -1,5 +1,5 @@
-// TopicPartition: the name of one ordered log. Topic names follow Kafka's rules (Topic.validate): 1 to 249 characters of
-// [a-zA-Z0-9._-], neither "." nor "..".
+// TopicPartition: the name of one ordered log. Topic names follow Kafka's rules (Topic.validate): 1 to 249 characters
+// of [a-zA-Z0-9._-], neither "." nor "..".
 #pragma once
 
 #include <compare>
