@@ -1,0 +1,81 @@
+// Link: one non-blocking TCP connection of the generator. TCP_NODELAY is set: what is measured is the server, not
+// Nagle.
+//
+// Bytes that the socket does not take are kept and sent when it is writable again; until then `blocked()` is true and
+// nothing more should be produced. Incoming bytes are read into one buffer shared by all links (InBuffer); only a
+// partial packet is kept here, so an idle link owns no buffer. Thread: one owner.
+#pragma once
+
+#include <netdb.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+
+#include "base/buffer.h"
+#include "base/result.h"
+#include "load/poller.h"
+
+namespace millrace::load {
+
+/// A resolved host and port.
+struct Endpoint {
+  sockaddr_storage address{};
+  socklen_t length = 0;
+  std::string name;  // "127.0.0.1:1883", for messages
+};
+Result<Endpoint> resolve(const std::string& host, std::int64_t port);
+
+/// The one buffer that all links of a thread read into; grows to the largest packet seen.
+class InBuffer {
+ public:
+  explicit InBuffer(std::size_t capacity = 256_KiB) { bytes_.reserve(capacity); }
+  [[nodiscard]] std::uint8_t* data() { return bytes_.data(); }
+  [[nodiscard]] std::size_t capacity() const { return bytes_.capacity(); }
+  void reserve(std::size_t capacity) { bytes_.reserve(capacity); }
+
+ private:
+  Buffer bytes_;
+};
+
+class Link {
+ public:
+  Link() = default;
+  ~Link() { close(); }
+  Link(Link&& other) noexcept;
+  Link& operator=(Link&&) = delete;
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  /// Starts to connect; the poller reports `id` writable when it is through (or has failed: finish_connect tells).
+  Result<void> connect(const Endpoint& to, Poller& poller, std::uint32_t id);
+  Result<void> finish_connect();
+  /// Sends now what the socket takes and keeps the rest. False: the connection is lost, `why()` says how.
+  bool send(ByteView bytes);
+  /// Sends what was kept.
+  bool flush();
+  /// One read. The view starts with the partial packet kept before; it is empty when nothing waits. False: lost.
+  /// `drained` is false when more may wait in the socket: call again.
+  bool receive(InBuffer& in, ByteView& bytes, bool& drained);
+  /// Keeps the unparsed end of what receive() gave.
+  void keep(ByteView rest);
+  void close();
+  /// Closes with a reset instead of a farewell.
+  void reset();
+
+  [[nodiscard]] bool open() const { return fd_ >= 0; }
+  [[nodiscard]] bool blocked() const { return blocked_; }
+  [[nodiscard]] const std::string& why() const { return why_; }
+
+ private:
+  bool lose(std::string why);
+
+  int fd_ = -1;
+  bool blocked_ = false;
+  std::size_t sent_ = 0;  // of pending_
+  Buffer pending_;
+  Buffer partial_;
+  std::string why_;
+};
+
+}  // namespace millrace::load
