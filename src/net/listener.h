@@ -1,5 +1,6 @@
-// Listener: accepts connections for one loop. With several loops each has its own socket on the same address (SO_REUSEPORT), so the
-// kernel spreads connections and nothing is handed over. TCP_NODELAY is set on every connection; the backlog is 4096.
+// Listener: accepts connections for one loop. With several loops each has its own socket on the same address
+// (SO_REUSEPORT), so the kernel spreads connections and nothing is handed over. TCP_NODELAY is set on every connection;
+// the backlog is 4096.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +27,11 @@ Result<Address> parse_address(std::string_view text);
 class Listener {
  public:
   using Accept = std::move_only_function<void(std::unique_ptr<Stream>)>;
-  /// Binds and listens, not yet accepting. Thread: any, before the loop runs. already_exists when the port is taken.
-  static Result<std::unique_ptr<Listener>> bind(Loop& loop, const Address& address, Accept accept);
+  /// Binds and listens, not yet accepting. Thread: any, before the loop runs. already_exists when the port is taken,
+  /// also by another process that would share it. The listeners of the other loops name the first one in `joins` and
+  /// get its address. io_error: anything else the system refuses, in words.
+  static Result<std::unique_ptr<Listener>> bind(Loop& loop, const Address& address, Accept accept,
+                                                const Listener* joins = nullptr);
   ~Listener();
   /// The bound address, port resolved.
   [[nodiscard]] Address address() const;

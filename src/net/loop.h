@@ -1,8 +1,8 @@
-// Loop: one thread's event loop. Owns its listeners and its connections for life; nothing here is locked except the queue of
-// posted tasks.
+// Loop: one thread's event loop. Owns its listeners and its connections for life; nothing here is locked except the
+// queue of posted tasks.
 //
-// A turn: wait until something is ready, handle at most a bounded number of ready events, run the turn-end hooks (they hand the
-// gathered appends to the log and flush the streams that were written to), repeat.
+// A turn: wait until something is ready, handle at most a bounded number of ready events, run the turn-end hooks (they
+// hand the gathered appends to the log and flush the streams that were written to), repeat.
 #pragma once
 
 #include <chrono>
@@ -35,7 +35,8 @@ class Loop final : public Executor {
   void cancel(TimerId timer);
 
   using HookId = std::uint64_t;
-  /// Runs `hook` at the end of every turn until removed. Hooks run in the order added; the flushing of streams comes after all.
+  /// Runs `hook` at the end of every turn until removed. Hooks run in the order added; the flushing of streams comes
+  /// after all.
   HookId at_turn_end(std::move_only_function<void()> hook);
   void remove_hook(HookId hook);
 

@@ -1,10 +1,10 @@
-// Stream: one byte stream, whatever carries it (TCP now; TLS, PROXY protocol and WebSocket as decorators). Every protocol is
-// written once against it.
+// Stream: one byte stream, whatever carries it (TCP now; TLS, PROXY protocol and WebSocket as decorators). Every
+// protocol is written once against it.
 //
-// Reading: bytes arrive in the loop's own read buffer and are handed to the handler as one view; what the handler does not consume
-// is kept and comes again in front of the next bytes. An idle stream owns no buffer.
-// Writing: append to output(), or send() a shared slice without copying it; everything gathered during a turn leaves in one writev
-// at its end. Thread: the loop's, for every call and callback.
+// Reading: bytes arrive in the loop's own read buffer and are handed to the handler as one view; what the handler does
+// not consume is kept and comes again in front of the next bytes. An idle stream owns no buffer. Writing: append to
+// output(), or send() a shared slice without copying it; everything gathered during a turn leaves in one writev at its
+// end. Thread: the loop's, for every call and callback.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +23,14 @@ class StreamHandler {
  public:
   virtual ~StreamHandler() = default;
   /// Returns how many bytes were taken from the front. The rest comes again with more bytes behind it (or, after
-  /// pause_reading(), when reading resumes). May call close() on its stream.
+  /// pause_reading(), when reading resumes). May call close() on its stream, and expect().
   virtual std::size_t on_bytes(ByteView bytes) = 0;
-  /// The last call a handler gets: by the peer, by an error, or after close(). Never called inside another callback or call of the
-  /// stream. The stream may be destroyed here.
+  /// The frame announced with expect() is complete: exactly as many bytes, in memory of their own that the handler may
+  /// keep.
+  virtual void on_frame(Buffer frame) { (void)on_bytes(frame.view()); }
+  /// The last call a handler gets: by the peer, by an error, or after close(). Never called inside another callback or
+  /// call of the stream. The stream may be destroyed here (and anywhere else except in one of its own callbacks; then
+  /// nothing is called).
   virtual void on_closed(const Error& reason) = 0;
   /// pending_bytes() fell below the low mark after having been over the high mark.
   virtual void on_drained() {}
@@ -39,6 +43,10 @@ class Stream {
   virtual void start(StreamHandler& handler) = 0;
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
+  /// From inside on_bytes: the bytes that this call leaves are the beginning of a frame of `total` bytes. The stream
+  /// gathers it without asking again, in memory that grows with what has arrived, reads exactly to its end and calls
+  /// on_frame. For frames that are large against a read of 256 KiB.
+  virtual void expect(std::size_t total) = 0;
 
   /// Bytes appended here leave at the end of the turn. Call mark_dirty() after appending.
   [[nodiscard]] virtual Buffer& output() = 0;
@@ -54,7 +62,8 @@ class Stream {
   /// on_drained() fires when pending_bytes() falls below `low` after having been above `high`.
   virtual void set_marks(std::size_t low, std::size_t high) = 0;
 
-  /// Flushes what is pending (for at most a few seconds), then closes; on_closed comes later.
+  /// Flushes what is pending and waits for the peer to end its side (both for at most 3 s), then closes. Nothing is
+  /// read any more and what is written from now on is dropped; on_closed comes later.
   virtual void close() = 0;
   /// Closes at once, dropping what is pending; on_closed comes later.
   virtual void abort() = 0;

@@ -1,0 +1,185 @@
+#include "net/listener.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/log.h"
+#include "net/loop_impl.h"
+#include "net/tcp_stream.h"
+
+namespace millrace::net {
+namespace {
+
+constexpr int kBacklog = 4096;
+constexpr int kAcceptsPerTurn = 64;
+constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(100);
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+Result<SocketAddress> to_socket_address(const Address& address) {
+  SocketAddress result;
+  sockaddr_in v4{};
+  sockaddr_in6 v6{};
+  if (::inet_pton(AF_INET, address.host.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(address.port);
+    std::memcpy(&result.storage, &v4, sizeof v4);
+    result.size = sizeof v4;
+  } else if (::inet_pton(AF_INET6, address.host.c_str(), &v6.sin6_addr) == 1) {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(address.port);
+    std::memcpy(&result.storage, &v6, sizeof v6);
+    result.size = sizeof v6;
+  } else {
+    return fail(ErrorCode::invalid_argument, "not an IP address", address.host);
+  }
+  return result;
+}
+
+/// A socket that closes itself.
+class Socket {
+ public:
+  explicit Socket(int fd) : fd_(fd) {}
+  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Socket& operator=(Socket&&) = delete;
+  ~Socket() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+std::unexpected<Error> refused(const char* what, const Address& address, int error) {
+  const ErrorCode code = error == EADDRINUSE ? ErrorCode::already_exists
+                         : error == EACCES   ? ErrorCode::permission_denied
+                                             : ErrorCode::io_error;
+  return fail(code, what, address.to_string() + ": " + std::strerror(error));
+}
+
+Result<Socket> bound_socket(const Address& address, const SocketAddress& where, bool share) {
+  Socket socket(::socket(where.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (socket.get() < 0) return refused("cannot make a socket for", address, errno);
+  const int on = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (share) ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+  if (where.storage.ss_family == AF_INET6) {
+    ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+  }
+  if (::bind(socket.get(), where.get(), where.size) != 0) return refused("cannot listen on", address, errno);
+  return socket;
+}
+
+}  // namespace
+
+struct Listener::Impl final : Pollable {
+  Impl(Loop::Impl& owner, int socket, Address bound, Accept callback)
+      : loop(owner), fd(socket), address(std::move(bound)), accept(std::move(callback)) {}
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() { stop(); }
+
+  void stop() {
+    loop.timers.cancel(std::exchange(pause, 0));
+    if (fd < 0) return;
+    if (accepting) loop.remove(*this, fd);
+    accepting = false;
+    ::close(std::exchange(fd, -1));
+  }
+
+  void resume() {
+    if (fd < 0 || accepting) return;
+    loop.add(*this, fd, EPOLLIN);
+    accepting = true;
+  }
+
+  void on_ready(std::uint32_t) override {
+    for (int i = 0; i < kAcceptsPerTurn && accepting; ++i) {
+      SocketAddress peer;
+      peer.size = sizeof peer.storage;
+      const int connection =
+          ::accept4(fd, reinterpret_cast<sockaddr*>(&peer.storage), &peer.size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      if (connection < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) pause_accepting(errno);
+        return;  // EAGAIN: all taken; anything else belongs to a connection that is gone already
+      }
+      told = false;
+      const int on = 1;
+      ::setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+      accept(std::make_unique<TcpStream>(loop, connection, peer.storage));
+    }
+  }
+
+  // The waiting connections stay in the backlog; without the pause their readiness would keep the loop spinning.
+  void pause_accepting(int error) {
+    if (!std::exchange(told, true)) {
+      log::warn("accept_paused", {{"listener", address.to_string()}, {"error", std::strerror(error)}});
+    }
+    loop.remove(*this, fd);
+    accepting = false;
+    pause = loop.timers.add(loop.now() + kPauseWithoutDescriptors, [this] {
+      pause = 0;
+      resume();
+    });
+  }
+
+  Loop::Impl& loop;
+  int fd;
+  Address address;
+  Accept accept;
+  std::uint64_t pause = 0;
+  bool accepting = false;
+  bool told = false;  // the log line of this shortage was written
+};
+
+Listener::Listener(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Listener::~Listener() = default;
+Address Listener::address() const {
+  return impl_->address;
+}
+void Listener::start() {
+  impl_->resume();
+}
+void Listener::stop() {
+  impl_->stop();
+}
+
+Result<std::unique_ptr<Listener>> Listener::bind(Loop& loop, const Address& address, Accept accept,
+                                                 const Listener* joins) {
+  Address wanted = joins != nullptr ? joins->address() : address;
+  MR_TRY_ASSIGN(const SocketAddress where, to_socket_address(wanted));
+  if (joins == nullptr && wanted.port != 0) {
+    // SO_REUSEPORT would quietly share the port with another process of the same user; a bind without it tells.
+    MR_TRY(bound_socket(wanted, where, false));
+  }
+  MR_TRY_ASSIGN(Socket socket, bound_socket(wanted, where, true));
+  if (::listen(socket.get(), kBacklog) != 0) return refused("cannot listen on", wanted, errno);
+  if (wanted.port == 0) {
+    SocketAddress bound;
+    bound.size = sizeof bound.storage;
+    if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&bound.storage), &bound.size) != 0) {
+      return refused("cannot listen on", wanted, errno);
+    }
+    // Both address families keep the port at the same place.
+    sockaddr_in in{};
+    std::memcpy(&in, &bound.storage, sizeof in);
+    wanted.port = ntohs(in.sin_port);
+  }
+  auto impl = std::make_unique<Impl>(loop.impl(), socket.release(), std::move(wanted), std::move(accept));
+  return std::unique_ptr<Listener>(new Listener(std::move(impl)));
+}
+
+}  // namespace millrace::net

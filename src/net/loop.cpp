@@ -1,0 +1,218 @@
+#include "net/loop.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/assert.h"
+#include "net/loop_impl.h"
+#include "net/tcp_stream.h"
+
+namespace millrace::net {
+
+void StreamList::add(TcpStream& stream) {
+  if (stream.*slot_ != kNone) return;
+  stream.*slot_ = static_cast<std::uint32_t>(streams_.size());
+  streams_.push_back(&stream);
+}
+
+void StreamList::remove(TcpStream& stream) {
+  if (stream.*slot_ == kNone) return;
+  streams_[stream.*slot_] = nullptr;
+  stream.*slot_ = kNone;
+}
+
+template <class Step>
+void StreamList::run(Step&& step) {
+  const std::size_t count = streams_.size();
+  if (count == 0) return;
+  for (std::size_t i = 0; i < count; ++i) {
+    TcpStream* stream = streams_[i];
+    if (stream == nullptr) continue;
+    stream->*slot_ = kNone;
+    streams_[i] = nullptr;
+    step(*stream);
+  }
+  streams_.erase(streams_.begin(), streams_.begin() + static_cast<std::ptrdiff_t>(count));
+  for (std::size_t i = 0; i < streams_.size(); ++i) {
+    if (streams_[i] != nullptr) streams_[i]->*slot_ = static_cast<std::uint32_t>(i);
+  }
+}
+
+Loop::Impl::Impl()
+    : again(&TcpStream::again_slot_),
+      dirty(&TcpStream::dirty_slot_),
+      read_buffer(std::make_unique_for_overwrite<std::uint8_t[]>(kReadBytes)),
+      epoll_fd_(::epoll_create1(EPOLL_CLOEXEC)),
+      wake_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  MR_ASSERT(epoll_fd_ >= 0 && wake_fd_ >= 0);
+  // Edge-triggered: every write to the eventfd wakes once and nobody has to read it.
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  event.data.ptr = nullptr;
+  MR_ASSERT(::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) == 0);
+}
+
+Loop::Impl::~Impl() {
+  ::close(wake_fd_);
+  ::close(epoll_fd_);
+}
+
+void Loop::Impl::add(Pollable& pollable, int fd, std::uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = &pollable;
+  MR_ASSERT(::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0);
+}
+
+void Loop::Impl::modify(Pollable& pollable, int fd, std::uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = &pollable;
+  MR_ASSERT(::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event) == 0);
+}
+
+void Loop::Impl::remove(Pollable& pollable, int fd) {
+  ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
+  for (int i = event_next_; i < event_count_; ++i) {
+    auto& event = events_[static_cast<std::size_t>(i)];
+    if (event.data.ptr == &pollable) event.data.ptr = nullptr;
+  }
+}
+
+Buffer Loop::Impl::take_spare() {
+  if (spare_.empty()) return {};
+  Buffer buffer = std::move(spare_.back());
+  spare_.pop_back();
+  return buffer;
+}
+
+void Loop::Impl::give_spare(Buffer buffer) {
+  if (buffer.capacity() == 0 || buffer.capacity() > kSpareBufferBytes || spare_.size() >= kSpareBuffers) return;
+  buffer.clear();
+  spare_.push_back(std::move(buffer));
+}
+
+void Loop::Impl::post(Task task) {
+  bool wake = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    posted_.push_back(std::move(task));
+    wake = std::exchange(asleep_, false);
+  }
+  if (wake) {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(wake_fd_, &one, sizeof one);
+  }
+}
+
+void Loop::Impl::wait() {
+  if (event_next_ < event_count_) return;  // the rest of the last batch first
+  int timeout_ms = -1;
+  if (!again.empty() || !dirty.empty()) {
+    timeout_ms = 0;
+  } else if (const auto deadline = timers.next_deadline()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - now()).count();
+    constexpr std::int64_t kLongest = 60'000;
+    timeout_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, kLongest));
+  }
+  if (timeout_ms != 0) {
+    const std::scoped_lock lock(mutex_);
+    if (posted_.empty()) {
+      asleep_ = true;
+    } else {
+      timeout_ms = 0;
+    }
+  }
+  const int count = ::epoll_wait(epoll_fd_, events_.data(), kEventsPerTurn, timeout_ms);
+  MR_ASSERT(count >= 0 || errno == EINTR);
+  event_next_ = 0;
+  event_count_ = std::max(count, 0);
+}
+
+void Loop::Impl::handle_events() {
+  turn_read_bytes = 0;
+  while (event_next_ < event_count_ && turn_read_bytes < kTurnReadBytes) {
+    const epoll_event event = events_[static_cast<std::size_t>(event_next_++)];
+    if (event.data.ptr != nullptr) static_cast<Pollable*>(event.data.ptr)->on_ready(event.events);
+  }
+}
+
+void Loop::Impl::run_posted() {
+  {
+    const std::scoped_lock lock(mutex_);
+    asleep_ = false;
+    running_.swap(posted_);
+  }
+  for (Task& task : running_) task();
+  running_.clear();
+}
+
+void Loop::Impl::run_hooks() {
+  for (Hook& hook : hooks) {
+    if (hook.id != 0) hook.run();
+  }
+  if (hooks_removed) {
+    hooks_removed = false;
+    std::erase_if(hooks, [](const Hook& hook) { return hook.id == 0; });
+  }
+}
+
+void Loop::Impl::run() {
+  thread = std::this_thread::get_id();
+  while (!stopping) {
+    wait();
+    handle_events();
+    timers.run_due(now());
+    run_posted();
+    again.run([](TcpStream& stream) { stream.run_again(); });
+    run_hooks();
+    dirty.run([](TcpStream& stream) { stream.flush(); });
+  }
+  thread = std::thread::id{};
+}
+
+Loop::Loop() : impl_(std::make_unique<Impl>()) {}
+Loop::~Loop() = default;
+
+void Loop::run() {
+  impl_->run();
+}
+void Loop::stop() {
+  post([this] { impl_->stopping = true; });
+}
+void Loop::post(Task task) {
+  impl_->post(std::move(task));
+}
+bool Loop::in_loop_thread() const {
+  return impl_->thread.load() == std::this_thread::get_id();
+}
+
+Loop::TimerId Loop::run_after(std::chrono::nanoseconds delay, Task task) {
+  return impl_->timers.add(impl_->now() + delay, std::move(task));
+}
+void Loop::cancel(TimerId timer) {
+  impl_->timers.cancel(timer);
+}
+
+Loop::HookId Loop::at_turn_end(std::move_only_function<void()> hook) {
+  const HookId id = impl_->next_hook++;
+  impl_->hooks.push_back({id, std::move(hook)});
+  return id;
+}
+
+void Loop::remove_hook(HookId hook) {
+  // Only marked: the hook may be the one that is running.
+  for (Impl::Hook& entry : impl_->hooks) {
+    if (entry.id == hook) {
+      entry.id = 0;
+      impl_->hooks_removed = true;
+    }
+  }
+}
+
+}  // namespace millrace::net

@@ -1,0 +1,453 @@
+#include "net/tcp_stream.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace millrace::net {
+namespace {
+
+// Kept bytes up to this size are copied in front of the next read; more is appended to instead, so that a frame of any
+// size arrives in linear time.
+constexpr std::size_t kSmallKept = 16_KiB;
+constexpr std::size_t kFirstFrameBytes = 16_KiB;
+// A slice smaller than this is cheaper to copy than to put into a write of its own.
+constexpr std::size_t kCopiedSlice = 512;
+constexpr std::size_t kSlicesPerWrite = 64;
+constexpr auto kCloseTime = std::chrono::seconds(3);
+
+}  // namespace
+
+TcpStream::TcpStream(Loop::Impl& loop, int fd, const sockaddr_storage& peer) : loop_(loop), fd_(fd) {
+  if (peer.ss_family == AF_INET6) {
+    sockaddr_in6 in{};
+    std::memcpy(&in, &peer, sizeof in);
+    std::memcpy(peer_ip_.data(), &in.sin6_addr, peer_ip_.size());
+    peer_port_ = ntohs(in.sin6_port);
+    peer_v6_ = true;
+  } else {
+    sockaddr_in in{};
+    std::memcpy(&in, &peer, sizeof in);
+    std::memcpy(peer_ip_.data(), &in.sin_addr, sizeof in.sin_addr);
+    peer_port_ = ntohs(in.sin_port);
+  }
+}
+
+TcpStream::~TcpStream() {
+  MR_ASSERT(!in_callback_);
+  loop_.again.remove(*this);
+  loop_.dirty.remove(*this);
+  loop_.timers.cancel(close_timer_);
+  if (fd_ >= 0) {
+    if (registered_) loop_.remove(*this, fd_);
+    ::close(fd_);
+  }
+}
+
+std::string TcpStream::peer_address() const {
+  return to_text(peer_ip_, peer_v6_, peer_port_);
+}
+
+void TcpStream::start(StreamHandler& handler) {
+  handler_ = &handler;
+  // Registered even when paused: a lost connection is noticed.
+  if (state_ == State::open) arm(paused_ ? armed_ : armed_ | EPOLLIN);
+}
+
+void TcpStream::arm(std::uint32_t events) {
+  if (!registered_) {
+    loop_.add(*this, fd_, events);
+    registered_ = true;
+  } else if (events != armed_) {
+    loop_.modify(*this, fd_, events);
+  }
+  armed_ = events;
+}
+
+// Only a mark: readiness is switched off when it shows up next, so pausing and resuming within a turn costs no system
+// call.
+void TcpStream::pause_reading() {
+  paused_ = true;
+}
+
+void TcpStream::resume_reading() {
+  if (!paused_) return;
+  paused_ = false;
+  if (state_ == State::open && handler_ != nullptr) loop_.again.add(*this);
+}
+
+void TcpStream::expect(std::size_t total) {
+  MR_ASSERT(in_callback_ && total > 0);
+  frame_total_ = total;
+}
+
+void TcpStream::run_again() {
+  if (state_ == State::closed) {
+    state_ = State::told;
+    if (handler_ == nullptr) return;
+    Error reason{code_, why_, system_error_ == 0 ? std::string() : std::strerror(system_error_)};
+    handler_->on_closed(reason);  // may destroy *this
+    return;
+  }
+  if (state_ != State::open || paused_) return;
+  if (frame_total_ != 0) {
+    if (kept().size() >= frame_total_) finish_frame();
+  } else if (!kept().empty()) {
+    deliver_kept();
+  }
+  if (state_ == State::open && !paused_) arm(armed_ | EPOLLIN);
+}
+
+void TcpStream::on_ready(std::uint32_t events) {
+  if (state_ >= State::closed) return;
+  if ((events & EPOLLOUT) != 0) {
+    arm(armed_ & ~static_cast<std::uint32_t>(EPOLLOUT));
+    loop_.dirty.add(*this);
+  }
+  constexpr std::uint32_t kBroken = EPOLLERR | EPOLLHUP;
+  if ((events & (EPOLLIN | kBroken)) == 0) return;
+  if (state_ == State::open && again_slot_ != StreamList::kNone)
+    return;  // what is kept goes first; readiness shows up again
+  if (state_ == State::open && !paused_) {
+    if (frame_total_ != 0) {
+      read_frame();
+    } else {
+      read_some();
+    }
+  } else if (state_ == State::lingering) {
+    discard_some();
+  } else if ((events & kBroken) != 0) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
+    finish(ErrorCode::closed, "connection lost", error);
+  } else {
+    arm(armed_ & ~static_cast<std::uint32_t>(EPOLLIN));
+  }
+}
+
+// -- reading
+
+/// Returns what arrived; 0 when there is nothing now or the stream is ending.
+std::ptrdiff_t TcpStream::receive(std::uint8_t* into, std::size_t count) {
+  const ssize_t got = ::recv(fd_, into, count, 0);
+  if (got > 0) {
+    loop_.turn_read_bytes += static_cast<std::size_t>(got);
+    return got;
+  }
+  if (got == 0) {
+    peer_finished_ = true;
+    begin_close(ErrorCode::closed, "closed by the peer");
+  } else if (errno != EAGAIN && errno != EINTR) {
+    finish(ErrorCode::closed, "connection lost", errno);
+  }
+  return 0;
+}
+
+void TcpStream::read_some() {
+  std::uint8_t* base = loop_.read_buffer.get();
+  const ByteView front = kept();
+  if (front.size() <= kSmallKept) {
+    const auto got = receive(base + front.size(), Loop::Impl::kReadBytes - front.size());
+    if (got <= 0) return;
+    if (!front.empty()) std::memcpy(base, front.data(), front.size());
+    const std::size_t size = front.size() + static_cast<std::size_t>(got);
+    kept_.clear();
+    kept_from_ = 0;
+    deliver({base, size}, false);
+  } else {
+    const auto got = receive(base, Loop::Impl::kReadBytes);
+    if (got <= 0) return;
+    keep({base, static_cast<std::size_t>(got)});
+    deliver_kept();
+  }
+}
+
+void TcpStream::read_frame() {
+  const std::size_t have = kept_.size();
+  const std::size_t step = std::clamp(have, kFirstFrameBytes, Loop::Impl::kReadBytes);
+  const std::size_t want = std::min(frame_total_ - have, step);
+  if (kept_.capacity() < have + want) kept_.reserve(std::min(frame_total_, std::max(2 * have, have + want)));
+  const auto got = receive(kept_.data() + have, want);
+  if (got <= 0) return;
+  kept_.commit(static_cast<std::size_t>(got));
+  if (kept_.size() == frame_total_) finish_frame();
+}
+
+/// Gives `bytes` to the handler and keeps what it leaves. `bytes` are those of kept_, or stand in the loop's buffer
+/// while kept_ is empty.
+void TcpStream::deliver(ByteView bytes, bool from_kept) {
+  in_callback_ = true;
+  const std::size_t taken = handler_->on_bytes(bytes);
+  in_callback_ = false;
+  MR_ASSERT(taken <= bytes.size());
+  if (state_ != State::open) {
+    drop_kept();
+    return;
+  }
+  if (from_kept) {
+    kept_from_ += taken;
+  } else {
+    keep(bytes.subspan(taken));
+  }
+  if (kept().empty()) drop_kept();
+  prepare_frame();
+}
+
+/// After a callback: a frame that was announced begins at the start of kept_; when it is all there it comes later in
+/// this turn.
+void TcpStream::prepare_frame() {
+  if (frame_total_ == 0) return;
+  if (kept_from_ != 0) {
+    kept_.consume(kept_from_);
+    kept_from_ = 0;
+  }
+  if (kept_.size() >= frame_total_ && !paused_) loop_.again.add(*this);
+}
+
+void TcpStream::deliver_kept() {
+  deliver(kept(), true);
+}
+
+void TcpStream::finish_frame() {
+  const std::size_t total = std::exchange(frame_total_, 0);
+  Buffer frame;
+  if (kept_.size() == total) {
+    frame = std::move(kept_);
+    drop_kept();
+  } else {
+    frame.append(kept_.view(0, total));
+    kept_from_ = total;
+  }
+  in_callback_ = true;
+  handler_->on_frame(std::move(frame));
+  in_callback_ = false;
+  if (state_ != State::open) {
+    drop_kept();
+    return;
+  }
+  prepare_frame();
+  // More stood behind the frame; it is delivered in the next turn, or when reading resumes.
+  if (frame_total_ == 0 && !kept().empty() && !paused_) loop_.again.add(*this);
+}
+
+void TcpStream::keep(ByteView bytes) {
+  if (bytes.empty()) return;
+  // What was consumed is removed only when it is at least as much as what is left: linear in all.
+  if (kept_from_ != 0 && kept_from_ >= kept_.size() - kept_from_) {
+    kept_.consume(kept_from_);
+    kept_from_ = 0;
+  }
+  kept_.append(bytes);
+}
+
+void TcpStream::drop_kept() {
+  kept_ = Buffer();
+  kept_from_ = 0;
+}
+
+void TcpStream::discard_some() {
+  const ssize_t got = ::recv(fd_, loop_.read_buffer.get(), Loop::Impl::kReadBytes, 0);
+  if (got > 0) {
+    loop_.turn_read_bytes += static_cast<std::size_t>(got);
+  } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+    finish(code_, why_);
+  }
+}
+
+// -- writing
+
+Buffer& TcpStream::output() {
+  if (output_.capacity() == 0) output_ = loop_.take_spare();
+  return output_;
+}
+
+void TcpStream::check_high() {
+  if (pending_bytes() > high_mark_) over_high_ = true;
+}
+
+void TcpStream::mark_dirty() {
+  check_high();
+  if (state_ != State::open && state_ != State::closing) {
+    release_output();
+    return;
+  }
+  // While the socket is full, its readiness puts the stream back into the list.
+  if ((armed_ & EPOLLOUT) == 0) loop_.dirty.add(*this);
+}
+
+void TcpStream::send(SharedBytes bytes) {
+  if (state_ != State::open) return;
+  if (bytes.size() < kCopiedSlice) {
+    output().append(bytes.view());
+  } else {
+    shared_pending_ += bytes.size();
+    splices_.push_back({output_.size(), std::move(bytes)});
+  }
+  mark_dirty();
+}
+
+void TcpStream::set_marks(std::size_t low, std::size_t high) {
+  low_mark_ = low;
+  high_mark_ = high;
+  check_high();
+}
+
+/// One sendmsg of everything gathered (up to kSlicesPerWrite pieces). False when the socket took less than it was
+/// offered.
+bool TcpStream::write_some() {
+  std::array<iovec, kSlicesPerWrite> pieces;
+  std::size_t count = 0;
+  std::size_t offered = 0;
+  const auto add = [&](const std::uint8_t* data, std::size_t size) {
+    if (size == 0 || count == pieces.size()) return;
+    pieces[count++] = {const_cast<std::uint8_t*>(data), size};
+    offered += size;
+  };
+  std::size_t from = output_sent_;
+  for (std::size_t i = splice_next_; i < splices_.size() && count < pieces.size(); ++i) {
+    const Splice& splice = splices_[i];
+    const std::size_t skip = i == splice_next_ ? splice_sent_ : 0;
+    add(output_.data() + from, splice.at - from);
+    from = splice.at;
+    add(splice.bytes.data() + skip, splice.bytes.size() - skip);
+  }
+  add(output_.data() + from, output_.size() - from);
+
+  msghdr message{};
+  message.msg_iov = pieces.data();
+  message.msg_iovlen = count;
+  const ssize_t written = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+  if (written < 0) {
+    if (errno != EAGAIN && errno != EINTR) finish(ErrorCode::closed, "connection lost", errno);
+    return false;
+  }
+  sent(static_cast<std::size_t>(written));
+  return static_cast<std::size_t>(written) == offered;
+}
+
+void TcpStream::sent(std::size_t count) {
+  while (count != 0) {
+    const bool splice_waits = splice_next_ < splices_.size();
+    if (splice_waits && splices_[splice_next_].at == output_sent_) {
+      SharedBytes& bytes = splices_[splice_next_].bytes;
+      const std::size_t step = std::min(count, bytes.size() - splice_sent_);
+      count -= step;
+      splice_sent_ += step;
+      shared_pending_ -= step;
+      if (splice_sent_ == bytes.size()) {
+        bytes = SharedBytes();
+        splice_sent_ = 0;
+        ++splice_next_;
+      }
+    } else {
+      const std::size_t until = splice_waits ? splices_[splice_next_].at : output_.size();
+      const std::size_t step = std::min(count, until - output_sent_);
+      count -= step;
+      output_sent_ += step;
+    }
+  }
+  // A reader that is always a little behind must not make the buffer grow for ever.
+  constexpr std::size_t kWorthMoving = 64_KiB;
+  if (output_sent_ >= kWorthMoving && output_sent_ >= output_.size() - output_sent_) {
+    output_.consume(output_sent_);
+    splices_.erase(splices_.begin(), splices_.begin() + static_cast<std::ptrdiff_t>(std::exchange(splice_next_, 0)));
+    for (Splice& splice : splices_) splice.at -= output_sent_;
+    output_sent_ = 0;
+  }
+}
+
+void TcpStream::release_output() {
+  loop_.give_spare(std::move(output_));
+  output_ = Buffer();
+  output_sent_ = 0;
+  splices_ = {};
+  splice_next_ = 0;
+  splice_sent_ = 0;
+  shared_pending_ = 0;
+}
+
+void TcpStream::flush() {
+  if (state_ != State::open && state_ != State::closing) return;
+  constexpr int kWritesPerTurn = 4;  // only more than kSlicesPerWrite pieces take a second one
+  bool room = true;
+  for (int i = 0; i < kWritesPerTurn && room && pending_bytes() != 0; ++i) room = write_some();
+  if (state_ >= State::closed) return;
+  if (pending_bytes() == 0) {
+    release_output();
+  } else if (room) {
+    loop_.dirty.add(*this);
+  } else {
+    arm(armed_ | EPOLLOUT);
+  }
+  after_flush();
+}
+
+void TcpStream::after_flush() {
+  if (state_ == State::closing && pending_bytes() == 0) {
+    if (peer_finished_) {
+      finish(code_, why_);
+      return;
+    }
+    ::shutdown(fd_, SHUT_WR);
+    state_ = State::lingering;
+    arm(EPOLLIN);
+  } else if (over_high_ && state_ == State::open && pending_bytes() < low_mark_) {
+    over_high_ = false;
+    if (handler_ == nullptr) return;
+    in_callback_ = true;
+    handler_->on_drained();
+    in_callback_ = false;
+  }
+}
+
+// -- ending
+
+void TcpStream::begin_close(ErrorCode code, const char* why) {
+  if (state_ != State::open) return;
+  state_ = State::closing;
+  code_ = code;
+  why_ = why;
+  if (!in_callback_) drop_kept();  // in a callback the handler still looks at it
+  if (registered_) arm(armed_ & ~static_cast<std::uint32_t>(EPOLLIN));
+  if ((armed_ & EPOLLOUT) == 0) loop_.dirty.add(*this);
+  close_timer_ = loop_.timers.add(loop_.now() + kCloseTime, [this] {
+    close_timer_ = 0;
+    finish(code_, why_);
+  });
+}
+
+void TcpStream::close() {
+  begin_close(ErrorCode::closed, "closed by this side");
+}
+
+void TcpStream::abort() {
+  if (state_ >= State::closed) return;
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  finish(ErrorCode::closed, "closed by this side");
+}
+
+void TcpStream::finish(ErrorCode code, const char* why, int system_error) {
+  if (state_ >= State::closed) return;
+  state_ = State::closed;
+  code_ = code;
+  why_ = why;
+  system_error_ = system_error;
+  if (registered_) loop_.remove(*this, fd_);
+  ::close(std::exchange(fd_, -1));
+  loop_.timers.cancel(std::exchange(close_timer_, 0));
+  loop_.dirty.remove(*this);
+  if (!in_callback_) drop_kept();
+  release_output();
+  loop_.again.add(*this);
+}
+
+}  // namespace millrace::net

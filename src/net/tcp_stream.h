@@ -1,0 +1,109 @@
+// TcpStream: a Stream over one connected, non-blocking socket; private to net. About 250 bytes while idle.
+//
+// States: open -> closing (flushing what is pending) -> lingering (our end is shut; what the peer still sends is thrown
+// away, because closing with unread bytes would reset the connection and could destroy our last words on the way) ->
+// closed. Every way out passes finish(), which queues the one on_closed.
+#pragma once
+
+#include <netinet/in.h>
+
+#include <array>
+#include <vector>
+
+#include "net/listener.h"
+#include "net/loop_impl.h"
+#include "net/stream.h"
+
+namespace millrace::net {
+
+/// "127.0.0.1:1883", "[::1]:1883"
+std::string to_text(const std::array<std::uint8_t, 16>& ip, bool v6, std::uint16_t port);
+
+class TcpStream final : public Stream, private Pollable {
+ public:
+  /// Takes over `fd`.
+  TcpStream(Loop::Impl& loop, int fd, const sockaddr_storage& peer);
+  ~TcpStream() override;
+  TcpStream(const TcpStream&) = delete;
+  TcpStream& operator=(const TcpStream&) = delete;
+
+  void start(StreamHandler& handler) override;
+  void pause_reading() override;
+  void resume_reading() override;
+  void expect(std::size_t total) override;
+  Buffer& output() override;
+  void mark_dirty() override;
+  void send(SharedBytes bytes) override;
+  std::size_t pending_bytes() const override { return output_.size() - output_sent_ + shared_pending_; }
+  void set_marks(std::size_t low, std::size_t high) override;
+  void close() override;
+  void abort() override;
+  std::string peer_address() const override;
+
+  /// Called by the loop once per turn while queued.
+  void run_again();
+  void flush();
+
+  std::uint32_t again_slot_ = StreamList::kNone;
+  std::uint32_t dirty_slot_ = StreamList::kNone;
+
+ private:
+  enum class State : std::uint8_t { open, closing, lingering, closed, told };
+  /// A slice that leaves after the first `at` bytes of output_.
+  struct Splice {
+    std::size_t at;
+    SharedBytes bytes;
+  };
+
+  void on_ready(std::uint32_t events) override;
+  void arm(std::uint32_t events);
+  void read_some();
+  void discard_some();
+  void read_frame();
+  std::ptrdiff_t receive(std::uint8_t* into, std::size_t count);
+  void deliver(ByteView bytes, bool from_kept);
+  void deliver_kept();
+  void prepare_frame();
+  void finish_frame();
+  void keep(ByteView bytes);
+  [[nodiscard]] ByteView kept() const { return kept_.view(kept_from_, kept_.size() - kept_from_); }
+  void drop_kept();
+  bool write_some();
+  void sent(std::size_t count);
+  void check_high();
+  void after_flush();
+  void begin_close(ErrorCode code, const char* why);
+  void finish(ErrorCode code, const char* why, int system_error = 0);
+  void release_output();
+
+  Loop::Impl& loop_;
+  StreamHandler* handler_ = nullptr;
+  Buffer kept_;  // received, not consumed; in frame mode the frame so far
+  std::size_t kept_from_ = 0;
+  std::size_t frame_total_ = 0;  // frame mode when not 0
+  Buffer output_;
+  std::size_t output_sent_ = 0;
+  std::vector<Splice> splices_;
+  std::size_t splice_next_ = 0;
+  std::size_t splice_sent_ = 0;  // of splices_[splice_next_]
+  std::size_t shared_pending_ = 0;
+  std::size_t low_mark_ = 256_KiB;
+  std::size_t high_mark_ = 1_MiB;
+  const char* why_ = "";
+  std::uint64_t close_timer_ = 0;
+  int fd_;
+  int system_error_ = 0;
+  std::uint32_t armed_ = 0;
+  std::array<std::uint8_t, 16> peer_ip_{};
+  std::uint16_t peer_port_ = 0;
+  bool peer_v6_ = false;
+  ErrorCode code_ = ErrorCode::closed;
+  State state_ = State::open;
+  bool registered_ = false;
+  bool paused_ = false;
+  bool peer_finished_ = false;
+  bool over_high_ = false;
+  bool in_callback_ = false;
+};
+
+}  // namespace millrace::net
