@@ -3,8 +3,8 @@
 //   metrics::Counter& received = registry.counter("millrace_mqtt_messages_received_total", "PUBLISH packets taken in");
 //   received.add(n);
 //
-// Thread: updates from any thread (one relaxed atomic add; a hot path gathers per turn and adds once). Metrics are created at
-// start-up or on control paths and live as long as the registry. Label sets are bounded by their creator.
+// Thread: updates from any thread (one relaxed atomic add; a hot path gathers per turn and adds once). Metrics are
+// created at start-up or on control paths and live as long as the registry. Label sets are bounded by their creator.
 #pragma once
 
 #include <atomic>
