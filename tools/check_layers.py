@@ -3,13 +3,15 @@
 
 Fails, naming file:line, on: an include that LAYERS does not allow, a quoted include that is not "<module>/<file>" from
 src/, a third-party header outside its module or in a header that should not pay for it, a module without a line, a
-cycle in the table, a cycle of headers. LAYERS explains its syntax. With --diagram it prints the modules by layer.
+cycle in the table, a cycle of headers, a code map in ARCHITECTURE.md that is not the one LAYERS gives. LAYERS explains its
+syntax. --map prints the code map, --write-map puts it into ARCHITECTURE.md (./dev fmt does).
 """
 import re
 import sys
 from pathlib import Path
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
+MAP_BEGIN, MAP_END = "<!-- code map -->", "<!-- end of code map -->"
 TEST_FILE = re.compile(r"_(test|fuzz|bench)\.cpp$")
 
 
@@ -107,7 +109,8 @@ def check_file(layers, src, path, headers):
                 continue
             if path.suffix == ".h" and (src / quoted).exists():
                 headers.setdefault(relative, set()).add(quoted)
-            test_only = is_test and any(target == m or target.startswith(m + "/") for m in layers.tests)
+            own_module = target.split("/")[0] == unit.split("/")[0]
+            test_only = is_test and (own_module or any(target == m or target.startswith(m + "/") for m in layers.tests))
             if not layers.may_include(unit, target) and not test_only:
                 problems.append(f"{where}: '{unit}' must not include '{target}' (\"{quoted}\"); LAYERS allows: "
                                 f"{' '.join(sorted(layers.allowed[unit])) or 'nothing'}")
@@ -121,31 +124,59 @@ def check_file(layers, src, path, headers):
     return problems
 
 
-def check(root):
+def purpose(module):
+    """The first sentence of a module's README."""
+    readme = module / "README.md"
+    if not readme.exists():
+        return ""
+    text = re.sub(r"^#[^\n]*", "", readme.read_text(encoding="utf-8")).strip().split("\n\n", 1)[0]
+    return re.split(r"(?<=[.:;])\s", " ".join(text.split()) + " ", maxsplit=1)[0].rstrip(".:; ").replace("|", "/")
+
+
+def code_map(root, layers):
+    """The modules that exist, lowest layer first, as a Markdown table."""
+    rows = ["| layer | module | may include | purpose |", "|---|---|---|---|"]
+    present = [name for name in layers.allowed if (root / "src" / name / "CMakeLists.txt").exists() and "/" not in name]
+    for name in sorted(present, key=layers.layer):
+        allowed = " ".join(f"`{m}`" for m in sorted(layers.allowed[name], key=lambda m: (layers.layer(m), m))) or "nothing"
+        rows.append(f"| {layers.layer(name)} | `{name}` | {allowed} | {purpose(root / 'src' / name)} |")
+    return "\n".join(rows)
+
+
+def check_map(root, layers, write):
+    page = root / "ARCHITECTURE.md"
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    if MAP_BEGIN not in text:
+        return []
+    head, rest = text.split(MAP_BEGIN, 1)
+    new = f"{head}{MAP_BEGIN}\n{code_map(root, layers)}\n{MAP_END}{rest.split(MAP_END, 1)[1]}"
+    if write and new != text:
+        page.write_text(new, encoding="utf-8")
+    elif new != text:
+        return [f"ARCHITECTURE.md:{head.count(chr(10)) + 1}: the code map is not what LAYERS and the READMEs give; ./dev fmt mends it"]
+    return []
+
+
+def check(root, write_map=False):
     layers = Layers(root / "LAYERS")
     problems, headers = list(layers.errors), {}
+    if problems:
+        return problems
     src = root / "src"
     for path in sorted(p for p in src.rglob("*") if p.suffix in (".h", ".cpp")):
         problems += check_file(layers, src, path, headers)
-    return problems + [f"src/{c[0]}:1: headers include one another: {' -> '.join(c)}" for c in cycles(headers)]
-
-
-def diagram(root):
-    layers = Layers(root / "LAYERS")
-    by_layer = {}
-    for name in layers.allowed:
-        by_layer.setdefault(layers.layer(name), []).append(name)
-    return "\n".join(f"{number}  {'  '.join(names)}" for number, names in sorted(by_layer.items()))
+    problems += [f"src/{c[0]}:1: headers include one another: {' -> '.join(c)}" for c in cycles(headers)]
+    return problems + check_map(root, layers, write_map)
 
 
 def main(arguments):
     options = [a for a in arguments if a.startswith("--")]
     places = [a for a in arguments if not a.startswith("--")]
     root = Path(places[0]) if places else Path(__file__).resolve().parent.parent
-    if "--diagram" in options:
-        print(diagram(root))
+    if "--map" in options:
+        print(code_map(root, Layers(root / "LAYERS")))
         return 0
-    problems = check(root)
+    problems = check(root, "--write-map" in options)
     for problem in problems:
         print(problem)
     print(f"layers: {len(problems)} problem{'' if len(problems) == 1 else 's'}")

@@ -23,7 +23,8 @@ def main():
     line = str(len(wrong_key.splitlines()))
     refused("wrong key", "prot", "port", line, config=wrong_key)
     refused("wrong value", "mqtt.port", "70000", options=["--set", "mqtt.port=70000"])
-    refused("wrong rule", "broken", config=CONFIG + "  broken:\n    sql: SELEC * FROM 'x'\n    actions: [{republish: {topic: y}}]\n")
+    broken = "  broken:\n    sql: SELEC * FROM 'x'\n    actions: [{republish: {topic: y}}]\n"
+    refused("wrong rule", "broken", config=CONFIG + broken)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused("taken port", str(port), "mqtt.port", options=["--set", f"mqtt.port={port}"])
