@@ -93,9 +93,8 @@ class Server:
         return self.ports[listener].rsplit(":", 1)[1]
 
     def kill(self):
-        """kill -9: nothing is flushed, nothing is said."""
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        """kill -9, of the program's own process group: nothing is flushed, nothing is said."""
+        self.abandon()
         self.process.stdout.close()
 
     def stop(self, within_s=10):
@@ -111,7 +110,7 @@ class Server:
 
     def abandon(self):
         if self.process and self.process.poll() is None:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
     def refuse(self, within_s=DEADLINE_S):

@@ -1,0 +1,59 @@
+"""A full disk withholds acknowledgements, keeps connections, loses nothing, and goes on by itself when there is room."""
+import json
+import os
+import subprocess
+
+from _mqtt import Publisher
+from _server import Server, check, need, scratch, skip
+
+
+def main():
+    if os.geteuid() != 0:
+        skip("mounting a small file system needs root")
+    need("kcat")
+    disk = scratch() / "small"
+    disk.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", str(disk)], capture_output=True, text=True)
+    if done.returncode:
+        skip(f"no tmpfs mount here: {done.stderr.strip()}")
+    server = Server(name="full", data=disk / "data")
+    try:
+        server.start()
+        publisher = Publisher(server.port("mqtt"), "full", window=100)
+        payload = "x" * 8000
+
+        def messages(first, count):
+            for sequence in range(first, first + count):
+                message = {"type": "log", "device_no": "D1", "sequence": sequence, "payload": payload}
+                yield sequence, "report", json.dumps(message).encode()
+
+        check(publisher.publish(messages(0, 100)), "the first hundred are acknowledged")
+        ballast = disk / "ballast"
+        room = os.statvfs(disk)
+        with open(ballast, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize)
+        # Recycled journal files still have room; what follows is more than all of them hold.
+        limit, sent = 100_000, 100
+        while sent < limit:
+            if not publisher.publish(messages(sent, 500), patience_s=3):
+                break
+            sent += 500
+        check(sent < limit, "acknowledgements stop when the disk is full")
+        check(server.process.poll() is None, "the process keeps running")
+        check(server.http("/healthz")[0] == 200, "/healthz answers while the disk is full")
+        withheld = len(publisher.waiting)
+        check(withheld > 0, "messages wait for room")
+        ballast.unlink()
+        came = publisher.acknowledged_within(60)
+        check(came >= withheld, f"{came} of {withheld} withheld acknowledgements came when there was room")
+        found = [json.loads(line)["sequence"] for line in server.consume("message-log", "%s\n")]
+        check(found == sorted(set(found)), "order, each once")
+        check(set(publisher.acknowledged) <= set(found), "everything acknowledged is there")
+        publisher.close()
+        check(server.stop() == 0, "clean stop")
+    finally:
+        server.abandon()
+        subprocess.run(["umount", str(disk)], check=False)
+
+
+main()
