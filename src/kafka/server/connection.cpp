@@ -1,0 +1,190 @@
+#include "kafka/server/connection.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "kafka/protocol/header.h"
+#include "kafka/server/endpoint.h"
+#include "kafka/server/handlers.h"
+#include "kafka/server/request.h"
+
+namespace millrace::kafka {
+
+std::size_t Response::size() const {
+  std::size_t total = bytes.size();
+  for (const Splice& splice : splices) total += splice.bytes.size();
+  return total;
+}
+
+Connection::Connection(Endpoint& endpoint, std::unique_ptr<net::Stream> stream)
+    : endpoint_(endpoint), stream_(std::move(stream)), last_bytes_(endpoint.clock().mono()) {}
+
+Connection::~Connection() = default;
+
+void Connection::start() {
+  const std::size_t high = endpoint_.settings().connection_pending_bytes;
+  stream_->set_marks(high / 2, high);
+  stream_->start(*this);
+}
+
+std::size_t Connection::on_bytes(ByteView bytes) {
+  const ServerSettings& settings = endpoint_.settings();
+  last_bytes_ = endpoint_.clock().mono();
+  reading_ = true;
+  std::size_t used = 0;
+  while (!closing_ && !draining_ && !must_pause()) {
+    const auto taken = reader_.take(
+        bytes.subspan(used),
+        trusted_ ? settings.request_max_bytes : std::min(settings.first_request_max_bytes, settings.request_max_bytes));
+    if (!taken) {
+      close(CloseReason::frame_size, taken.error().message());
+      break;
+    }
+    used += *taken;
+    if (!reader_.complete()) break;
+    dispatch(reader_.finish());
+  }
+  reading_ = false;
+  endpoint_.metrics().bytes_received.add(used);
+  if (closing_ || draining_) return bytes.size();
+  check_pressure();
+  return used;
+}
+
+void Connection::dispatch(Buffer frame) {
+  const SharedBytes shared{std::move(frame)};
+  ByteReader reader(shared.view());
+  const auto header = read_request_header(reader);
+  if (!header) return close(CloseReason::malformed_request, header.error().message());
+  const Handler* handler = find_handler(header->api_key);
+  if (handler == nullptr) return close(CloseReason::unknown_api, "api key " + std::to_string(header->api_key));
+  const bool served = header->api_version >= handler->first_served && header->api_version <= handler->last;
+  if (!served && handler->key != ApiKey::api_versions) {
+    return close(CloseReason::unsupported_version,
+                 std::string(handler->codec().name) + " version " + std::to_string(header->api_version));
+  }
+  trusted_ = true;
+  endpoint_.count_request(handler->codec());
+  Slot& slot = slots_.emplace_back();
+  slot.request_bytes = shared.size();
+  in_flight_bytes_ += shared.size();
+  endpoint_.add_in_flight(shared.size());
+  const auto body = shared.view().last(reader.remaining());
+  handler->handle(
+      endpoint_, Request(shared_from_this(), first_slot_ + slots_.size() - 1, *header, handler->codec(), shared, body));
+}
+
+Connection::Slot* Connection::find(std::uint64_t slot) {
+  if (closed_ || closing_) return nullptr;
+  MR_ASSERT(slot >= first_slot_ && slot - first_slot_ < slots_.size());
+  return &slots_[slot - first_slot_];
+}
+
+void Connection::answer(std::uint64_t slot, Response response) {
+  Slot* const at = find(slot);
+  if (at == nullptr) return;
+  queued_bytes_ += response.size();
+  at->response = std::move(response);
+  at->state = State::ready;
+  flush();
+}
+
+void Connection::no_answer(std::uint64_t slot) {
+  Slot* const at = find(slot);
+  if (at == nullptr) return;
+  at->state = State::silent;
+  flush();
+}
+
+void Connection::flush() {
+  while (!slots_.empty() && slots_.front().state != State::waiting) {
+    Slot& slot = slots_.front();
+    in_flight_bytes_ -= slot.request_bytes;
+    endpoint_.remove_in_flight(slot.request_bytes);
+    if (slot.state == State::ready) {
+      queued_bytes_ -= slot.response.size();
+      send(std::move(slot.response));
+    }
+    slots_.pop_front();
+    ++first_slot_;
+  }
+  if (draining_ && slots_.empty()) return close(CloseReason::stopping, "");
+  check_pressure();
+}
+
+void Connection::send(Response response) {
+  endpoint_.metrics().bytes_sent.add(response.size());
+  Buffer& out = stream_->output();
+  std::size_t at = 0;
+  for (Splice& splice : response.splices) {
+    stream_->send_copy(response.bytes.view(at, splice.position - at));
+    at = splice.position;
+    stream_->send(std::move(splice.bytes));
+  }
+  if (at < response.bytes.size()) out.append(response.bytes.view(at, response.bytes.size() - at));
+  stream_->mark_dirty();
+}
+
+bool Connection::must_pause() const {
+  const ServerSettings& settings = endpoint_.settings();
+  return in_flight_bytes_ >= settings.connection_in_flight_bytes ||
+         slots_.size() >= settings.connection_in_flight_requests ||
+         queued_bytes_ + stream_->pending_bytes() > settings.connection_pending_bytes || endpoint_.must_wait();
+}
+
+void Connection::check_pressure() {
+  if (reading_ || closing_ || closed_ || draining_) return;
+  const bool pause = must_pause();
+  if (pause == paused_) return;
+  paused_ = pause;
+  if (pause) {
+    endpoint_.metrics().reading_paused.add();
+    stream_->pause_reading();
+    endpoint_.watch_stalled(weak_from_this());
+  } else {
+    stream_->resume_reading();
+  }
+}
+
+void Connection::close(CloseReason reason, std::string_view detail) {
+  if (closing_ || closed_) return;
+  closing_ = true;
+  endpoint_.metrics().closed[static_cast<std::size_t>(reason)]->add();
+  const bool expected = reason == CloseReason::idle || reason == CloseReason::stopping;
+  if (!expected) {
+    log::warn("kafka_connection_closed", {{"peer", peer()}, {"reason", to_string(reason)}, {"detail", detail}});
+  }
+  stream_->close();
+}
+
+void Connection::drain() {
+  if (draining_ || closing_ || closed_) return;
+  draining_ = true;
+  stream_->pause_reading();
+  // A copy: finishing removes itself.
+  for (const auto& waiter : std::vector(waiters_)) waiter->finish_now();
+  if (slots_.empty()) close(CloseReason::stopping, "");
+}
+
+void Connection::abort() {
+  if (closed_) return;
+  closing_ = true;
+  stream_->abort();
+}
+
+void Connection::remove_waiter(const Waiter* waiter) {
+  std::erase_if(waiters_, [waiter](const auto& entry) { return entry.get() == waiter; });
+}
+
+void Connection::on_closed(const Error& reason) {
+  (void)reason;
+  closed_ = true;
+  endpoint_.remove_in_flight(in_flight_bytes_);
+  in_flight_bytes_ = 0;
+  for (const auto& waiter : std::exchange(waiters_, {})) waiter->abandon();
+  stream_.reset();
+  endpoint_.remove(*this);  // may be the last owner: nothing may follow
+}
+
+}  // namespace millrace::kafka

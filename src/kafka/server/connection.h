@@ -1,0 +1,106 @@
+// Connection: one Kafka client. Cuts frames out of the stream, hands them to the handlers in the order they came, and
+// sends the answers in that same order, whenever each of them is ready.
+//
+// Back-pressure: the stream is not read while too many bytes or requests wait for their answers (here, or on the whole
+// loop), while the client does not take its answers, or while the log is congested. Nothing taken in is ever dropped
+// for lack of room. Thread: the loop's. Shared ownership, because an answer may come after the client is gone.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "kafka/protocol/encoder.h"
+#include "kafka/server/frame_reader.h"
+#include "kafka/server/server_metrics.h"
+#include "net/stream.h"
+
+namespace millrace::kafka {
+
+class Endpoint;
+
+/// Something that lasts longer than the call that started it and belongs to a connection (a waiting Fetch).
+class Waiter {
+ public:
+  virtual ~Waiter() = default;
+  /// A partition that was watched has news.
+  virtual void on_news() = 0;
+  /// The server drains: answer with what there is.
+  virtual void finish_now() = 0;
+  /// The client is gone: release everything.
+  virtual void abandon() = 0;
+};
+
+struct Response {
+  Buffer bytes;  // size field and header included
+  std::vector<Splice> splices;
+  [[nodiscard]] std::size_t size() const;
+};
+
+class Connection final : public net::StreamHandler, public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(Endpoint& endpoint, std::unique_ptr<net::Stream> stream);
+  ~Connection() override;
+
+  void start();
+  /// The answer of request `slot`; sent when all earlier ones were.
+  void answer(std::uint64_t slot, Response response);
+  /// Request `slot` is done and has no answer (acks=0).
+  void no_answer(std::uint64_t slot);
+  /// Counts, logs, sends what is ready, and closes.
+  void close(CloseReason reason, std::string_view detail);
+  /// Takes no further request; closes when the last answer was sent.
+  void drain();
+  /// Closes at once, dropping what was not sent.
+  void abort();
+  /// Reads again if nothing speaks against it any more.
+  void check_pressure();
+
+  void add_waiter(std::shared_ptr<Waiter> waiter) { waiters_.push_back(std::move(waiter)); }
+  void remove_waiter(const Waiter* waiter);
+
+  [[nodiscard]] Endpoint& endpoint() { return endpoint_; }
+  [[nodiscard]] bool closed() const { return closed_; }
+  [[nodiscard]] bool stalled() const { return paused_; }
+  [[nodiscard]] bool idle_since(MonoTime time) const { return slots_.empty() && last_bytes_ < time; }
+  [[nodiscard]] std::string peer() const { return stream_ ? stream_->peer_address() : std::string(); }
+
+  std::size_t on_bytes(ByteView bytes) override;
+  void on_closed(const Error& reason) override;
+  void on_drained() override { check_pressure(); }
+
+ private:
+  enum class State : std::uint8_t { waiting, silent, ready };
+  struct Slot {
+    State state = State::waiting;
+    std::size_t request_bytes = 0;
+    Response response;
+  };
+
+  void dispatch(Buffer frame);
+  Slot* find(std::uint64_t slot);
+  void flush();
+  void send(Response response);
+  [[nodiscard]] bool must_pause() const;
+
+  Endpoint& endpoint_;
+  std::unique_ptr<net::Stream> stream_;
+  FrameReader reader_;
+  std::deque<Slot> slots_;        // front: the next answer to send
+  std::uint64_t first_slot_ = 0;  // number of slots_.front()
+  std::size_t in_flight_bytes_ = 0;
+  std::size_t queued_bytes_ = 0;  // answers that are ready and wait for an earlier one
+  MonoTime last_bytes_{};
+  std::vector<std::shared_ptr<Waiter>> waiters_;
+  bool trusted_ = false;  // sent one valid request
+  bool paused_ = false;
+  bool reading_ = false;  // inside on_bytes
+  bool draining_ = false;
+  bool closing_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace millrace::kafka

@@ -1,0 +1,138 @@
+// CreateTopics (KIP-4). There is one node, so a replication factor of 1 or "default" is all that can be had.
+#include "kafka/protocol/messages/create_topics.h"
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "kafka/server/endpoint.h"
+#include "kafka/server/error_codes.h"
+#include "kafka/server/handlers.h"
+#include "kafka/server/topic_lookup.h"
+
+namespace millrace::kafka {
+namespace {
+
+using Wanted = CreateTopicsRequest::CreatableTopic;
+
+struct Outcome {
+  KafkaError error = KafkaError::none;
+  std::string message;
+  std::shared_ptr<const topics::Topic> topic;
+};
+
+struct Creation {
+  Request request;
+  CreateTopicsRequest message;
+  std::vector<Outcome> outcomes;  // one per topic of the message
+  std::size_t open = 0;
+};
+
+Outcome refuse(KafkaError error, std::string message) {
+  return {error, std::move(message), nullptr};
+}
+
+// Error, or the partition count to ask for (-1: default).
+Outcome check(const Wanted& wanted, bool twice, const ServerSettings& settings, std::int32_t& partitions) {
+  if (const auto name = check_topic_name(wanted.name); !name)
+    return refuse(KafkaError::invalid_topic, name.error().context);
+  if (is_reserved_topic(wanted.name)) {
+    return refuse(KafkaError::invalid_topic, "topics whose names begin with \"__\" belong to millrace itself");
+  }
+  if (twice) return refuse(KafkaError::invalid_request, "the topic is named twice in one request");
+  partitions = wanted.num_partitions;
+  if (!wanted.assignments.empty()) {
+    if (wanted.num_partitions != -1 || wanted.replication_factor != -1) {
+      return refuse(KafkaError::invalid_request, "with assignments, partitions and replication factor must be -1");
+    }
+    partitions = static_cast<std::int32_t>(wanted.assignments.size());
+    std::vector<bool> seen(wanted.assignments.size());
+    for (const auto& assignment : wanted.assignments) {
+      const auto index = static_cast<std::size_t>(assignment.partition_index);
+      if (assignment.partition_index < 0 || index >= seen.size() || seen[index] ||
+          assignment.broker_ids != std::vector{settings.node_id}) {
+        return refuse(
+            KafkaError::invalid_replica_assignment,
+            "assignments must name each partition once, from 0 on, on broker " + std::to_string(settings.node_id));
+      }
+      seen[index] = true;
+    }
+  } else if (wanted.replication_factor != -1 && wanted.replication_factor != 1) {
+    return refuse(KafkaError::invalid_replication_factor,
+                  "replication factor is " + std::to_string(wanted.replication_factor) + ", but there is one broker");
+  }
+  if (partitions != -1 && (partitions < 1 || partitions > settings.max_partitions_per_topic)) {
+    return refuse(
+        KafkaError::invalid_partitions,
+        "partitions must be 1 to " + std::to_string(settings.max_partitions_per_topic) + ", or -1 for num.partitions");
+  }
+  for (const auto& entry : wanted.configs) {
+    if (!entry.value) return refuse(KafkaError::invalid_config, "config " + std::string(entry.name) + " has no value");
+  }
+  return {};
+}
+
+void respond(Creation& creation) {
+  CreateTopicsResponse response;
+  response.topics.reserve(creation.outcomes.size());
+  for (std::size_t i = 0; i < creation.outcomes.size(); ++i) {
+    const Outcome& outcome = creation.outcomes[i];
+    auto& out = response.topics.emplace_back();
+    out.name = creation.message.topics[i].name;
+    out.error_code = code(outcome.error);
+    out.error_message.reset();
+    if (!outcome.message.empty()) out.error_message = outcome.message;
+    out.configs->clear();
+    if (outcome.topic == nullptr) continue;
+    out.topic_id = outcome.topic->id.bytes;
+    out.num_partitions = static_cast<std::int32_t>(outcome.topic->partitions.size());
+    out.replication_factor = 1;
+    for (const auto& [name, value] : outcome.topic->config) {
+      constexpr std::int8_t kTopicConfig = 1;
+      out.configs->push_back({name, value, false, kTopicConfig, false});
+    }
+  }
+  creation.request.respond(response);
+}
+
+}  // namespace
+
+void handle_create_topics(Endpoint& endpoint, Request request) {
+  auto message = request.decode<CreateTopicsRequest>();
+  if (!message) return request.malformed(message.error());
+  auto creation = std::make_shared<Creation>(std::move(request), std::move(*message));
+  const std::size_t count = creation->message.topics.size();
+  creation->outcomes.resize(count);
+  creation->open = count + 1;
+  std::unordered_map<std::string_view, int> times;
+  for (const Wanted& wanted : creation->message.topics) ++times[wanted.name];
+  for (std::size_t i = 0; i < count; ++i) {
+    const Wanted& wanted = creation->message.topics[i];
+    topics::NewTopic topic{.name = std::string(wanted.name),
+                           .partitions = -1,
+                           .config = {},
+                           .validate_only = creation->message.validate_only};
+    creation->outcomes[i] = check(wanted, times[wanted.name] > 1, endpoint.settings(), topic.partitions);
+    if (creation->outcomes[i].error != KafkaError::none) {
+      --creation->open;
+      continue;
+    }
+    for (const auto& entry : wanted.configs) topic.config.emplace(entry.name, *entry.value);
+    endpoint.log().create_topic(
+        std::move(topic), endpoint.executor(), [creation, i](Result<std::shared_ptr<const topics::Topic>> made) {
+          Outcome& outcome = creation->outcomes[i];
+          if (made) {
+            outcome.topic = std::move(*made);
+          } else {
+            // Name and partitions were checked here, so what is left to be wrong is the config.
+            outcome.error = made.error().code == ErrorCode::invalid_argument ? KafkaError::invalid_config
+                                                                             : to_kafka(made.error().code);
+            outcome.message = made.error().message();
+          }
+          if (--creation->open == 0) respond(*creation);
+        });
+  }
+  if (--creation->open == 0) respond(*creation);
+}
+
+}  // namespace millrace::kafka

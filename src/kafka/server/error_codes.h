@@ -1,0 +1,54 @@
+// Kafka's error codes, those that millrace answers with, and the one table from Error to them.
+// Kafka protocol guide, "Error Codes".
+#pragma once
+
+#include <cstdint>
+
+#include "base/error.h"
+
+namespace millrace::kafka {
+
+enum class KafkaError : std::int16_t {
+  unknown_server_error = -1,
+  none = 0,
+  offset_out_of_range = 1,
+  corrupt_message = 2,
+  unknown_topic_or_partition = 3,
+  request_timed_out = 7,
+  message_too_large = 10,
+  invalid_topic = 17,
+  invalid_required_acks = 21,
+  unsupported_version = 35,
+  topic_already_exists = 36,
+  invalid_partitions = 37,
+  invalid_replication_factor = 38,
+  invalid_replica_assignment = 39,
+  invalid_config = 40,
+  invalid_request = 42,
+  unsupported_for_message_format = 43,
+  policy_violation = 44,
+  out_of_order_sequence = 45,
+  invalid_producer_epoch = 47,
+  invalid_txn_state = 48,
+  kafka_storage_error = 56,
+  fetch_session_id_not_found = 70,
+  invalid_fetch_session_epoch = 71,
+  fenced_leader_epoch = 74,
+  unknown_leader_epoch = 75,
+  unsupported_compression = 76,
+  throttling_quota_exceeded = 89,
+  invalid_record = 87,
+  unknown_topic_id = 100,
+};
+
+[[nodiscard]] constexpr std::int16_t code(KafkaError error) {
+  return static_cast<std::int16_t>(error);
+}
+
+/// What a client is told about a failed operation on a topic or partition. Retriable where trying again can help.
+[[nodiscard]] KafkaError to_kafka(ErrorCode error);
+
+/// What a producer is told about a batch that validate_produced_batch refused.
+[[nodiscard]] KafkaError batch_refusal(ErrorCode error);
+
+}  // namespace millrace::kafka

@@ -1,0 +1,21 @@
+// FindCoordinator. There is no group or transaction coordinator yet; the key is advertised because librdkafka
+// before 2.11 takes its presence as the sign that LZ4 is allowed. The answer is final for clients, where "not
+// available" would let them retry for ever.
+#include "kafka/protocol/messages/find_coordinator.h"
+
+#include "kafka/server/error_codes.h"
+#include "kafka/server/handlers.h"
+
+namespace millrace::kafka {
+
+void handle_find_coordinator([[maybe_unused]] Endpoint& endpoint, Request request) {
+  if (const auto message = request.decode<FindCoordinatorRequest>(); !message)
+    return request.malformed(message.error());
+  FindCoordinatorResponse response;
+  response.error_code = code(KafkaError::unsupported_version);
+  response.node_id = -1;
+  response.port = -1;
+  request.respond(response);
+}
+
+}  // namespace millrace::kafka

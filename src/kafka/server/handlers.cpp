@@ -1,0 +1,53 @@
+#include "kafka/server/handlers.h"
+
+#include "kafka/protocol/header.h"
+
+namespace millrace::kafka {
+namespace {
+
+// librdkafka up to 2.11 looks for single versions instead of ranges: it compresses only when Produce v0 is advertised,
+// and LZ4 only when FindCoordinator v0 is as well. So both are, as Apache Kafka 4 lists Produce v0 to v2 for the same
+// reason (KAFKA-18659).
+constexpr Handler kHandlers[] = {
+    {ApiKey::produce, 0, 3, 11, &handle_produce,
+     "Versions 0 to 2 are listed for librdkafka before 2.11, which compresses only then; a request with one closes the "
+     "connection. "
+     "acks 0, 1 and all; every acknowledged batch is on disk. Several v2 batches per partition are taken."},
+    {ApiKey::fetch, 4, 4, 12, &handle_fetch,
+     "Long polling. No sessions: session id 0. Both isolation levels read to the high watermark."},
+    {ApiKey::list_offsets, 1, 1, 8, &handle_list_offsets,
+     "Earliest, latest, by timestamp, maximum timestamp (-3), earliest local (-4)."},
+    {ApiKey::metadata, 0, 0, 12, &handle_metadata,
+     "Creates missing topics when the request and auto.create.topics.enable allow it."},
+    {ApiKey::find_coordinator, 0, 0, 0, &handle_find_coordinator,
+     "Listed because librdkafka before 2.11 compresses with LZ4 only then. There are no groups yet: answers "
+     "UNSUPPORTED_VERSION."},
+    {ApiKey::api_versions, 0, 0, 4, &handle_api_versions,
+     "An unknown version is answered with error 35 in version 0 (KIP-511)."},
+    {ApiKey::create_topics, 0, 0, 7, &handle_create_topics,
+     "Replication factor 1 or -1; assignments may name this node only."},
+    {ApiKey::delete_topics, 1, 1, 6, &handle_delete_topics, "By name, from version 6 by id too."},
+    {ApiKey::init_producer_id, 0, 0, 4, &handle_init_producer_id,
+     "Idempotent producers. A transactional id is answered with INVALID_REQUEST."},
+    {ApiKey::offset_for_leader_epoch, 2, 2, 4, &handle_offset_for_leader_epoch, "One leader, one epoch: 0."},
+    {ApiKey::describe_cluster, 0, 0, 1, &handle_describe_cluster, "One broker, which is the controller."},
+};
+
+}  // namespace
+
+const ApiCodec& Handler::codec() const {
+  return *find_codec(static_cast<std::int16_t>(key));
+}
+
+std::span<const Handler> handlers() {
+  return kHandlers;
+}
+
+const Handler* find_handler(std::int16_t api_key) {
+  for (const Handler& handler : kHandlers) {
+    if (static_cast<std::int16_t>(handler.key) == api_key) return &handler;
+  }
+  return nullptr;
+}
+
+}  // namespace millrace::kafka

@@ -1,0 +1,42 @@
+// The list of handlers. It is the dispatch table, the answer to ApiVersions and (through a test) docs/kafka-api.md:
+// what is not in it is not advertised and not served.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "kafka/protocol/messages/api_keys.h"
+#include "kafka/server/request.h"
+
+namespace millrace::kafka {
+
+class Endpoint;
+
+struct Handler {
+  ApiKey key;
+  std::int16_t first_advertised;
+  std::int16_t first_served;  // versions below it are advertised only; a request with one closes the connection
+  std::int16_t last;
+  void (*handle)(Endpoint& endpoint, Request request);
+  std::string_view note;  // for the reference page
+  [[nodiscard]] const ApiCodec& codec() const;
+};
+
+/// In order of the key.
+[[nodiscard]] std::span<const Handler> handlers();
+[[nodiscard]] const Handler* find_handler(std::int16_t api_key);
+
+// Each in a file of its own name.
+void handle_produce(Endpoint& endpoint, Request request);
+void handle_fetch(Endpoint& endpoint, Request request);
+void handle_list_offsets(Endpoint& endpoint, Request request);
+void handle_metadata(Endpoint& endpoint, Request request);
+void handle_find_coordinator(Endpoint& endpoint, Request request);
+void handle_api_versions(Endpoint& endpoint, Request request);
+void handle_create_topics(Endpoint& endpoint, Request request);
+void handle_delete_topics(Endpoint& endpoint, Request request);
+void handle_init_producer_id(Endpoint& endpoint, Request request);
+void handle_offset_for_leader_epoch(Endpoint& endpoint, Request request);
+void handle_describe_cluster(Endpoint& endpoint, Request request);
+
+}  // namespace millrace::kafka

@@ -1,0 +1,66 @@
+// ListOffsets (KIP-79, KIP-734): where a partition begins, ends, or passes a timestamp.
+#include "kafka/protocol/messages/list_offsets.h"
+
+#include "kafka/server/endpoint.h"
+#include "kafka/server/error_codes.h"
+#include "kafka/server/handlers.h"
+#include "kafka/server/topic_lookup.h"
+
+namespace millrace::kafka {
+namespace {
+
+constexpr std::int64_t kLatest = -1;
+constexpr std::int64_t kEarliest = -2;
+constexpr std::int64_t kMaxTimestamp = -3;   // since version 7
+constexpr std::int64_t kEarliestLocal = -4;  // since version 8
+
+using Wanted = ListOffsetsRequest::ListOffsetsPartition;
+using Found = ListOffsetsResponse::ListOffsetsPartitionResponse;
+
+KafkaError look_up(topics::Partition& partition, const Wanted& wanted, std::int16_t version, Found& out) {
+  if (wanted.current_leader_epoch > kLeaderEpoch) return KafkaError::unknown_leader_epoch;
+  Result<std::optional<storage::TimestampedOffset>> found = std::nullopt;
+  if (wanted.timestamp == kLatest) {
+    found = storage::TimestampedOffset{-1, partition.high_watermark()};
+  } else if (wanted.timestamp == kEarliest || (wanted.timestamp == kEarliestLocal && version >= 8)) {
+    found = storage::TimestampedOffset{-1, partition.log_start()};
+  } else if (wanted.timestamp == kMaxTimestamp && version >= 7) {
+    found = partition.find_max_timestamp();
+  } else if (wanted.timestamp >= 0) {
+    found = partition.find_timestamp(wanted.timestamp);
+  } else {
+    return KafkaError::invalid_request;
+  }
+  if (!found) return to_kafka(found.error().code);
+  if (*found) {
+    out.timestamp = (*found)->timestamp_ms;
+    out.offset = (*found)->offset.value();
+    out.leader_epoch = kLeaderEpoch;
+  }
+  return KafkaError::none;
+}
+
+}  // namespace
+
+void handle_list_offsets(Endpoint& endpoint, Request request) {
+  const auto message = request.decode<ListOffsetsRequest>();
+  if (!message) return request.malformed(message.error());
+  const auto table = endpoint.table();
+  ListOffsetsResponse response;
+  response.topics.reserve(message->topics.size());
+  for (const auto& asked : message->topics) {
+    auto& topic = response.topics.emplace_back();
+    topic.name = asked.name;
+    topic.partitions.reserve(asked.partitions.size());
+    for (const auto& wanted : asked.partitions) {
+      auto& out = topic.partitions.emplace_back();
+      out.partition_index = wanted.partition_index;
+      const auto partition = find_partition(table->find(asked.name), wanted.partition_index);
+      out.error_code = code(partition == nullptr ? KafkaError::unknown_topic_or_partition
+                                                 : look_up(*partition, wanted, request.version(), out));
+    }
+  }
+  request.respond(response);
+}
+
+}  // namespace millrace::kafka

@@ -1,0 +1,113 @@
+#include "kafka/server/server.h"
+
+#include <condition_variable>
+#include <mutex>
+
+#include "kafka/server/endpoint.h"
+#include "net/listener.h"
+
+namespace millrace::kafka {
+namespace {
+
+class LoopExecutor final : public TimedExecutor {
+ public:
+  explicit LoopExecutor(net::Loop& loop) : loop_(loop) {}
+  void post(Task task) override { loop_.post(std::move(task)); }
+  TimerId run_after(std::chrono::nanoseconds delay, Task task) override {
+    return loop_.run_after(delay, std::move(task));
+  }
+  void cancel(TimerId timer) override { loop_.cancel(timer); }
+
+ private:
+  net::Loop& loop_;
+};
+
+// Counts down the loops that have drained.
+class Countdown {
+ public:
+  explicit Countdown(std::size_t count) : count_(count) {}
+  void done() {
+    const std::scoped_lock lock(mutex_);
+    if (--count_ == 0) zero_.notify_all();
+  }
+  bool wait_for(std::chrono::milliseconds time) {
+    std::unique_lock lock(mutex_);
+    return zero_.wait_for(lock, time, [this] { return count_ == 0; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable zero_;
+  std::size_t count_;
+};
+
+}  // namespace
+
+struct Server::Impl {
+  struct PerLoop {
+    net::Loop* loop;
+    std::unique_ptr<LoopExecutor> executor;
+    std::unique_ptr<Endpoint> endpoint;
+    std::unique_ptr<net::Listener> listener;
+  };
+
+  topics::TopicLog& log;
+  const Clock& clock;
+  ServerMetrics metrics;
+  ServerSettings settings;
+  std::vector<net::Loop*> loops;
+  std::vector<PerLoop> parts;
+  bool stopped = false;
+};
+
+Server::Server(std::vector<net::Loop*> loops, topics::TopicLog& log, const Clock& clock, metrics::Registry& registry,
+               ServerSettings settings)
+    : impl_(new Impl{log, clock, ServerMetrics(registry), std::move(settings), std::move(loops), {}}) {}
+
+Server::~Server() = default;
+
+Result<void> Server::start() {
+  // All sockets first: nothing is accepted unless all could be bound.
+  net::Address address = impl_->settings.address;
+  for (net::Loop* loop : impl_->loops) {
+    Impl::PerLoop& part = impl_->parts.emplace_back();
+    part.loop = loop;
+    part.executor = std::make_unique<LoopExecutor>(*loop);
+    const std::size_t index = impl_->parts.size() - 1;
+    MR_TRY_ASSIGN(part.listener,
+                  net::Listener::bind(*loop, address, [this, index](std::unique_ptr<net::Stream> stream) {
+                    impl_->parts[index].endpoint->accept(std::move(stream));
+                  }));
+    address = part.listener->address();
+  }
+  ServerSettings& settings = impl_->settings;
+  if (settings.advertised_host.empty()) settings.advertised_host = address.host;
+  if (settings.advertised_port == 0) settings.advertised_port = address.port;
+  for (Impl::PerLoop& part : impl_->parts) {
+    part.endpoint = std::make_unique<Endpoint>(*part.executor, impl_->log, impl_->clock, impl_->metrics, settings);
+    part.loop->post([listener = part.listener.get()] { listener->start(); });
+  }
+  return {};
+}
+
+net::Address Server::address() const {
+  return impl_->parts.front().listener->address();
+}
+
+void Server::stop(std::chrono::milliseconds grace) {
+  if (std::exchange(impl_->stopped, true) || impl_->parts.empty()) return;
+  const auto drained = std::make_shared<Countdown>(impl_->parts.size());
+  for (Impl::PerLoop& part : impl_->parts) {
+    part.loop->post([&part, drained] {
+      part.listener->stop();
+      part.endpoint->drain([drained] { drained->done(); });
+    });
+  }
+  if (drained->wait_for(grace)) return;
+  for (Impl::PerLoop& part : impl_->parts) {
+    part.loop->post([&part] { part.endpoint->abort(); });
+  }
+  drained->wait_for(std::chrono::seconds(1));
+}
+
+}  // namespace millrace::kafka

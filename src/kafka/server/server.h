@@ -1,0 +1,45 @@
+// Server: the Kafka listener of the program: one socket and one Endpoint per loop.
+//
+//   kafka::Server server(loops, log, clock, registry, settings);
+//   MR_TRY(server.start());            // before or while the loops run
+//   server.address();                  // port resolved
+//   server.stop(std::chrono::seconds(5));
+//
+// stop() is called while the loops still run, and before the log stops: requests that were taken are answered, waiting
+// fetches are answered with what there is. The object must outlive the loops' last task and the log's last reply.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "kafka/server/settings.h"
+#include "metrics/registry.h"
+#include "net/loop.h"
+#include "topics/topic_log.h"
+
+namespace millrace::kafka {
+
+class Server {
+ public:
+  Server(std::vector<net::Loop*> loops, topics::TopicLog& log, const Clock& clock, metrics::Registry& registry,
+         ServerSettings settings);
+  ~Server();
+
+  /// Binds every loop's socket and starts accepting. already_exists when the port is taken; invalid_argument for the
+  /// address.
+  Result<void> start();
+  /// The bound address. Requires start().
+  [[nodiscard]] net::Address address() const;
+  /// Blocks until every connection is closed, at the latest after `grace` (what is left is then aborted). Thread: none
+  /// of the loops.
+  void stop(std::chrono::milliseconds grace);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace millrace::kafka
