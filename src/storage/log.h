@@ -1,14 +1,14 @@
 // Log: every partition of one data directory, behind one shared journal.
 //
-// The commit cycle: commit() takes all appends that are waiting, gives them offsets, writes them as one group into the journal
-// (pre-zeroed, recycled files), syncs once, and only then moves high watermarks. Segments are written behind the journal, in large
-// pieces, by write_behind(), and synced by checkpoint(), after which journal files are recycled. A group is recovered whole or not
-// at all. docs/formats/ has every byte.
+// The commit cycle: commit() takes all appends that are waiting, gives them offsets, writes them as one group into the
+// journal (pre-zeroed, recycled files), syncs once, and only then moves high watermarks. Segments are written behind
+// the journal, in large pieces, by write_behind(), and synced by checkpoint(), after which journal files are recycled.
+// A group is recovered whole or not at all. docs/formats/ has every byte.
 //
-// Thread: "the log thread" calls open, commit, retention and close; "the segment writer" calls write_behind and checkpoint beside it.
-// Nothing here starts a thread, so the simulator runs both from its scheduler.
-// A failed write or sync of the journal is final: commit() returns io_error, everything later returns closed, and the process must
-// end and recover. disk_full is not final: nothing of that commit has happened and it may be tried again.
+// Thread: "the log thread" calls open, commit, retention and close; "the segment writer" calls write_behind and
+// checkpoint beside it. Nothing here starts a thread, so the simulator runs both from its scheduler. A failed write or
+// sync of the journal is final: commit() returns io_error, everything later returns closed, and the process must end
+// and recover. disk_full is not final: nothing of that commit has happened and it may be tried again.
 #pragma once
 
 #include <chrono>
@@ -29,19 +29,20 @@
 namespace millrace::storage {
 
 struct LogOptions {
-  std::uint64_t journal_file_bytes = 32_MiB;      // one journal file
-  std::uint64_t journal_max_bytes = 512_MiB;      // all journal files; beyond it commit() answers disk_full until segments caught up
-  std::uint64_t checkpoint_bytes = 128_MiB;       // journal bytes between checkpoints
+  std::uint64_t journal_file_bytes = 32_MiB;  // one journal file
+  std::uint64_t journal_max_bytes =
+      512_MiB;  // all journal files; beyond it commit() answers disk_full until segments caught up
+  std::uint64_t checkpoint_bytes = 128_MiB;  // journal bytes between checkpoints
   std::chrono::milliseconds checkpoint_interval{10'000};
-  std::uint64_t tail_memory_bytes = 256_MiB;      // newest batches kept for readers, all partitions together
-  std::uint64_t write_piece_bytes = 256_KiB;      // unit in which segments are written behind
-  SeededBugs bugs;                                // tests only
+  std::uint64_t tail_memory_bytes = 256_MiB;  // newest batches kept for readers, all partitions together
+  std::uint64_t write_piece_bytes = 256_KiB;  // unit in which segments are written behind
+  SeededBugs bugs;                            // tests only
 };
 
 /// What open() found; logged at start and shown by tests.
 struct RecoveryReport {
-  bool clean = false;                  // the last stop was a clean one
-  std::uint64_t groups_replayed = 0;   // journal groups behind the last checkpoint
+  bool clean = false;                 // the last stop was a clean one
+  std::uint64_t groups_replayed = 0;  // journal groups behind the last checkpoint
   std::uint64_t bytes_replayed = 0;
   std::uint64_t partitions = 0;
   std::chrono::nanoseconds took{};
@@ -59,15 +60,16 @@ struct Appended {
   Offset base_offset;
   Offset log_start;
   std::int64_t log_append_time_ms = kNoTimestamp;  // set when the topic uses LogAppendTime
-  bool duplicate = false;                          // an idempotent producer sent this batch before; base_offset is the old one
+  bool duplicate = false;  // an idempotent producer sent this batch before; base_offset is the old one
 };
 
-/// One record batch for one partition. The batch was checked with validate_produced_batch (or built here) and is patched in place.
+/// One record batch for one partition. The batch was checked with validate_produced_batch (or built here) and is
+/// patched in place.
 struct Append {
   PartitionLog* partition = nullptr;
   SharedBytes batch;
-  /// Set by commit(). Errors of a single append: not_found (partition deleted), too_large (max.message.bytes), out_of_order,
-  /// fenced (producer epoch).
+  /// Set by commit(). Errors of a single append: not_found (partition deleted), too_large (max.message.bytes),
+  /// out_of_order, fenced (producer epoch).
   Result<Appended> outcome = Appended{};
 };
 
@@ -98,16 +100,18 @@ class Log {
  public:
   virtual ~Log() = default;
 
-  /// Recovers and opens. Errors: locked (another process), unsupported_version (a newer format), corrupt (damage that is not a torn
-  /// tail: file and position in detail; nothing is changed), io_error, disk_full.
+  /// Recovers and opens. Errors: locked (another process), unsupported_version (a newer format), corrupt (damage that
+  /// is not a torn tail: file and position in detail; nothing is changed), io_error, disk_full.
   static Result<std::unique_ptr<Log>> open(io::FileSystem& files, const Clock& clock, metrics::Registry& metrics,
                                            const LogOptions& options, RecoveryReport* report = nullptr);
 
-  /// Makes all changes, then all appends, durable in one atomic group, and fills their outcomes. An append whose outcome is an error
-  /// is not written; the others are. On disk_full or io_error no outcome counts. Returns when the group is synced and visible.
+  /// Makes all changes, then all appends, durable in one atomic group, and fills their outcomes. An append whose
+  /// outcome is an error is not written; the others are. On disk_full or io_error no outcome counts. Returns when the
+  /// group is synced and visible.
   virtual Result<void> commit(std::span<PartitionChange> changes, std::span<Append* const> appends) = 0;
 
-  /// Writes up to one piece of the waiting tails into segments. Returns false when there was nothing to do. disk_full: try later.
+  /// Writes up to one piece of the waiting tails into segments. Returns false when there was nothing to do. disk_full:
+  /// try later.
   virtual Result<bool> write_behind() = 0;
   /// True when enough journal was used, or time passed, that checkpoint() should run.
   [[nodiscard]] virtual bool checkpoint_due() const = 0;

@@ -1,8 +1,8 @@
 // PartitionLog: one partition as its readers see it.
 //
-// Only synced records are visible: the high watermark is the first offset that a power cut could still take. The newest batches are
-// served from memory, older ones from segment files. Made and changed by storage::Log only.
-// Thread: every public function here may be called from any thread; none waits for a sync.
+// Only synced records are visible: the high watermark is the first offset that a power cut could still take. The newest
+// batches are served from memory, older ones from segment files. Made and changed by storage::Log only. Thread: every
+// public function here may be called from any thread; none waits for a sync.
 #pragma once
 
 #include <cstdint>
@@ -43,9 +43,10 @@ class PartitionLog {
   /// Bytes in segments and memory.
   [[nodiscard]] virtual std::uint64_t size_bytes() const = 0;
 
-  /// Batches from the one holding `from` up to about `max_bytes`; always at least one batch when there is one (KIP-74), whatever its
-  /// size. Empty at the high watermark. Errors: out_of_range (below log_start or above the high watermark), corrupt (the batch at
-  /// this place fails its checksum: named in detail, never served), io_error, closed (deleted).
+  /// Batches from the one holding `from` up to about `max_bytes`; always at least one batch when there is one (KIP-74),
+  /// whatever its size. Empty at the high watermark. Errors: out_of_range (below log_start or above the high
+  /// watermark), corrupt (the batch at this place fails its checksum: named in detail, never served), io_error, closed
+  /// (deleted).
   virtual Result<ReadResult> read(Offset from, std::size_t max_bytes) = 0;
 
   /// First record with timestamp >= `timestamp_ms`, exact within its batch; nullopt when there is none (ListOffsets).
@@ -53,8 +54,8 @@ class PartitionLog {
   /// The record with the largest timestamp (ListOffsets -3, KIP-734); nullopt in an empty partition.
   virtual Result<std::optional<TimestampedOffset>> find_max_timestamp() = 0;
 
-  /// Posts `task` to `executor` once, as soon as high_watermark() > `beyond` or the partition is deleted (at once when it is so
-  /// already). `executor` must outlive the wait or be forgotten through cancel_waits().
+  /// Posts `task` to `executor` once, as soon as high_watermark() > `beyond` or the partition is deleted (at once when
+  /// it is so already). `executor` must outlive the wait or be forgotten through cancel_waits().
   virtual void when_beyond(Offset beyond, Executor& executor, Task task) = 0;
   virtual void cancel_waits(Executor& executor) = 0;
 };

@@ -1,0 +1,113 @@
+#include "storage/disk_log.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "base/rng.h"
+#include "storage/durable_file.h"
+
+namespace millrace::storage {
+namespace {
+
+constexpr std::string_view kLockPath = "lock";
+constexpr std::string_view kTopicsDirectory = "topics";
+
+// A directory that holds anything but what an interrupted first start leaves behind is somebody else's.
+Result<void> check_ours(io::FileSystem& files, std::span<const std::string> names) {
+  for (const std::string& name : names) {
+    const bool harmless =
+        name == kLockPath || name == "lost+found" || name.ends_with(kTemporarySuffix) || name == kCheckpointPath;
+    if (harmless) continue;
+    bool empty = false;
+    if (name == kJournalDirectory || name == kTopicsDirectory) {
+      MR_TRY_ASSIGN(const auto inside, files.list(name));
+      empty = inside.empty();
+    }
+    if (!empty) {
+      return fail(ErrorCode::invalid_argument, "not a millrace data directory, and not empty",
+                  files.describe("") + " holds " + name + " but no file named format: name an empty or new directory");
+    }
+  }
+  return {};
+}
+
+// The format file comes last: until it is there, the next start begins again.
+Result<DirectoryFormat> make_directory(io::FileSystem& files, const SeededBugs& bugs) {
+  MR_TRY(files.make_directory(kJournalDirectory));
+  MR_TRY(files.make_directory(kTopicsDirectory));
+  Checkpoint checkpoint;
+  checkpoint.clean = true;
+  MR_TRY(replace_durably(files, kCheckpointPath, encode_checkpoint(checkpoint).view(), bugs));
+  const DirectoryFormat format{.cluster_id = Uuid::from_random(system_entropy(), system_entropy()),
+                               .salt = system_entropy()};
+  MR_TRY(store_format(files, format, bugs));
+  return format;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Log>> Log::open(io::FileSystem& files, const Clock& clock, metrics::Registry&,
+                                       const LogOptions& options, RecoveryReport* report) {
+  const MonoTime started = clock.mono();
+  MR_TRY_ASSIGN(const auto names, files.list(""));
+  const bool ours = std::ranges::find(names, kFormatPath) != names.end();
+  if (!ours) MR_TRY(check_ours(files, names));
+  MR_TRY_ASSIGN(auto lock, files.lock(kLockPath));
+  auto format = load_format(files);
+  if (!format && format.error().code == ErrorCode::not_found) format = make_directory(files, options.bugs);
+  if (!format) return std::unexpected(format.error());
+
+  RecoveryReport found;
+  auto log = std::make_unique<DiskLog>(files, clock, options, std::move(lock), *format);
+  MR_TRY(log->recover(found));
+  found.took = clock.mono() - started;
+  if (report != nullptr) *report = found;
+  return log;
+}
+
+DiskLog::DiskLog(io::FileSystem& files, const Clock& clock, const LogOptions& options, std::unique_ptr<io::File> lock,
+                 const DirectoryFormat& format)
+    : files_(files),
+      clock_(clock),
+      options_(options),
+      lock_(std::move(lock)),
+      format_(format),
+      journal_(files, clock, options, format.salt),
+      tails_(options.tail_memory_bytes) {
+  last_checkpoint_ = clock_.mono().count();
+}
+
+std::vector<Log::PartitionEntry> DiskLog::partitions() const {
+  std::vector<PartitionEntry> entries;
+  const std::scoped_lock lock(mutex_);
+  entries.reserve(table_.size());
+  for (const auto& [name, partition] : table_) entries.push_back({partition, partition->spec()});
+  return entries;
+}
+
+Result<void> DiskLog::usable() const {
+  if (dead_.load(std::memory_order_acquire) || closed_.load(std::memory_order_acquire)) {
+    return fail(ErrorCode::closed, "log was stopped");
+  }
+  return {};
+}
+
+// The one way out of an I/O error: nothing more is accepted, and what is on disk is judged by the next start.
+std::unexpected<Error> DiskLog::died(const Error& error) {
+  if (!dead_.exchange(true)) log::error("log_stopped", {{"error", error.message()}});
+  return std::unexpected(error);
+}
+
+Result<void> DiskLog::close() {
+  MR_TRY(usable());
+  while (true) {
+    MR_TRY_ASSIGN(const bool more, unlink_some());
+    if (!more) break;
+  }
+  if (auto written = write_checkpoint(true); !written) return died(written.error());
+  closed_.store(true, std::memory_order_release);
+  lock_.reset();
+  return {};
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,138 @@
+// DiskLog: storage::Log over io::FileSystem. Split by concern: disk_log.cpp (open and small things), recovery.cpp,
+// commit.cpp, segment_writer.cpp (write_behind, checkpoint), retention.cpp.
+//
+// Invariant: the journal position that a checkpoint names was published before the partitions' ends were taken, so
+// replaying from it meets only groups that are new or already known; applying a known one changes nothing (ids are
+// never reused, offsets only grow). Thread: as log.h says. Shared between the two threads: the partition table, the
+// lists in Shared, the journal's own lists, and what Partition guards. No lock is held over I/O.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <set>
+
+#include "storage/format_file.h"
+#include "storage/journal.h"
+#include "storage/journal_scan.h"
+#include "storage/partition.h"
+#include "storage/tail_budget.h"
+
+namespace millrace::storage {
+
+class DiskLog final : public Log {
+ public:
+  DiskLog(io::FileSystem& files, const Clock& clock, const LogOptions& options, std::unique_ptr<io::File> lock,
+          const DirectoryFormat& format);
+
+  /// Recovers; once, before anything else.
+  Result<void> recover(RecoveryReport& report);
+
+  Result<void> commit(std::span<PartitionChange> changes, std::span<Append* const> appends) override;
+  Result<bool> write_behind() override;
+  [[nodiscard]] bool checkpoint_due() const override;
+  Result<void> checkpoint() override;
+  Result<void> enforce_retention() override;
+  Result<void> close() override;
+  [[nodiscard]] std::vector<PartitionEntry> partitions() const override;
+  [[nodiscard]] const Uuid& cluster_id() const override { return format_.cluster_id; }
+  Result<ProducerId> next_producer_id() override;
+
+ private:
+  using PartitionPtr = std::shared_ptr<Partition>;
+
+  // commit.cpp
+  struct Planned {                                   // what the changes of a commit will do once it is durable
+    std::map<TopicPartition, PartitionPtr> created;  // nullptr: deleted by this commit
+    std::vector<PartitionPtr> deleted;
+    std::vector<std::pair<PartitionPtr, const ConfigurePartition*>> configured;
+    std::vector<std::pair<PartitionPtr, Offset>> trimmed;
+    PartitionId next_partition;
+  };
+  void plan(std::span<PartitionChange> changes, Planned& planned);
+  [[nodiscard]] PartitionPtr find_planned(const Planned& planned, const TopicPartition& name) const;
+  void apply(const Planned& planned);
+  Result<void> write_group(std::int64_t now_ms);
+  Result<void> write_late_group();
+  void publish_appends();
+  Result<void> usable() const;
+  std::unexpected<Error> died(const Error& error);
+
+  void note_waiting(const PartitionPtr& partition);
+  void doom(std::vector<SegmentRef> segments);
+
+  // segment_writer.cpp
+  Result<bool> write_piece(Partition& partition, Offset limit);
+  Result<void> ensure_directory(Partition& partition);
+  Result<void> seal_active(Partition& partition, const SegmentRef& active);
+  void note_dirty(const std::shared_ptr<Segment>& segment);
+  [[nodiscard]] PartitionPtr choose_partition();
+  Result<void> write_checkpoint(bool clean);
+  Result<void> settle_for_stop(Partition& partition, const ProducerTable& producers);
+  Result<void> sync_segments();
+  Result<void> rename_removed();
+  Result<bool> unlink_some();
+
+  // recovery.cpp
+  struct Replay {
+    PartitionId known_below;  // the checkpoint knows what became of ids below it
+    std::map<PartitionId, PartitionPtr> by_id;
+    std::set<PartitionId> created;
+    std::set<PartitionId> gone;
+    std::set<PartitionId> appended;
+    std::map<PartitionId, Offset> trims;
+    std::set<std::string> stale_directories;
+    std::vector<SegmentRef> longer;  // files go on behind what the checkpoint says
+  };
+  Result<void> replay_journal(JournalScan& scan, Replay& replay);
+  Result<void> replay_append(const AppendEntry& entry, const JournalGroup& group, SharedBytes bytes, Replay& replay);
+  Result<void> replay_change(const JournalEntry& entry, Replay& replay);
+  Result<void> check_partition(Partition& partition, Offset checkpointed, Replay& replay);
+  Result<void> settle_files(Replay& replay, const std::map<PartitionId, Offset>& checkpointed);
+  Result<std::vector<std::string>> list_if_there(const std::string& directory);
+
+  static constexpr MonoTime kDeletedDelay = std::chrono::seconds(60);  // for what a crash left renamed
+
+  io::FileSystem& files_;
+  const Clock& clock_;
+  const LogOptions options_;
+  std::unique_ptr<io::File> lock_;
+  const DirectoryFormat format_;
+  Journal journal_;
+  TailBudget tails_;
+  std::atomic<bool> dead_{false};
+  std::atomic<bool> closed_{false};
+  std::atomic<MonoTime::rep> last_checkpoint_{0};
+
+  // The log thread's own.
+  GroupEncoder group_;
+  std::vector<Partition*> touched_;  // partitions with staged batches
+  std::vector<ByteView> payload_;
+  std::int64_t next_producer_ = 0;
+  struct LateGroup {  // seeded bug acknowledge_early
+    GroupEncoder group;
+    std::vector<SharedBytes> batches;
+  };
+  std::optional<LateGroup> late_;
+
+  // The segment writer's own.
+  std::vector<std::shared_ptr<Segment>> dirty_segments_;
+  std::vector<std::string> new_directories_;  // their small files are not synced yet
+  std::set<std::string> unsynced_names_;      // directories with names that are not durable yet
+  bool topics_unsynced_ = false;
+
+  // Shared.
+  mutable std::mutex mutex_;
+  std::map<TopicPartition, PartitionPtr> table_;
+  PartitionId next_partition_{1};
+  std::int64_t producers_reserved_ = 0;                    // ids below it may have been handed out
+  std::vector<PartitionPtr> waiting_;                      // have batches for the segment writer
+  std::vector<PartitionPtr> removed_;                      // deleted; their directories wait to be renamed
+  std::vector<std::shared_ptr<Segment>> doomed_segments_;  // below their log start; to be unlinked
+  struct DoomedTree {
+    std::string path;
+    MonoTime not_before{};
+  };
+  std::vector<DoomedTree> doomed_trees_;  // of deleted partitions
+};
+
+}  // namespace millrace::storage

@@ -1,0 +1,107 @@
+#include "storage/log.h"
+
+#include <gtest/gtest.h>
+
+#include "storage/testing/log_on_disk.h"
+
+namespace millrace::storage {
+namespace {
+
+std::string value(int i) {
+  return "value-" + std::to_string(i) + std::string(static_cast<std::size_t>(i % 300), 'x');
+}
+
+std::vector<std::string> values(int from, int to) {
+  std::vector<std::string> all;
+  for (int i = from; i < to; ++i) all.push_back(value(i));
+  return all;
+}
+
+TEST(Log, AppendedIsReadBackFromMemory) {
+  LogOnDisk disk;
+  ASSERT_TRUE(disk.open());
+  const auto partition = disk.create("t");
+  ASSERT_TRUE(partition) << partition.error().message();
+  EXPECT_EQ((*partition)->high_watermark(), Offset(0));
+  const auto first = disk.append(**partition, batch_of({"a", "b"}));
+  ASSERT_TRUE(first) << first.error().message();
+  EXPECT_EQ(first->base_offset, Offset(0));
+  const auto second = disk.append(**partition, batch_of({"c"}));
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->base_offset, Offset(2));
+  EXPECT_EQ((*partition)->high_watermark(), Offset(3));
+  EXPECT_EQ(read_all(**partition, Offset(0)), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(read_all(**partition, Offset(1)), (std::vector<std::string>{"b", "c"}));
+  EXPECT_EQ((*partition)->read(Offset(4), 100).error().code, ErrorCode::out_of_range);
+}
+
+TEST(Log, KilledAndOpenedAgainHasEverything) {
+  LogOnDisk disk;
+  ASSERT_TRUE(disk.open());
+  ASSERT_TRUE(disk.create("t"));
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(disk.append(*disk.find("t"), batch_of({value(i)})));
+    if (i == 50) {
+      ASSERT_TRUE(disk.log->checkpoint());
+    }
+  }
+  disk.crash();
+  const auto opened = disk.open();
+  ASSERT_TRUE(opened) << opened.error().message();
+  EXPECT_FALSE(disk.report.clean);
+  EXPECT_EQ(disk.report.groups_replayed, 49U);
+  ASSERT_TRUE(disk.find("t"));
+  EXPECT_EQ(read_all(*disk.find("t"), Offset(0)), values(0, 100));
+}
+
+TEST(Log, StoppedAndOpenedAgainIsClean) {
+  LogOnDisk disk;
+  ASSERT_TRUE(disk.open());
+  ASSERT_TRUE(disk.create("t"));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(disk.append(*disk.find("t"), batch_of({value(i)})));
+  const auto stopped = disk.stop();
+  ASSERT_TRUE(stopped) << stopped.error().message();
+  const auto opened = disk.open();
+  ASSERT_TRUE(opened) << opened.error().message();
+  EXPECT_TRUE(disk.report.clean);
+  EXPECT_EQ(disk.report.groups_replayed, 0U);
+  EXPECT_EQ(read_all(*disk.find("t"), Offset(0)), values(0, 100));
+  EXPECT_EQ(read_all(*disk.find("t"), Offset(57)), values(57, 100));
+}
+
+// Enough to recycle every journal file several times, evict the tail and roll segments, with kills in between.
+TEST(Log, LongRunWithRecycledJournalAndKills) {
+  LogOnDisk disk;
+  disk.options.journal_max_bytes = 512_KiB;
+  ASSERT_TRUE(disk.open());
+  LogConfig config;
+  config.segment_bytes = 40'000;
+  ASSERT_TRUE(disk.create("t", 0, config));
+  ASSERT_TRUE(disk.create("t", 1, config));
+  int next = 0;
+  for (int round = 0; round < 12; ++round) {
+    for (int i = 0; i < 150; ++i, ++next) {
+      for (int p = 0; p < 2; ++p) {
+        const auto appended = disk.append(*disk.find("t", p), batch_of({value(next)}));
+        ASSERT_TRUE(appended) << appended.error().message();
+        ASSERT_EQ(appended->base_offset, Offset(next));
+      }
+      disk.clock.advance(std::chrono::milliseconds(20));
+      ASSERT_TRUE(disk.log->write_behind());
+      if (disk.log->checkpoint_due()) {
+        ASSERT_TRUE(disk.log->checkpoint());
+      }
+    }
+    if (round % 3 == 2) {
+      ASSERT_TRUE(disk.stop());
+    }
+    disk.crash();
+    const auto opened = disk.open();
+    ASSERT_TRUE(opened) << opened.error().message();
+    for (int p = 0; p < 2; ++p)
+      ASSERT_EQ(read_all(*disk.find("t", p), Offset(0)), values(0, next)) << "round " << round;
+  }
+}
+
+}  // namespace
+}  // namespace millrace::storage

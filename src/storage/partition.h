@@ -1,0 +1,129 @@
+// Partition: one partition inside the log: newest batches in memory (the tail), older ones in segments, producer state,
+// waiters.
+//
+//   log start ≤ ... segments ... [tail: written | waiting] = high watermark ≤ staged (this commit, nobody sees it)
+//
+// Invariant: what readers can reach is synced in the journal or in a synced segment. The tail is contiguous up to the
+// high watermark; a batch leaves it only when a segment holds it. Thread: stage, publish, unstage, remove, trim: the
+// log thread. waiting, written, make_directory: the segment writer. The PartitionLog half: any. One short mutex, never
+// held over I/O.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <mutex>
+
+#include "storage/checkpoint_file.h"
+#include "storage/partition_log.h"
+#include "storage/segment.h"
+#include "storage/waiters.h"
+
+namespace millrace::storage {
+
+/// A segment as its users share it: the files, and what of them counts.
+struct SegmentRef {
+  std::shared_ptr<Segment> files;
+  SegmentState state;
+};
+
+class Partition final : public PartitionLog, public std::enable_shared_from_this<Partition> {
+ public:
+  Partition(io::FileSystem& files, PartitionId id, PartitionSpec spec, Offset start);
+  /// As a checkpoint describes it; the files are not touched.
+  Partition(io::FileSystem& files, PartitionCheckpoint&& checkpoint);
+
+  // PartitionLog
+  [[nodiscard]] const TopicPartition& name() const override { return name_; }
+  [[nodiscard]] Offset log_start() const override { return Offset(log_start_.load(std::memory_order_acquire)); }
+  [[nodiscard]] Offset high_watermark() const override {
+    return Offset(high_watermark_.load(std::memory_order_acquire));
+  }
+  [[nodiscard]] bool deleted() const override { return deleted_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::uint64_t size_bytes() const override;
+  Result<ReadResult> read(Offset from, std::size_t max_bytes) override;
+  Result<std::optional<TimestampedOffset>> find_timestamp(std::int64_t timestamp_ms) override;
+  Result<std::optional<TimestampedOffset>> find_max_timestamp() override;
+  void when_beyond(Offset beyond, Executor& executor, Task task) override;
+  void cancel_waits(Executor& executor) override;
+
+  [[nodiscard]] PartitionId id() const { return id_; }
+  [[nodiscard]] PartitionSpec spec() const;
+  [[nodiscard]] LogConfig config() const;
+  [[nodiscard]] std::string directory() const { return "topics/" + name_.to_string(); }
+
+  // Log thread: one commit.
+  /// Judges, patches and takes a batch into the commit being built. The batch is not visible before publish().
+  Result<Appended> stage(SharedBytes& batch, std::int64_t now_ms);
+  [[nodiscard]] std::span<const StoredBatch> staged() const { return staged_; }
+  void unstage();
+  /// Makes what was staged visible and wakes waiters. True when nothing waited for the segment writer before.
+  bool publish(MonoTime now);
+  void configure(const LogConfig& config, std::string properties);
+  void mark_deleted();
+  /// Moves the log start; segments that lie wholly below it are taken out and returned for unlinking.
+  std::vector<SegmentRef> trim(Offset log_start);
+  /// Where the log start would be after retention by time and size; log_start() when nothing is to go.
+  [[nodiscard]] Offset retention_start(std::int64_t now_ms) const;
+  void expire_producers(std::int64_t now_ms, std::int64_t age_ms);
+
+  // Recovery (open(), alone).
+  /// Takes a batch of the journal; malformed when it does not continue the partition.
+  Result<void> replay(StoredBatch batch, const BatchHeader& header, std::int64_t wall_ms, MonoTime now);
+  void forget_producers() { producers_ = {}; }
+  [[nodiscard]] std::vector<SegmentRef> segments() const;
+
+  // Segment writer.
+  struct Waiting {
+    std::uint64_t bytes = 0;
+    MonoTime since{};
+  };
+  [[nodiscard]] Waiting waiting() const;
+  [[nodiscard]] Offset written() const;
+  /// Up to about `max_bytes` of waiting batches below `limit`, at least one when there is one.
+  [[nodiscard]] std::vector<StoredBatch> piece(std::size_t max_bytes, Offset limit) const;
+  /// The segment that the writer appends to, if there is one.
+  [[nodiscard]] std::optional<SegmentRef> active() const;
+  void begin_segment(SegmentRef segment);
+  /// `count` batches of the tail now stand in the active segment, whose state is `state`.
+  void advance(const SegmentState& state, std::size_t count, MonoTime now);
+  /// The active segment takes no more.
+  void seal(const SegmentState& state);
+  /// What a checkpoint says of this partition when segments hold everything below `next`.
+  [[nodiscard]] PartitionCheckpoint checkpoint() const;
+  bool directory_made = false;     // the writer's
+  bool listed_as_waiting = false;  // guarded by the log's mutex
+
+  /// Drops the oldest batch of the tail if a segment holds it. For the budget of all partitions.
+  [[nodiscard]] std::optional<StoredBatch> evict_oldest();
+
+ private:
+  Result<ReadResult> read_tail(Offset from, std::size_t max_bytes) const;
+  [[nodiscard]] const ProducerEntry* staged_producer(ProducerId id) const;
+
+  io::FileSystem& files_;
+  const PartitionId id_;
+  const TopicPartition name_;
+  std::atomic<std::int64_t> log_start_;
+  std::atomic<std::int64_t> high_watermark_;
+  std::atomic<bool> deleted_{false};
+  Waiters waiters_;
+
+  mutable std::mutex mutex_;  // guards what follows
+  PartitionSpec spec_;
+  std::deque<StoredBatch> tail_;
+  std::size_t written_in_tail_ = 0;  // the first so many batches of the tail stand in segments too
+  std::uint64_t waiting_bytes_ = 0;
+  MonoTime waiting_since_{};
+  std::vector<SegmentRef> segments_;
+  bool active_open_ = false;  // the last segment takes appends
+  ProducerTable producers_;
+
+  // The log thread's own: the commit being built.
+  LogConfig commit_config_;
+  Offset next_;
+  std::vector<StoredBatch> staged_;
+  std::vector<std::pair<ProducerId, ProducerEntry>> staged_producers_;
+  std::uint64_t staged_bytes_ = 0;
+};
+
+}  // namespace millrace::storage

@@ -1,0 +1,49 @@
+#include "storage/partition_directory.h"
+
+#include <fmt/format.h>
+
+#include "storage/durable_file.h"
+
+namespace millrace::storage {
+namespace {
+
+Result<void> ensure_text(io::FileSystem& files, const std::string& path, std::string_view text) {
+  const auto there = read_whole(files, path, 4096);
+  if (there && *there == text) return {};
+  MR_TRY_ASSIGN(const auto file, files.open(path, io::OpenMode::create));
+  MR_TRY(file->truncate(0));
+  return file->write_at(0, as_bytes(text));
+}
+
+}  // namespace
+
+std::string partition_metadata(const Uuid& topic_id) {
+  return fmt::format("version: 0\ntopic_id: {}", topic_id.to_string());
+}
+
+Result<void> make_partition_directory(io::FileSystem& files, const std::string& directory, const Uuid& topic_id) {
+  MR_TRY(files.make_directory(directory));
+  MR_TRY(ensure_text(files, directory + '/' + std::string(kPartitionMetadata), partition_metadata(topic_id)));
+  return ensure_text(files, directory + '/' + std::string(kLeaderEpochs), kLeaderEpochsText);
+}
+
+Result<void> sync_partition_directory(io::FileSystem& files, const std::string& directory) {
+  for (const std::string_view name : {kPartitionMetadata, kLeaderEpochs}) {
+    const auto file = files.open(directory + '/' + std::string(name), io::OpenMode::read_write);
+    if (!file && file.error().code == ErrorCode::not_found) continue;  // deleted meanwhile
+    if (!file) return std::unexpected(file.error());
+    MR_TRY(sync_file(**file));
+  }
+  return {};
+}
+
+Result<std::string> set_aside(io::FileSystem& files, const std::string& directory) {
+  for (int i = 1;; ++i) {
+    std::string path = fmt::format("{}.{}{}", directory, i, kDeletedSuffix);
+    if (files.exists(path)) continue;
+    MR_TRY(files.rename(directory, path));
+    return path;
+  }
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,116 @@
+// The reading half of Partition: every function may be called from any thread.
+#include <algorithm>
+
+#include "storage/partition.h"
+
+namespace millrace::storage {
+
+Result<ReadResult> Partition::read_tail(Offset from, std::size_t max_bytes) const {
+  ReadResult result;
+  auto batch = std::ranges::lower_bound(tail_, from, {}, &StoredBatch::last);
+  for (; batch != tail_.end(); ++batch) {
+    if (!result.batches.empty() && result.bytes + batch->bytes.size() > max_bytes) break;
+    result.bytes += batch->bytes.size();
+    result.batches.push_back(batch->bytes);
+  }
+  return result;
+}
+
+Result<ReadResult> Partition::read(Offset from, std::size_t max_bytes) {
+  std::optional<SegmentRef> segment;
+  ReadResult result;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (deleted()) return fail(ErrorCode::closed, "partition was deleted");
+    const Offset start = log_start();
+    const Offset end = high_watermark();
+    if (from < start || from > end) return fail(ErrorCode::out_of_range, "offset is not in the log");
+    if (from < end) {
+      if (!tail_.empty() && from >= tail_.front().base) {
+        MR_TRY_ASSIGN(result, read_tail(from, max_bytes));
+      } else {
+        const auto found =
+            std::ranges::find_if(segments_, [&](const SegmentRef& ref) { return ref.state.next > from; });
+        if (found == segments_.end() || found->state.base > from) {
+          return fail(ErrorCode::corrupt, "no segment holds this offset",
+                      files_.describe(directory()) + " offset " + std::to_string(from.value()));
+        }
+        segment = *found;
+      }
+    }
+    result.log_start = start;
+    result.high_watermark = end;
+  }
+  if (segment) {
+    auto batches = segment->files->read(segment->state, from, max_bytes);
+    if (!batches) {
+      // The files may have been unlinked between the look-up and the read.
+      if (deleted()) return fail(ErrorCode::closed, "partition was deleted");
+      if (from < log_start()) return fail(ErrorCode::out_of_range, "offset is not in the log");
+      return std::unexpected(batches.error());
+    }
+    result.batches = std::move(*batches);
+    for (const SharedBytes& batch : result.batches) result.bytes += batch.size();
+  }
+  return result;
+}
+
+Result<std::optional<TimestampedOffset>> Partition::find_timestamp(std::int64_t timestamp_ms) {
+  std::vector<SegmentRef> segments;
+  std::vector<StoredBatch> waiting;
+  Offset start;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (deleted()) return fail(ErrorCode::closed, "partition was deleted");
+    start = log_start();
+    for (const SegmentRef& segment : segments_) {
+      if (segment.state.max_timestamp >= timestamp_ms && segment.state.next > start) segments.push_back(segment);
+    }
+    for (std::size_t i = written_in_tail_; i < tail_.size(); ++i) {
+      if (tail_[i].max_timestamp >= timestamp_ms && tail_[i].last >= start) waiting.push_back(tail_[i]);
+    }
+  }
+  const auto answer = [](const TimestampMatch& match) { return TimestampedOffset{match.timestamp_ms, match.offset}; };
+  for (const SegmentRef& segment : segments) {
+    const auto match = segment.files->find_timestamp(segment.state, timestamp_ms, start);
+    if (!match && deleted()) return fail(ErrorCode::closed, "partition was deleted");
+    if (!match && segment.state.next <= log_start()) continue;  // retention took it meanwhile
+    if (!match) return std::unexpected(match.error());
+    if (*match) return answer(**match);
+  }
+  for (const StoredBatch& batch : waiting) {
+    MR_TRY_ASSIGN(const BatchHeader header, parse_batch_header(batch.bytes.view()));
+    MR_TRY_ASSIGN(const auto match, find_in_batch(header, batch.bytes.view(), timestamp_ms, start));
+    if (match) return answer(*match);
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<TimestampedOffset>> Partition::find_max_timestamp() {
+  std::int64_t newest = kNoTimestamp;
+  bool any = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (deleted()) return fail(ErrorCode::closed, "partition was deleted");
+    const Offset start = log_start();
+    for (const SegmentRef& segment : segments_) {
+      if (segment.state.next > start) newest = std::max(newest, segment.state.max_timestamp);
+    }
+    for (std::size_t i = written_in_tail_; i < tail_.size(); ++i) {
+      if (tail_[i].last >= start) newest = std::max(newest, tail_[i].max_timestamp);
+    }
+    any = start < high_watermark();
+  }
+  if (!any || newest == kNoTimestamp) return std::nullopt;
+  return find_timestamp(newest);
+}
+
+void Partition::when_beyond(Offset beyond, Executor& executor, Task task) {
+  waiters_.add(beyond, executor, std::move(task), [&] { return deleted() || high_watermark() > beyond; });
+}
+
+void Partition::cancel_waits(Executor& executor) {
+  waiters_.cancel(executor);
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,240 @@
+// DiskLog::recover(): checkpoint, then journal, then the files made to agree. Thread: open(), alone.
+//
+// Everything is read and judged first; the first change to the directory comes only when nothing can be found damaged
+// any more. What the journal gave is written to segments and checkpointed before the log opens: nothing served
+// afterwards depends on pages of which the kernel may remember more than the device (a failed sync before the crash).
+#include <algorithm>
+
+#include "base/endian.h"
+#include "base/log.h"
+#include "storage/disk_log.h"
+#include "storage/durable_file.h"
+#include "storage/partition_directory.h"
+
+namespace millrace::storage {
+namespace {
+
+constexpr std::size_t kCheckpointLimit = 1_GiB;
+
+std::unexpected<Error> journal_damage(const char* what, const TopicPartition& name, Offset offset) {
+  return fail(ErrorCode::corrupt, what, name.to_string() + " at offset " + std::to_string(offset.value()));
+}
+
+}  // namespace
+
+Result<void> DiskLog::replay_append(const AppendEntry& entry, const JournalGroup& group, SharedBytes bytes,
+                                    Replay& replay) {
+  const auto it = replay.by_id.find(entry.partition);
+  if (it == replay.by_id.end()) {
+    // Deleted before the checkpoint was written, or later in the journal but already gone.
+    if (entry.partition < replay.known_below || replay.gone.contains(entry.partition)) return {};
+    return fail(ErrorCode::corrupt, "journal appends to a partition that was never made",
+                std::to_string(entry.partition.value()));
+  }
+  Partition& partition = *it->second;
+  if (entry.base_offset < partition.high_watermark() && !options_.bugs.ignore_generation)
+    return {};  // stands in a segment
+  MR_TRY_ASSIGN(BatchHeader header, parse_batch_header(bytes.view()));
+  if (options_.bugs.ignore_generation) {
+    patch_base_offset({bytes.mutable_data(), bytes.size()}, partition.high_watermark(), LeaderEpoch(0));
+    header.base_offset = partition.high_watermark();
+  }
+  const std::uint64_t size = bytes.size();
+  const StoredBatch batch{std::move(bytes), header.base_offset, header.last_offset(), header.max_timestamp,
+                          header.base_timestamp};
+  if (!partition.replay(batch, header, group.header.wall_ms, clock_.mono())) {
+    return journal_damage("journal does not continue the partition", partition.name(), entry.base_offset);
+  }
+  tails_.added(it->second, 1, size);
+  replay.appended.insert(entry.partition);
+  return {};
+}
+
+Result<void> DiskLog::replay_change(const JournalEntry& entry, Replay& replay) {
+  const auto find = [&](PartitionId id) -> Partition* {
+    const auto it = replay.by_id.find(id);
+    return it == replay.by_id.end() ? nullptr : it->second.get();
+  };
+  if (const auto* create = std::get_if<CreateEntry>(&entry)) {
+    if (create->partition < replay.known_below) return {};
+    replay.by_id[create->partition] = std::make_shared<Partition>(files_, create->partition, create->spec, Offset(0));
+    replay.created.insert(create->partition);
+    next_partition_ = std::max(next_partition_, create->partition + 1);
+  } else if (const auto* removal = std::get_if<DeleteEntry>(&entry)) {
+    if (Partition* const partition = find(removal->partition)) {
+      partition->mark_deleted();
+      replay.gone.insert(removal->partition);
+      replay.stale_directories.insert(partition->directory());
+      replay.by_id.erase(removal->partition);
+    }
+  } else if (const auto* configure = std::get_if<ConfigureEntry>(&entry)) {
+    if (Partition* const partition = find(configure->partition))
+      partition->configure(configure->config, configure->properties);
+  } else if (const auto* trim = std::get_if<TrimEntry>(&entry)) {
+    Partition* const partition = find(trim->partition);
+    if (partition != nullptr && trim->log_start > partition->high_watermark()) {
+      return journal_damage("journal trims beyond the partition's end", partition->name(), trim->log_start);
+    }
+    if (partition != nullptr) replay.trims[trim->partition] = std::max(replay.trims[trim->partition], trim->log_start);
+  } else if (const auto* ids = std::get_if<ProducerIdsEntry>(&entry)) {
+    producers_reserved_ = std::max(producers_reserved_, ids->next.value());
+  }
+  return {};
+}
+
+Result<void> DiskLog::replay_journal(JournalScan& scan, Replay& replay) {
+  for (const JournalScan::Place& place : scan.groups) {
+    MR_TRY_ASSIGN(const JournalGroup group, scan.files[place.file]->group(place.offset, options_.bugs));
+    const SharedBytes payload = SharedBytes::copy_of(group.payload);
+    std::size_t at = 0;
+    for (const JournalEntry& entry : group.entries) {
+      if (const auto* append = std::get_if<AppendEntry>(&entry)) {
+        MR_TRY(replay_append(*append, group, payload.slice(at, append->size), replay));
+        at += append->size;
+      } else {
+        MR_TRY(replay_change(entry, replay));
+      }
+    }
+  }
+  return {};
+}
+
+// What the checkpoint names must be there. Reads only.
+Result<void> DiskLog::check_partition(Partition& partition, Offset checkpointed, Replay& replay) {
+  const std::vector<SegmentRef> segments = partition.segments();
+  Offset expected = segments.empty() ? checkpointed : segments.front().state.base;
+  if (!segments.empty() && expected > partition.log_start()) {
+    return fail(ErrorCode::corrupt, "checkpoint names no segment for the log start",
+                files_.describe(partition.directory()));
+  }
+  for (const SegmentRef& segment : segments) {
+    if (segment.state.base != expected || segment.state.next <= expected) {
+      return fail(ErrorCode::corrupt, "checkpoint's segments do not follow each other",
+                  files_.describe(partition.directory()));
+    }
+    expected = segment.state.next;
+  }
+  if (expected != checkpointed) {
+    return fail(ErrorCode::corrupt, "checkpoint's segments do not reach its offset",
+                files_.describe(partition.directory()));
+  }
+  if (segments.empty()) return {};
+  MR_TRY_ASSIGN(const auto names, list_if_there(partition.directory()));
+  for (const SegmentRef& segment : segments) {
+    for (const std::string_view extension : {".log", ".index", ".timeindex"}) {
+      if (!std::ranges::binary_search(names, segment_file_name(segment.state.base, extension))) {
+        return fail(ErrorCode::corrupt, "segment file is missing", files_.describe(segment.files->path(extension)));
+      }
+    }
+  }
+  MR_TRY_ASSIGN(const bool exact, segments.back().files->check_files(segments.back().state));
+  if (!exact) replay.longer.push_back(segments.back());
+  return {};
+}
+
+Result<std::vector<std::string>> DiskLog::list_if_there(const std::string& directory) {
+  if (!files_.exists(directory)) return std::vector<std::string>{};
+  return files_.list(directory);
+}
+
+// Removes what was written behind the last checkpoint: the journal still has it, and it will be written again.
+Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, Offset>& checkpointed) {
+  for (const SegmentRef& segment : replay.longer) {
+    MR_TRY(segment.files->truncate(segment.state));
+    dirty_segments_.push_back(segment.files);
+  }
+  for (const PartitionId id : replay.created) {
+    if (const auto it = replay.by_id.find(id); it != replay.by_id.end())
+      replay.stale_directories.insert(it->second->directory());
+  }
+  for (const std::string& directory : replay.stale_directories) {
+    if (!files_.exists(directory)) continue;
+    MR_TRY(set_aside(files_, directory));
+    topics_unsynced_ = true;
+  }
+  for (const auto& [id, partition] : replay.by_id) {
+    const auto known = checkpointed.find(id);
+    if (known == checkpointed.end()) continue;
+    MR_TRY_ASSIGN(const auto names, list_if_there(partition->directory()));
+    if (names.empty()) continue;
+    MR_TRY(make_partition_directory(files_, partition->directory(), partition->spec().topic_id));
+    partition->directory_made = true;
+    std::set<Offset> kept;
+    for (const SegmentRef& segment : partition->segments()) kept.insert(segment.state.base);
+    for (const std::string& name : names) {
+      const auto parsed = parse_segment_file_name(name);
+      if (!parsed || kept.contains(parsed->base) || parsed->extension == ".snapshot") continue;
+      const bool rewritten = parsed->base >= known->second;
+      const bool trimmed = parsed->base < partition->log_start();
+      if (rewritten || trimmed) MR_TRY(files_.remove_file(partition->directory() + '/' + name));
+    }
+  }
+  MR_TRY_ASSIGN(const auto names, files_.list("topics"));
+  for (const std::string& name : names) {
+    if (name.ends_with(kDeletedSuffix)) doomed_trees_.push_back({"topics/" + name, clock_.mono() + kDeletedDelay});
+  }
+  return {};
+}
+
+Result<void> DiskLog::recover(RecoveryReport& report) {
+  auto bytes = read_whole(files_, kCheckpointPath, kCheckpointLimit);
+  if (!bytes && bytes.error().code == ErrorCode::not_found) {
+    return fail(ErrorCode::corrupt, "checkpoint is missing",
+                files_.describe(kCheckpointPath) + ": restore it from a backup");
+  }
+  if (!bytes) return std::unexpected(bytes.error());
+  MR_TRY_ASSIGN(Checkpoint checkpoint, parse_checkpoint(as_bytes(*bytes)));
+  MR_TRY_ASSIGN(JournalScan scan, scan_journal(files_, format_.salt, checkpoint.replay_from, options_.bugs));
+
+  next_partition_ = checkpoint.next_partition;
+  producers_reserved_ = checkpoint.next_producer.value();
+  Replay replay;
+  replay.known_below = checkpoint.next_partition;
+  std::map<PartitionId, Offset> checkpointed;
+  for (PartitionCheckpoint& description : checkpoint.partitions) {
+    checkpointed[description.id] = description.next;
+    if (options_.bugs.forget_producer_state) description.producers = {};
+    const PartitionId id = description.id;
+    replay.by_id[id] = std::make_shared<Partition>(files_, std::move(description));
+  }
+  MR_TRY(replay_journal(scan, replay));
+  std::vector<SegmentRef> trimmed;
+  for (const auto& [id, log_start] : replay.trims) {
+    if (const auto it = replay.by_id.find(id); it != replay.by_id.end()) {
+      for (SegmentRef& segment : it->second->trim(log_start)) trimmed.push_back(std::move(segment));
+    }
+  }
+  for (const auto& [id, partition] : replay.by_id) {
+    if (const auto known = checkpointed.find(id); known != checkpointed.end()) {
+      MR_TRY(check_partition(*partition, known->second, replay));
+    }
+    if (!table_.emplace(partition->name(), partition).second) {
+      return fail(ErrorCode::corrupt, "two partitions have the same name", partition->name().to_string());
+    }
+  }
+
+  // From here on the directory is changed.
+  MR_TRY(settle_files(replay, checkpointed));
+  for (const PartitionId id : replay.appended) {
+    if (const auto it = replay.by_id.find(id); it != replay.by_id.end()) note_waiting(it->second);
+  }
+  next_producer_ = producers_reserved_;
+  const std::vector<JournalFile> found = scan.for_start();
+  const bool unclean = !scan.groups.empty() || topics_unsynced_ || !dirty_segments_.empty();
+  report.clean = checkpoint.clean && !unclean;
+  report.groups_replayed = scan.groups.size();
+  report.bytes_replayed = scan.bytes;
+  report.partitions = table_.size();
+  scan.files.clear();
+  MR_TRY(journal_.start(found, scan.next));
+  if (unclean) {
+    // A full disk must not keep the log closed: the journal still holds everything, once it is certain that the device
+    // does.
+    auto written = write_checkpoint(false);
+    if (!written && written.error().code != ErrorCode::disk_full) return written;
+    if (!written) MR_TRY(journal_.sync_live());
+  }
+  return {};
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,346 @@
+#include "storage/segment.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <limits>
+
+#include "base/endian.h"
+#include "model/record_reader.h"
+#include "storage/durable_file.h"
+
+namespace millrace::storage {
+namespace {
+
+constexpr std::string_view kExtensions[] = {".log", ".index", ".timeindex"};
+constexpr std::size_t kMaxRead = 16_MiB;        // of one call, whatever was asked for
+constexpr std::uint64_t kMinReserve = 256_KiB;  // grows with the segment, so that small partitions stay small on disk
+constexpr std::uint64_t kMaxReserve = 16_MiB;
+constexpr std::size_t kNameDigits = 20;
+
+}  // namespace
+
+std::string segment_file_name(Offset base, std::string_view extension) {
+  return fmt::format("{:020}{}", base.value(), extension);
+}
+
+std::optional<SegmentFileName> parse_segment_file_name(std::string_view name) {
+  if (name.size() <= kNameDigits || name[kNameDigits] != '.') return std::nullopt;
+  std::int64_t base = 0;
+  const auto end = name.data() + kNameDigits;
+  const auto result = std::from_chars(name.data(), end, base);
+  if (result.ec != std::errc{} || result.ptr != end || base < 0) return std::nullopt;
+  return SegmentFileName{Offset(base), name.substr(kNameDigits)};
+}
+
+Result<std::optional<TimestampMatch>> find_in_batch(const BatchHeader& header, ByteView batch,
+                                                    std::int64_t timestamp_ms, Offset from) {
+  if (header.max_timestamp < timestamp_ms || header.last_offset() < from) return std::nullopt;
+  if (header.compression() != Compression::none) {
+    return TimestampMatch{header.max_timestamp, std::max(header.base_offset, from)};
+  }
+  RecordReader records = RecordReader::of_batch(header, batch);
+  while (!records.done()) {
+    MR_TRY_ASSIGN(const ReadRecord record, records.next());
+    if (record.offset >= from && record.record.timestamp_ms >= timestamp_ms) {
+      return TimestampMatch{record.record.timestamp_ms, record.offset};
+    }
+  }
+  return std::nullopt;
+}
+
+std::string Segment::path(std::string_view extension) const {
+  return directory_ + '/' + segment_file_name(base_, extension);
+}
+
+std::unexpected<Error> Segment::corrupt(std::uint64_t position, const Error& reason) const {
+  if (reason.code != ErrorCode::malformed && reason.code != ErrorCode::corrupt) return std::unexpected(reason);
+  return fail(ErrorCode::corrupt, "segment is damaged",
+              fmt::format("{} at position {}: {}", files_.describe(path(".log")), position, reason.context));
+}
+
+Result<io::File*> Segment::file(Kind kind, io::OpenMode mode) {
+  const std::scoped_lock lock(open_mutex_);
+  auto& file = open_[kind];
+  // Readers may come first; the writer needs a file that can be written. A reader's handle is then kept for those who
+  // use it.
+  if (!file || (mode == io::OpenMode::create && !writable_[kind])) {
+    MR_TRY_ASSIGN(auto opened, files_.open(path(kExtensions[kind]), mode));
+    if (file) read_handles_.push_back(std::move(file));
+    file = std::move(opened);
+    writable_[kind] = mode == io::OpenMode::create;
+  }
+  return file.get();
+}
+
+Result<SegmentState> Segment::append(const SegmentState& state, std::span<const StoredBatch> batches,
+                                     std::int32_t index_interval, std::uint64_t segment_limit, std::int64_t now_ms) {
+  SegmentState after = state;
+  std::vector<ByteView> pieces;
+  pieces.reserve(batches.size());
+  Buffer index_bytes;
+  Buffer time_bytes;
+  for (const StoredBatch& batch : batches) {
+    if (batch.max_timestamp > after.max_timestamp) {
+      after.max_timestamp = batch.max_timestamp;
+      after.max_timestamp_offset = batch.last;
+    }
+    if (after.bytes_since_index > static_cast<std::uint64_t>(index_interval)) {
+      store_be(index_bytes.prepare(kIndexEntryBytes), static_cast<std::int32_t>(batch.last - base_));
+      store_be(index_bytes.data() + index_bytes.size() + 4, static_cast<std::int32_t>(after.size));
+      index_bytes.commit(kIndexEntryBytes);
+      ++after.index_entries;
+      append_time_entry(after, time_bytes);
+      after.bytes_since_index = 0;
+    }
+    after.bytes_since_index += batch.bytes.size();
+    after.size += batch.bytes.size();
+    after.next = batch.last + 1;
+    pieces.push_back(batch.bytes.view());
+  }
+  if (state.size == 0) after.created_ms = now_ms;
+  after.last_append_ms = now_ms;
+
+  MR_TRY_ASSIGN(io::File* const log_file, file(log, io::OpenMode::create));
+  MR_TRY_ASSIGN(io::File* const index_file, file(index, io::OpenMode::create));
+  MR_TRY_ASSIGN(io::File* const time_file, file(time_index, io::OpenMode::create));
+  dirty_ = true;
+  if (after.size > reserved_) {
+    // Room for what comes next keeps block allocation off the file system's journal. Failing is no reason to stop: the
+    // write decides.
+    const std::uint64_t step = std::clamp(after.size, kMinReserve, kMaxReserve);
+    const std::uint64_t target = std::max(after.size, std::min(after.size + step, segment_limit));
+    if (log_file->reserve(state.size, target - state.size)) reserved_ = target;
+  }
+  const auto written = log_file->write_at(state.size, pieces);
+  if (!written) {
+    // The file must end where its content ends, for tools that read it meanwhile. Should this fail too, the next append
+    // overwrites.
+    (void)log_file->truncate(state.size);
+    reserved_ = 0;
+    return std::unexpected(written.error());
+  }
+  if (!index_bytes.empty()) MR_TRY(index_file->write_at(state.index_entries * kIndexEntryBytes, index_bytes.view()));
+  if (!time_bytes.empty()) MR_TRY(time_file->write_at(state.time_entries * kTimeEntryBytes, time_bytes.view()));
+  log_file->start_writeback(state.size, after.size - state.size);
+  return after;
+}
+
+void Segment::append_time_entry(SegmentState& state, Buffer& out) const {
+  if (state.max_timestamp <= state.last_time_entry) return;
+  store_be(out.prepare(kTimeEntryBytes), state.max_timestamp);
+  store_be(out.data() + out.size() + 8, static_cast<std::int32_t>(state.max_timestamp_offset - base_));
+  out.commit(kTimeEntryBytes);
+  ++state.time_entries;
+  state.last_time_entry = state.max_timestamp;
+}
+
+Result<SegmentState> Segment::seal(const SegmentState& state) {
+  SegmentState after = state;
+  Buffer time_bytes;
+  append_time_entry(after, time_bytes);
+  if (!time_bytes.empty()) {
+    MR_TRY_ASSIGN(io::File* const time_file, file(time_index, io::OpenMode::create));
+    MR_TRY(time_file->write_at(state.time_entries * kTimeEntryBytes, time_bytes.view()));
+    dirty_ = true;
+  }
+  // Always: blocks may be reserved since before a restart.
+  MR_TRY_ASSIGN(io::File* const log_file, file(log, io::OpenMode::create));
+  MR_TRY(log_file->truncate(after.size));
+  reserved_ = 0;
+  return after;
+}
+
+Result<void> Segment::trim(const SegmentState& state) {
+  if (reserved_ <= state.size) return {};
+  MR_TRY_ASSIGN(io::File* const log_file, file(log, io::OpenMode::create));
+  MR_TRY(log_file->truncate(state.size));
+  reserved_ = 0;
+  return {};
+}
+
+Result<void> Segment::sync() {
+  if (!dirty_) return {};
+  for (const Kind kind : {log, index, time_index}) {
+    MR_TRY_ASSIGN(io::File* const handle, file(kind, io::OpenMode::create));
+    MR_TRY(sync_file(*handle));
+  }
+  dirty_ = false;
+  return {};
+}
+
+Result<bool> Segment::check_files(const SegmentState& state) const {
+  const std::uint64_t sizes[] = {state.size, state.index_entries * kIndexEntryBytes,
+                                 state.time_entries * kTimeEntryBytes};
+  bool exact = true;
+  for (const Kind kind : {log, index, time_index}) {
+    const std::string name = path(kExtensions[kind]);
+    const auto handle = files_.open(name, io::OpenMode::read_only);
+    if (!handle && handle.error().code == ErrorCode::not_found) {
+      return fail(ErrorCode::corrupt, "segment file is missing", files_.describe(name));
+    }
+    if (!handle) return std::unexpected(handle.error());
+    MR_TRY_ASSIGN(const std::uint64_t size, (*handle)->size());
+    if (size < sizes[kind]) {
+      return fail(
+          ErrorCode::corrupt, "segment file is shorter than the checkpoint says",
+          fmt::format("{} at position {}: {} bytes are missing", files_.describe(name), size, sizes[kind] - size));
+    }
+    exact = exact && size == sizes[kind];
+  }
+  return exact;
+}
+
+Result<void> Segment::truncate(const SegmentState& state) {
+  const std::uint64_t sizes[] = {state.size, state.index_entries * kIndexEntryBytes,
+                                 state.time_entries * kTimeEntryBytes};
+  for (const Kind kind : {log, index, time_index}) {
+    MR_TRY_ASSIGN(io::File* const handle, file(kind, io::OpenMode::create));
+    MR_TRY(handle->truncate(sizes[kind]));
+  }
+  dirty_ = true;
+  return {};
+}
+
+Result<void> Segment::unlink() {
+  for (const std::string_view extension : kExtensions) {
+    const auto removed = files_.remove_file(path(extension));
+    if (!removed && removed.error().code != ErrorCode::not_found) return removed;
+  }
+  return {};
+}
+
+Result<Segment::Start> Segment::look_up(const SegmentState& state, Offset from) {
+  if (state.index_entries == 0 || from <= base_) return Start{};
+  MR_TRY_ASSIGN(io::File* const index_file, file(index));
+  Start best;
+  std::uint32_t low = 0;
+  std::uint32_t high = state.index_entries;
+  while (low < high) {
+    const std::uint32_t middle = low + (high - low) / 2;
+    std::uint8_t entry[kIndexEntryBytes];
+    MR_TRY_ASSIGN(const std::size_t got, index_file->read_at(middle * kIndexEntryBytes, entry));
+    if (got < sizeof entry) return Start{};
+    const Offset offset = base_ + load_be<std::int32_t>(entry);
+    if (offset <= from) {
+      best = {static_cast<std::uint32_t>(load_be<std::int32_t>(entry + 4)), offset};
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return best.position < state.size ? best : Start{};
+}
+
+Result<BatchAt> Segment::locate(io::File& log_file, const SegmentState& state, Offset from) {
+  Start start;
+  {
+    const std::scoped_lock lock(open_mutex_);
+    if (cursor_offset_ == from && cursor_position_ < state.size) start = {cursor_position_, std::nullopt};
+  }
+  const bool at_cursor = start.position != 0;
+  if (!at_cursor) {
+    MR_TRY_ASSIGN(start, look_up(state, from));
+  }
+  for (;;) {
+    std::optional<Offset> expected;
+    if (at_cursor && start.position != 0) expected = from;
+    if (start.position == 0) expected = base_;
+    BatchWalker walker(log_file, start.position, state.size, expected);
+    bool hint_holds = true;
+    for (;;) {
+      const auto found = walker.next();
+      if (!found && found.error().code != ErrorCode::malformed) return std::unexpected(found.error());
+      const bool first = found && *found && (*found)->position == start.position;
+      if (first && start.entry_offset && (*found)->header.last_offset() != *start.entry_offset) hint_holds = false;
+      if (!hint_holds || !found || !*found) {
+        if (start.position != 0) break;  // the hint may be what is damaged: judge from the front
+        if (!found) return corrupt(walker.position(), found.error());
+        return corrupt(walker.position(), Error{ErrorCode::malformed, "segment ends before its last offset", {}});
+      }
+      if ((*found)->header.last_offset() >= from) return **found;
+    }
+    start = Start{};
+  }
+}
+
+Result<std::vector<SharedBytes>> Segment::read(const SegmentState& state, Offset from, std::size_t max_bytes) {
+  MR_TRY_ASSIGN(io::File* const log_file, file(log));
+  MR_TRY_ASSIGN(const BatchAt first, locate(*log_file, state, from));
+  const std::size_t wanted = std::max(first.header.size_bytes(), std::min(max_bytes, kMaxRead));
+  Buffer buffer;
+  buffer.resize(static_cast<std::size_t>(std::min<std::uint64_t>(wanted, state.size - first.position)));
+  MR_TRY_ASSIGN(const std::size_t got, log_file->read_at(first.position, {buffer.data(), buffer.size()}));
+  buffer.resize(got);
+  const SharedBytes bytes(std::move(buffer));
+
+  std::vector<SharedBytes> batches;
+  Offset expected = first.header.base_offset;
+  std::size_t at = 0;
+  while (bytes.size() - at >= kBatchHeaderSize) {
+    const ByteView rest = bytes.view().subspan(at);
+    const auto header = parse_batch_header(rest);
+    if (!header) return corrupt(first.position + at, {ErrorCode::malformed, header.error().context, {}});
+    if (header->size_bytes() > rest.size()) break;
+    if (header->base_offset != expected || header->leader_epoch.value() != 0) {
+      return corrupt(first.position + at, {ErrorCode::malformed, "record batch does not begin at the next offset", {}});
+    }
+    if (!batch_crc_matches(rest.first(header->size_bytes()))) {
+      return corrupt(first.position + at, {ErrorCode::malformed, "record batch CRC does not match", {}});
+    }
+    expected = header->next_offset();
+    batches.push_back(bytes.slice(at, header->size_bytes()));
+    at += header->size_bytes();
+  }
+  if (batches.empty())
+    return corrupt(first.position, {ErrorCode::malformed, "segment file ends inside a record batch", {}});
+  const std::scoped_lock lock(open_mutex_);
+  cursor_offset_ = expected;
+  cursor_position_ = first.position + at;
+  return batches;
+}
+
+Result<std::optional<TimestampMatch>> Segment::find_timestamp(const SegmentState& state, std::int64_t timestamp_ms,
+                                                              Offset from) {
+  MR_TRY_ASSIGN(io::File* const log_file, file(log));
+  // The newest time index entry below the timestamp: everything up to its batch is older than what is looked for.
+  Offset start = from;
+  if (state.time_entries > 0) {
+    MR_TRY_ASSIGN(io::File* const time_file, file(time_index));
+    std::uint32_t low = 0;
+    std::uint32_t high = state.time_entries;
+    while (low < high) {
+      const std::uint32_t middle = low + (high - low) / 2;
+      std::uint8_t entry[kTimeEntryBytes];
+      MR_TRY_ASSIGN(const std::size_t got, time_file->read_at(middle * kTimeEntryBytes, entry));
+      if (got < sizeof entry) break;
+      if (load_be<std::int64_t>(entry) < timestamp_ms) {
+        const Offset offset = base_ + load_be<std::int32_t>(entry + 8);
+        if (offset >= base_ && offset < state.next) start = std::max(start, offset);
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+  }
+  MR_TRY_ASSIGN(const BatchAt first, locate(*log_file, state, std::max(start, base_)));
+  BatchWalker walker(*log_file, first.position, state.size, first.header.base_offset);
+  for (;;) {
+    const auto found = walker.next();
+    if (!found) return corrupt(walker.position(), found.error());
+    if (!*found) return std::nullopt;
+    const BatchAt& batch = **found;
+    if (batch.header.max_timestamp < timestamp_ms || batch.header.last_offset() < from) continue;
+    const auto bytes = walker.payload(batch);
+    if (!bytes) return corrupt(batch.position, bytes.error());
+    if (!batch_crc_matches(*bytes)) {
+      return corrupt(batch.position, {ErrorCode::malformed, "record batch CRC does not match", {}});
+    }
+    const auto match = find_in_batch(batch.header, *bytes, timestamp_ms, from);
+    if (!match) return corrupt(batch.position, match.error());
+    if (*match) return *match;
+  }
+}
+
+}  // namespace millrace::storage

@@ -1,0 +1,114 @@
+// Segment: the files of one segment (.log, .index, .timeindex) in Apache Kafka's layout (docs/formats/segment.md),
+// written by the segment writer and read by anyone beside it.
+//
+// Invariant: nothing is served that was not checked: each batch must continue the chain of offsets and match its CRC.
+// Indexes are hints: an entry that does not lead to its batch makes the reader walk from the front. Thread: append,
+// seal, sync, truncate: the segment writer. read, find_*: any, each with a copy of a published SegmentState.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/buffer.h"
+#include "io/file_system.h"
+#include "model/record_batch.h"
+#include "storage/batch_walker.h"
+#include "storage/segment_state.h"
+
+namespace millrace::storage {
+
+inline constexpr std::uint64_t kMaxIndexBytes = 10_MiB;  // Kafka's segment.index.bytes
+inline constexpr std::size_t kIndexEntryBytes = 8;
+inline constexpr std::size_t kTimeEntryBytes = 12;
+
+/// A batch on its way from the journal to a segment, and in the tail for readers.
+struct StoredBatch {
+  SharedBytes bytes;
+  Offset base;
+  Offset last;
+  std::int64_t max_timestamp = kNoTimestamp;
+  std::int64_t base_timestamp = kNoTimestamp;
+};
+
+/// "00000000000000000042.log"
+[[nodiscard]] std::string segment_file_name(Offset base, std::string_view extension);
+/// The base offset and extension of such a name.
+struct SegmentFileName {
+  Offset base;
+  std::string_view extension;  // with its dot
+};
+[[nodiscard]] std::optional<SegmentFileName> parse_segment_file_name(std::string_view name);
+
+struct TimestampMatch {
+  std::int64_t timestamp_ms = 0;
+  Offset offset;
+};
+/// First record of `batch` at or behind `from` with a timestamp >= `timestamp_ms`. Of a batch whose records cannot be
+/// decoded here (compressed): its first offset, when the batch as a whole qualifies.
+Result<std::optional<TimestampMatch>> find_in_batch(const BatchHeader& header, ByteView batch,
+                                                    std::int64_t timestamp_ms, Offset from);
+
+class Segment {
+ public:
+  Segment(io::FileSystem& files, std::string directory, Offset base)
+      : files_(files), directory_(std::move(directory)), base_(base) {}
+
+  [[nodiscard]] Offset base() const { return base_; }
+  [[nodiscard]] std::string path(std::string_view extension) const;
+
+  /// Appends batches behind `state.size` with Kafka's index rules; returns the state after it. On error nothing counts.
+  Result<SegmentState> append(const SegmentState& state, std::span<const StoredBatch> batches,
+                              std::int32_t index_interval, std::uint64_t segment_limit, std::int64_t now_ms);
+  /// No more appends: forces the last time index entry and gives reserved blocks back. Returns the final state.
+  Result<SegmentState> seal(const SegmentState& state);
+  /// Gives reserved blocks back (clean stop).
+  Result<void> trim(const SegmentState& state);
+  /// What was appended survives a power cut.
+  Result<void> sync();
+  [[nodiscard]] bool dirty() const { return dirty_; }
+
+  /// True when the files are exactly as long as `state` says; corrupt when one is missing or shorter. Keeps no file
+  /// open.
+  Result<bool> check_files(const SegmentState& state) const;
+  /// Removes the files; those open stay readable. Files that are gone already are no error.
+  Result<void> unlink();
+  /// Cuts the files back to `state`.
+  Result<void> truncate(const SegmentState& state);
+
+  /// Whole batches from the one holding `from` on. corrupt: named in detail.
+  Result<std::vector<SharedBytes>> read(const SegmentState& state, Offset from, std::size_t max_bytes);
+  /// First record at or behind `from` with a timestamp >= `timestamp_ms`.
+  Result<std::optional<TimestampMatch>> find_timestamp(const SegmentState& state, std::int64_t timestamp_ms,
+                                                       Offset from);
+
+ private:
+  enum Kind : std::uint8_t { log = 0, index = 1, time_index = 2 };
+  struct Start {
+    std::uint64_t position = 0;
+    std::optional<Offset> entry_offset;  // last offset of the batch there, as the index says
+  };
+  Result<io::File*> file(Kind kind, io::OpenMode mode = io::OpenMode::read_only);
+  void append_time_entry(SegmentState& state, Buffer& out) const;
+  Result<Start> look_up(const SegmentState& state, Offset from);
+  /// The batch holding `from`; walks from the index's hint, or from the front when the hint is wrong.
+  Result<BatchAt> locate(io::File& log, const SegmentState& state, Offset from);
+  std::unexpected<Error> corrupt(std::uint64_t position, const Error& reason) const;
+
+  io::FileSystem& files_;
+  std::string directory_;
+  Offset base_;
+  std::mutex open_mutex_;  // opening files on first use, and the cursor
+  std::unique_ptr<io::File> open_[3];
+  bool writable_[3] = {};
+  std::vector<std::unique_ptr<io::File>> read_handles_;
+  Offset cursor_offset_{-1};  // guarded by open_mutex_: where the last read ended, for the next one
+  std::uint64_t cursor_position_ = 0;
+  std::uint64_t reserved_ = 0;  // the writer's
+  bool dirty_ = false;          // the writer's
+};
+
+}  // namespace millrace::storage

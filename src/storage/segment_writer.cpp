@@ -1,0 +1,257 @@
+// Segments behind the journal: DiskLog::write_behind() and checkpoint(). Thread: the segment writer (and open/close,
+// alone).
+#include <algorithm>
+#include <limits>
+
+#include "base/log.h"
+#include "storage/disk_log.h"
+#include "storage/durable_file.h"
+#include "storage/partition_directory.h"
+
+namespace millrace::storage {
+namespace {
+
+// A batch waits at most this long for company before it is written to its segment, so that files can be read from
+// outside.
+constexpr MonoTime kMaxWait = std::chrono::seconds(1);
+
+bool must_roll(const SegmentState& state, const StoredBatch& next, const LogConfig& config, std::int64_t now_ms) {
+  if (state.size == 0) return false;
+  return state.size + next.bytes.size() > static_cast<std::uint64_t>(config.segment_bytes) ||
+         now_ms - state.created_ms > config.segment_ms ||
+         (std::uint64_t{state.index_entries} + 1) * kIndexEntryBytes > kMaxIndexBytes ||
+         (std::uint64_t{state.time_entries} + 2) * kTimeEntryBytes > kMaxIndexBytes ||
+         next.last - state.base > std::numeric_limits<std::int32_t>::max();
+}
+
+}  // namespace
+
+Result<void> DiskLog::ensure_directory(Partition& partition) {
+  if (partition.directory_made) return {};
+  // A deleted partition of the same name may still own the directory.
+  MR_TRY(rename_removed());
+  MR_TRY(make_partition_directory(files_, partition.directory(), partition.spec().topic_id));
+  partition.directory_made = true;
+  topics_unsynced_ = true;
+  new_directories_.push_back(partition.directory());
+  return {};
+}
+
+Result<void> DiskLog::seal_active(Partition& partition, const SegmentRef& active) {
+  MR_TRY_ASSIGN(const SegmentState sealed, active.files->seal(active.state));
+  note_dirty(active.files);
+  partition.seal(sealed);
+  return {};
+}
+
+void DiskLog::note_dirty(const std::shared_ptr<Segment>& segment) {
+  if (std::ranges::find(dirty_segments_, segment) == dirty_segments_.end()) dirty_segments_.push_back(segment);
+}
+
+Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
+  const std::vector<StoredBatch> batches = partition.piece(options_.write_piece_bytes, limit);
+  if (batches.empty()) return false;
+  const LogConfig config = partition.config();
+  const std::int64_t now_ms = clock_.wall().count();
+  MR_TRY(ensure_directory(partition));
+  std::optional<SegmentRef> active = partition.active();
+  if (active && must_roll(active->state, batches.front(), config, now_ms)) {
+    MR_TRY(seal_active(partition, *active));
+    active.reset();
+  }
+  if (!active) {
+    const Offset base = batches.front().base;
+    active = SegmentRef{std::make_shared<Segment>(files_, partition.directory(), base), {}};
+    active->state.base = base;
+    active->state.next = base;
+    unsynced_names_.insert(partition.directory());
+    partition.begin_segment(*active);
+  }
+  // As many batches as the segment takes; the rest rolls with the next piece.
+  std::size_t count = 1;
+  SegmentState filled = active->state;
+  filled.size += batches[0].bytes.size();
+  while (count < batches.size() && !must_roll(filled, batches[count], config, now_ms - config.segment_ms)) {
+    filled.size += batches[count].bytes.size();
+    filled.index_entries += 1;  // at most one entry per batch
+    filled.time_entries += 1;
+    ++count;
+  }
+  note_dirty(active->files);
+  MR_TRY_ASSIGN(const SegmentState after,
+                active->files->append(active->state, std::span(batches).first(count), config.index_interval_bytes,
+                                      static_cast<std::uint64_t>(config.segment_bytes), now_ms));
+  partition.advance(after, count, clock_.mono());
+  return true;
+}
+
+DiskLog::PartitionPtr DiskLog::choose_partition() {
+  const PartitionPtr in_the_way = tails_.holding_back();
+  const MonoTime now = clock_.mono();
+  PartitionPtr largest;
+  std::uint64_t largest_bytes = 0;
+  PartitionPtr oldest;
+  MonoTime oldest_since = now;
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(waiting_, [&](const PartitionPtr& partition) {
+    const Partition::Waiting waiting = partition->waiting();
+    if (waiting.bytes == 0 || partition->deleted()) {
+      partition->listed_as_waiting = false;
+      return true;
+    }
+    if (waiting.bytes > largest_bytes) {
+      largest = partition;
+      largest_bytes = waiting.bytes;
+    }
+    if (waiting.since < oldest_since) {
+      oldest = partition;
+      oldest_since = waiting.since;
+    }
+    return false;
+  });
+  if (largest_bytes >= options_.write_piece_bytes) return largest;
+  if (in_the_way && in_the_way->waiting().bytes > 0 && !in_the_way->deleted()) return in_the_way;
+  if (oldest && now - oldest_since >= kMaxWait) return oldest;
+  return nullptr;
+}
+
+Result<bool> DiskLog::write_behind() {
+  MR_TRY(usable());
+  const auto step = [&]() -> Result<bool> {
+    MR_TRY_ASSIGN(const bool prepared, journal_.prepare());
+    if (const PartitionPtr partition = choose_partition()) {
+      MR_TRY_ASSIGN(const bool wrote, write_piece(*partition, partition->high_watermark()));
+      tails_.evict();
+      return wrote || prepared;
+    }
+    if (prepared) return true;
+    return unlink_some();
+  };
+  auto done = step();
+  if (!done && done.error().code != ErrorCode::disk_full) return died(done.error());
+  return done;
+}
+
+bool DiskLog::checkpoint_due() const {
+  const std::uint64_t bytes = journal_.bytes_since_release();
+  if (bytes == 0) return false;
+  const MonoTime since = clock_.mono() - MonoTime(last_checkpoint_.load());
+  return bytes >= options_.checkpoint_bytes || journal_.nearly_full() || since >= options_.checkpoint_interval;
+}
+
+Result<void> DiskLog::checkpoint() {
+  MR_TRY(usable());
+  auto written = write_checkpoint(false);
+  if (!written && written.error().code != ErrorCode::disk_full) return died(written.error());
+  return written;
+}
+
+Result<void> DiskLog::sync_segments() {
+  for (const auto& segment : dirty_segments_) MR_TRY(segment->sync());
+  for (const std::string& directory : new_directories_) MR_TRY(sync_partition_directory(files_, directory));
+  for (const std::string& directory : unsynced_names_) {
+    if (files_.exists(directory)) MR_TRY(sync_names(files_, directory, options_.bugs));
+  }
+  if (topics_unsynced_) MR_TRY(sync_names(files_, "topics", options_.bugs));
+  dirty_segments_.clear();
+  new_directories_.clear();
+  unsynced_names_.clear();
+  topics_unsynced_ = false;
+  return {};
+}
+
+Result<void> DiskLog::write_checkpoint(bool clean) {
+  const Journal::Published mark = journal_.published();
+  Checkpoint checkpoint;
+  checkpoint.clean = clean;
+  checkpoint.replay_from = mark.position;
+  std::vector<PartitionPtr> partitions;
+  {
+    const std::scoped_lock lock(mutex_);
+    checkpoint.next_partition = next_partition_;
+    checkpoint.next_producer = ProducerId(producers_reserved_);
+    partitions.reserve(table_.size());
+    for (const auto& [name, partition] : table_) partitions.push_back(partition);
+  }
+  MR_TRY(rename_removed());
+  checkpoint.partitions.reserve(partitions.size());
+  for (const PartitionPtr& partition : partitions) checkpoint.partitions.push_back(partition->checkpoint());
+
+  if (options_.bugs.reuse_journal_early) journal_.release_before(mark);
+  for (std::size_t i = 0; i < partitions.size(); ++i) {
+    Partition& partition = *partitions[i];
+    const Offset limit = checkpoint.partitions[i].next;
+    while (partition.written() < limit && !partition.deleted()) MR_TRY(write_piece(partition, limit));
+    if (clean) MR_TRY(settle_for_stop(partition, checkpoint.partitions[i].producers));
+    for (const SegmentRef& segment : partition.segments()) checkpoint.partitions[i].segments.push_back(segment.state);
+  }
+  tails_.evict();
+  if (!options_.bugs.checkpoint_before_sync) MR_TRY(sync_segments());
+  MR_TRY(replace_durably(files_, kCheckpointPath, encode_checkpoint(checkpoint).view(), options_.bugs));
+  journal_.release_before(mark);
+  last_checkpoint_ = clock_.mono().count();
+  return {};
+}
+
+// Files as Apache Kafka leaves them behind after a clean stop: no reserved blocks, a producer snapshot at the end.
+Result<void> DiskLog::settle_for_stop(Partition& partition, const ProducerTable& producers) {
+  if (const auto active = partition.active()) MR_TRY(active->files->trim(active->state));
+  if (!partition.directory_made) return {};
+  MR_TRY_ASSIGN(const auto names, files_.list(partition.directory()));
+  const std::string current = segment_file_name(partition.written(), ".snapshot");
+  for (const std::string& name : names) {
+    const auto parsed = parse_segment_file_name(name);
+    if (parsed && parsed->extension == ".snapshot" && name != current) {
+      MR_TRY(files_.remove_file(partition.directory() + '/' + name));
+    }
+  }
+  if (producers.empty()) return {};
+  return replace_durably(files_, partition.directory() + '/' + current, producers.kafka_snapshot().view(),
+                         options_.bugs);
+}
+
+// Deleted partitions: the directory gets a name that says so, which frees the old one for a new partition.
+Result<void> DiskLog::rename_removed() {
+  std::vector<PartitionPtr> removed;
+  {
+    const std::scoped_lock lock(mutex_);
+    removed.swap(removed_);
+  }
+  for (const PartitionPtr& partition : removed) {
+    if (!partition->directory_made) continue;
+    MR_TRY_ASSIGN(const std::string path, set_aside(files_, partition->directory()));
+    topics_unsynced_ = true;
+    const MonoTime delay =
+        std::chrono::milliseconds(std::max<std::int64_t>(0, partition->config().file_delete_delay_ms));
+    const std::scoped_lock lock(mutex_);
+    doomed_trees_.push_back({path, clock_.mono() + delay});
+  }
+  return {};
+}
+
+Result<bool> DiskLog::unlink_some() {
+  std::vector<std::shared_ptr<Segment>> segments;
+  std::vector<std::string> trees;
+  {
+    const std::scoped_lock lock(mutex_);
+    segments.swap(doomed_segments_);
+    std::erase_if(doomed_trees_, [&](const DoomedTree& tree) {
+      if (tree.not_before > clock_.mono()) return false;
+      trees.push_back(tree.path);
+      return true;
+    });
+    if (!removed_.empty()) trees.emplace_back();
+  }
+  if (segments.empty() && trees.empty()) return false;
+  MR_TRY(rename_removed());
+  for (const auto& segment : segments) {
+    std::erase(dirty_segments_, segment);
+    MR_TRY(segment->unlink());
+  }
+  for (const std::string& path : trees) {
+    if (!path.empty() && files_.exists(path)) MR_TRY(files_.remove_tree(path));
+  }
+  return true;
+}
+
+}  // namespace millrace::storage
