@@ -153,7 +153,8 @@ def check_map(root, layers, write):
     if write and new != text:
         page.write_text(new, encoding="utf-8")
     elif new != text:
-        return [f"ARCHITECTURE.md:{head.count(chr(10)) + 1}: the code map is not what LAYERS and the READMEs give; ./dev fmt mends it"]
+        line = head.count("\n") + 1
+        return [f"ARCHITECTURE.md:{line}: the code map is not what LAYERS and the READMEs give; ./dev fmt mends it"]
     return []
 
 
