@@ -33,13 +33,9 @@ std::unexpected<Error> SimDisk::stopped_failure() const {
 
 Result<SimDisk::Fate> SimDisk::begin(Operation kind, std::string_view path, std::uint64_t a, std::uint64_t b) {
   if (!running_) return stopped_failure();
-  if (hook_ && !in_hook_) {
-    const std::uint64_t epoch = epoch_;
-    in_hook_ = true;
+  if (hook_) {
     hook_(kind);
-    in_hook_ = false;
     if (!running_) return stopped_failure();
-    if (epoch != epoch_) return fail(ErrorCode::io_error, "the process died meanwhile");
   }
   ++operations_;
   if (trace_ != nullptr) {

@@ -70,7 +70,8 @@ class SimDisk final : public io::FileSystem {
   [[nodiscard]] int open_files() const { return open_files_; }
   /// Every file, with its path, sorted.
   [[nodiscard]] std::vector<std::string> all_files() const;
-  /// Called before each change or sync, while running: the place where another thread could run. May use the disk.
+  /// Called before each change, sync and read of a file while running: the place where another thread could run. May
+  /// use the disk; calls from within it come back to it.
   void on_operation(std::function<void(io::Operation)> hook) { hook_ = std::move(hook); }
 
   // -- io::FileSystem
@@ -112,7 +113,6 @@ class SimDisk final : public io::FileSystem {
   Inode root_ = std::make_shared<SimInode>();
   SimNames names_;
   std::function<void(io::Operation)> hook_;
-  bool in_hook_ = false;
   std::uint64_t epoch_ = 0;  // grows when the processes die; files of an older epoch are dead
   bool running_ = true;
   std::uint64_t operations_ = 0;

@@ -253,11 +253,11 @@ TEST(SimDisk, OperationsCanBeInterleaved) {
   SimDisk disk(1);
   int calls = 0;
   disk.on_operation([&](io::Operation) {
-    ++calls;
+    if (++calls == 2) return;  // the open below
     EXPECT_TRUE(disk.open("from-the-hook", OpenMode::create));
   });
   ASSERT_TRUE(disk.open("f", OpenMode::create));
-  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(calls, 2);
   EXPECT_EQ(disk.list("").value(), (std::vector<std::string>{"f", "from-the-hook"}));
 }
 

@@ -39,6 +39,8 @@ Result<SimDisk::Fate> SimFile::begin(Operation kind, std::uint64_t a, std::uint6
 
 Result<std::size_t> SimFile::read_at(std::uint64_t offset, MutableByteView into) {
   MR_TRY(alive());
+  if (disk_.hook_) disk_.hook_(Operation::read);
+  MR_TRY(alive());
   const auto& content = inode_->content;
   if (offset >= content.size()) return std::size_t{0};
   const std::size_t count = std::min<std::uint64_t>(into.size(), content.size() - offset);

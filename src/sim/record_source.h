@@ -1,0 +1,33 @@
+// RecordSource: makes the records of the simulated writers, so that anybody who reads one back can tell whose it is and
+// that every byte is right, from (writer, number) alone. Thread: any; no state.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/bytes.h"
+
+namespace millrace::sim {
+
+/// Which record: the `number`th of its writer to its partition.
+struct RecordName {
+  std::uint64_t writer = 0;
+  std::uint64_t number = 0;
+  auto operator<=>(const RecordName&) const = default;
+  [[nodiscard]] std::string to_string() const { return std::to_string(writer) + "/" + std::to_string(number); }
+};
+
+class RecordSource {
+ public:
+  explicit RecordSource(std::uint64_t seed) : seed_(seed) {}
+  /// 16 to about 1,500 bytes.
+  [[nodiscard]] std::string value(RecordName name) const;
+  /// Whose record these bytes are; nullopt when nobody ever made them.
+  [[nodiscard]] std::optional<RecordName> name(ByteView value) const;
+
+ private:
+  std::uint64_t seed_;
+};
+
+}  // namespace millrace::sim
