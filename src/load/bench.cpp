@@ -11,16 +11,17 @@ namespace {
 
 constexpr std::string_view kHelp = R"(millrace bench mqtt [options]
 
-  Loads a server and measures it: throughput, latency percentiles, CPU time and memory of the server, and its own CPU share, so
-  that you can see when the generator and not the server was the limit. One thread; use --cpu to keep it off the server's core.
+  Loads a server and measures it: throughput, latency percentiles, CPU time and memory of the server, and its own CPU
+  share, so that you can see when the generator and not the server was the limit. One thread; --cpu keeps it off the
+  server's core.
 
-  millrace bench mqtt --help      publishers, subscribers, QoS 0/1/2, JSON device messages, connect storms; MQTT 3.1.1 and 5
+  millrace bench mqtt --help      publishers, subscribers, QoS 0/1/2, JSON device messages, connect storms; 3.1.1 and 5
 
   How to read the figures
     closed loop (no --rate)   every client keeps its window full. The throughput is the result; the latency is only
                               window / throughput and says little about the server.
-    open loop (--rate N)      messages are due at fixed times and latency counts from the due time, so a stall of the server is
-                              charged to every message that was due meanwhile. The latency is the result.
+    open loop (--rate N)      messages are due at fixed times and latency counts from the due time, so a stall of the
+                              server is charged to every message that was due meanwhile. The latency is the result.
     SATURATED                 the generator used more than 0.9 of its core: the server may be faster than the figure.
 )";
 

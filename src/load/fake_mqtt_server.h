@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 
 namespace millrace::load {
 
@@ -56,20 +57,18 @@ class FakeMqttServer {
     std::uint64_t unacknowledged = 0;
   };
   struct Answer {
-    std::chrono::steady_clock::time_point due;
+    MonoTime due;
     int fd;
     std::string bytes;
     bool acknowledgement;
   };
-  using Clock = std::chrono::steady_clock;
-
   void serve();
   void accept_one();
   bool read_from(Peer& peer);
   bool on_packet(Peer& peer, std::uint8_t first, ByteView body);
   bool on_publish(Peer& peer, std::uint8_t first, ByteView body);
   void answer(Peer& peer, std::string bytes, bool acknowledgement);
-  void answer_due(Clock::time_point now);
+  void answer_due(MonoTime now);
   void drop(Peer& peer);
 
   Behaviour behaviour_;

@@ -13,6 +13,15 @@
 #include "load/mqtt_packets.h"
 
 namespace millrace::load {
+namespace {
+
+/// Neither reads nor writes for so long: the fault itself, not a wait for something.
+void stall(std::chrono::nanoseconds time) {
+  const timespec timeout{static_cast<time_t>(time.count() / 1'000'000'000), time.count() % 1'000'000'000};
+  ppoll(nullptr, 0, &timeout, nullptr);
+}
+
+}  // namespace
 
 FakeMqttServer::FakeMqttServer(Behaviour behaviour) : behaviour_(behaviour) {
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -52,7 +61,8 @@ void FakeMqttServer::serve() {
     timespec timeout{0, 2'000'000};
     if (answers_from_ < answers_.size()) {
       const auto wait =
-          std::chrono::duration_cast<std::chrono::nanoseconds>(answers_[answers_from_].due - Clock::now()).count();
+          std::chrono::duration_cast<std::chrono::nanoseconds>(answers_[answers_from_].due - SystemClock().mono())
+              .count();
       timeout.tv_nsec = std::clamp<std::int64_t>(wait, 0, timeout.tv_nsec);
     }
     if (ppoll(fds.data(), fds.size(), &timeout, nullptr) < 0) continue;
@@ -60,7 +70,7 @@ void FakeMqttServer::serve() {
       if (fds[i].revents != 0 && !read_from(peers_[i - 1])) drop(peers_[i - 1]);
     }
     if (fds[0].revents != 0) accept_one();
-    answer_due(Clock::now());
+    answer_due(SystemClock().mono());
   }
 }
 
@@ -91,10 +101,10 @@ bool FakeMqttServer::read_from(Peer& peer) {
 }
 
 void FakeMqttServer::answer(Peer& peer, std::string bytes, bool acknowledgement) {
-  answers_.push_back({Clock::now() + behaviour_.acknowledge_after, peer.fd, std::move(bytes), acknowledgement});
+  answers_.push_back({SystemClock().mono() + behaviour_.acknowledge_after, peer.fd, std::move(bytes), acknowledgement});
 }
 
-void FakeMqttServer::answer_due(Clock::time_point now) {
+void FakeMqttServer::answer_due(MonoTime now) {
   while (answers_from_ < answers_.size() && answers_[answers_from_].due <= now) {
     // One write for neighbours of the same connection.
     const int fd = answers_[answers_from_].fd;
@@ -164,7 +174,7 @@ bool FakeMqttServer::on_publish(Peer& peer, std::uint8_t first, ByteView body) {
   const std::string payload(in.text(in.remaining()));
   if (!in.ok()) return false;
   ++messages;
-  if (messages == behaviour_.stall_at_message) std::this_thread::sleep_for(behaviour_.stall_for);
+  if (messages == behaviour_.stall_at_message) stall(behaviour_.stall_for);
   const bool cut = behaviour_.cut_every != 0 && messages % behaviour_.cut_every == 0;
   if (cut && !behaviour_.acknowledge_before_cut) return false;
   if (qos == 1) received[peer.client].push_back({topic, payload, (first & 8U) != 0});

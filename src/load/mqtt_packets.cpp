@@ -31,9 +31,9 @@ Buffer packet_of(std::uint8_t first, const Buffer& body) {
 
 /// Device message without its padding; `{stamp}` and the counter have their final width.
 std::string json_text(std::string_view type, std::uint32_t sender) {
-  return fmt::format(
-      R"({{"device_no":"D{:05}","type":"{}","seq":{},"speed":63.25,"lat":37.5665350,"lon":126.9779692,"ignition":true,"stamp":"{}","pad":""}})",
-      sender, type, kFirstCount, std::string(kHexStamp, '0'));
+  return fmt::format(R"({{"device_no":"D{:05}","type":"{}","seq":{},"speed":63.25,"lat":37.5665350,"lon":126.9779692,)"
+                     R"("ignition":true,"stamp":"{}","pad":""}})",
+                     sender, type, kFirstCount, std::string(kHexStamp, '0'));
 }
 
 void put_hex(std::uint8_t* at, std::uint64_t value, int digits) {

@@ -4,7 +4,6 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -12,6 +11,8 @@
 #include <iterator>
 #include <sstream>
 #include <string>
+
+#include "base/clock.h"
 
 namespace millrace::load {
 namespace {
@@ -84,9 +85,7 @@ void prepare_process() {
 }
 
 std::uint64_t now_ns() {
-  timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000ULL + static_cast<std::uint64_t>(t.tv_nsec);
+  return static_cast<std::uint64_t>(SystemClock().mono().count());
 }
 
 }  // namespace millrace::load
