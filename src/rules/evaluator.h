@@ -1,7 +1,7 @@
 // Evaluator: one device message in, everything its rules want done out.
 //
-// Thread: one owner (one per loop). It holds scratch memory that is reused, so the common path allocates nothing per message; the
-// span it returns and every view in it are valid until the next call.
+// Thread: one owner (one per loop). It holds scratch memory that is reused, so the common path allocates nothing per
+// message; the span it returns and every view in it are valid until the next call.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +21,14 @@ struct RuleOutput {
   enum class Kind : std::uint8_t { kafka, republish };
   Kind kind = Kind::kafka;
   const Rule* rule = nullptr;
-  std::size_t action = 0;             // index into rule->actions; kErrorAction for the error action
-  std::string_view topic;             // Kafka topic or MQTT topic, resolved and checked
+  std::size_t action = 0;  // index into rule->actions; kErrorAction for the error action
+  std::string_view topic;  // Kafka topic or MQTT topic, resolved and checked
   std::optional<ByteView> key;
   std::optional<std::int32_t> partition;
   ByteView value;
   std::span<const RecordHeader> headers;
-  std::uint8_t qos = 0;               // republish
-  bool retain = false;                // republish
+  std::uint8_t qos = 0;  // republish
+  bool retain = false;   // republish
 };
 inline constexpr std::size_t kErrorAction = static_cast<std::size_t>(-1);
 
@@ -40,16 +40,29 @@ class Evaluator {
 
   struct Outcome {
     std::span<const RuleOutput> outputs;
-    std::uint32_t matched = 0;  // rules whose FROM and WHERE held; 0 means "no rule matched"
+    /// Rules that had something to do: FROM and WHERE held, or the payload could not be evaluated. 0 means "no rule
+    /// matched".
+    std::uint32_t matched = 0;
   };
-  /// Runs every rule of `rules` whose FROM filter matches. An action whose template does not resolve, or whose topic is not a valid
-  /// name, becomes that rule's errorAction output instead (one per rule and message, AWS's error JSON); rules without errorAction
-  /// only count it. Never throws.
+  /// Runs every rule of `rules` whose FROM filter matches. An action whose template does not resolve, or whose topic is
+  /// not a valid name, becomes that rule's errorAction output instead (one per rule and message, AWS's error JSON);
+  /// rules without errorAction only count it. Never throws.
   Outcome evaluate(const RuleSet& rules, const DeviceMessage& message);
 
   /// The errorAction output for an action that failed after evaluation (its topic does not exist, record too large).
-  /// nullopt when the rule has none. Views are valid until the next call of anything here.
-  std::optional<RuleOutput> error_output(const RuleOutput& failed, const DeviceMessage& message, std::string_view reason);
+  /// nullopt when the rule has none, when `failed` is itself an error action's output, and when this rule already has
+  /// its error message for the message last evaluated: there is one per rule and message. Views are valid until the
+  /// next call of error_output or evaluate; the outputs of evaluate() stay valid.
+  std::optional<RuleOutput> error_output(const RuleOutput& failed, const DeviceMessage& message,
+                                         std::string_view reason);
+
+  struct FailedOutput {
+    const RuleOutput* output = nullptr;
+    std::string_view reason;
+  };
+  /// The same for several failed outputs of one rule: one error message that lists them all. Later than the message's
+  /// own turn, call this once per rule and message.
+  std::optional<RuleOutput> error_output(std::span<const FailedOutput> failed, const DeviceMessage& message);
 
  private:
   struct Impl;

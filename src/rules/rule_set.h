@@ -19,13 +19,13 @@ struct KafkaAction {
   std::string key;        // template; empty: null key
   std::string partition;  // template; empty: by key
   struct Header {
-    std::string key;      // template
-    std::string value;    // template
+    std::string key;    // template
+    std::string value;  // template
   };
   std::vector<Header> headers;
 };
 struct RepublishAction {
-  std::string topic;      // template
+  std::string topic;  // template
   int qos = 0;
   bool retain = false;
 };
@@ -51,10 +51,10 @@ struct RuleDefinition {
 Result<RuleDefinition> parse_rule(std::string_view name, const config::Node& node);
 
 struct RuleCounters {
-  std::atomic<std::uint64_t> matched{0};          // FROM and WHERE held
-  std::atomic<std::uint64_t> not_passed{0};       // FROM matched, WHERE was not true
-  std::atomic<std::uint64_t> failed{0};           // payload or SQL could not be evaluated
-  std::atomic<std::uint64_t> actions_ok{0};
+  std::atomic<std::uint64_t> matched{0};     // FROM and WHERE held
+  std::atomic<std::uint64_t> not_passed{0};  // FROM matched, WHERE was not true
+  std::atomic<std::uint64_t> failed{0};      // payload or SQL could not be evaluated
+  std::atomic<std::uint64_t> actions_ok{0};  // counted by whoever carries outputs out, when they are done
   std::atomic<std::uint64_t> actions_failed{0};
   std::atomic<std::uint64_t> error_actions{0};
 };
@@ -69,8 +69,8 @@ struct Rule {
 
 class RuleSet {
  public:
-  /// Compiles all; the first error names rule, line, column, what was found and expected. Counters of same-named rules of `previous`
-  /// are carried over.
+  /// Compiles all; the first error names rule, line, column, what was found and expected. Counters of same-named rules
+  /// of `previous` are carried over.
   static Result<std::shared_ptr<const RuleSet>> compile(std::vector<RuleDefinition> definitions,
                                                         const RuleSet* previous = nullptr);
   ~RuleSet();

@@ -1,0 +1,83 @@
+#include "rules/template_text.h"
+
+#include "sql/ast.h"
+#include "sql/lexer.h"
+
+namespace millrace::rules {
+
+namespace {
+
+/// Bytes of the expression at the front of `text`, up to the brace that closes it; npos when there is none. Braces in
+/// strings and of object literals do not count.
+std::size_t expression_size(std::string_view text) {
+  sql::Lexer lexer(text);
+  int open = 0;
+  while (true) {
+    const sql::Token token = lexer.next();
+    if (token.is(sql::Token::Kind::end) || token.is(sql::Token::Kind::unterminated)) return std::string_view::npos;
+    if (token.is(sql::Token::Kind::open_brace)) ++open;
+    if (token.is(sql::Token::Kind::close_brace) && open-- == 0) return token.at;
+  }
+}
+
+}  // namespace
+
+Result<TemplateText> TemplateText::compile(std::string_view text, const sql::Options& options, sql::Paths& paths) {
+  TemplateText out(options);
+  out.source_ = std::string(text);
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t open = text.find("${", at);
+    if (open != at) {
+      const std::size_t end = open == std::string_view::npos ? text.size() : open;
+      out.parts_.push_back(Part{std::string(text.substr(at, end - at)), false, 0});
+      at = end;
+      continue;
+    }
+    const std::string_view rest = text.substr(at + 2);
+    const std::size_t size = expression_size(rest);
+    if (size == std::string_view::npos) {
+      return fail(ErrorCode::invalid_argument, "template",
+                  sql::describe_position(text, static_cast<std::uint32_t>(at), "'${' without its '}'"));
+    }
+    const std::string_view source = rest.substr(0, size);
+    MR_TRY_ASSIGN(const sql::Expression expression, sql::parse_expression(source));
+    MR_TRY_ASSIGN(const auto node, out.program_.compile(expression, source, paths));
+    out.parts_.push_back(Part{std::string(text.substr(at, size + 3)), true, node});
+    out.plain_ = false;
+    at += size + 3;
+  }
+  return out;
+}
+
+std::optional<std::string_view> TemplateText::resolve(sql::Evaluation& evaluation) const {
+  if (plain_) return source_;
+  sql::Arena& arena = evaluation.arena();
+  if (parts_.size() == 1) return sql::to_text(arena, program_.evaluate(evaluation, parts_[0].node));
+  // Values first, so that the text grows in one piece.
+  auto* texts = arena.array<std::string_view>(parts_.size());
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    texts[i] = parts_[i].text;
+    if (parts_[i].expression) {
+      const auto value = sql::to_text(arena, program_.evaluate(evaluation, parts_[i].node));
+      if (!value) return std::nullopt;
+      texts[i] = *value;
+    }
+    size += texts[i].size();
+  }
+  char* const begin = arena.text(size);
+  char* to = begin;
+  for (std::size_t i = 0; i < parts_.size(); ++i) to += texts[i].copy(to, texts[i].size());
+  return std::string_view(begin, size);
+}
+
+std::string_view TemplateText::unresolved(sql::Evaluation& evaluation) const {
+  for (const Part& part : parts_) {
+    if (part.expression && !sql::to_text(evaluation.arena(), program_.evaluate(evaluation, part.node)))
+      return part.text;
+  }
+  return {};
+}
+
+}  // namespace millrace::rules

@@ -1,0 +1,38 @@
+// TopicCache: remembers which rules a topic's filters select, so that devices that publish to the same topics again and
+// again cost one hash and one comparison. Bounded; emptied when the rule set changes. Thread: one owner.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rules/rule_set.h"
+
+namespace millrace::rules {
+
+class TopicCache {
+ public:
+  static constexpr std::size_t kSlots = 2048;            // topics remembered
+  static constexpr std::size_t kMaxTopicBytes = 256;     // longer ones are matched every time
+  static constexpr std::size_t kMaxMatches = 1U << 18U;  // rules remembered over all topics
+
+  /// Indices into rules.rules(), ascending. Valid until the next call.
+  std::span<const std::uint32_t> find(const RuleSet& rules, std::string_view topic);
+
+ private:
+  struct Entry {
+    std::string topic;
+    bool used = false;
+    std::vector<std::uint32_t> matches;
+  };
+  void clear(std::uint64_t version);
+
+  std::uint64_t version_ = 0;
+  std::size_t total_ = 0;
+  std::vector<Entry> entries_;
+  std::vector<std::uint32_t> uncached_;
+};
+
+}  // namespace millrace::rules
