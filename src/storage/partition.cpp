@@ -173,8 +173,9 @@ std::vector<SegmentRef> Partition::trim(Offset log_start) {
   std::vector<SegmentRef> gone;
   const std::scoped_lock lock(mutex_);
   if (log_start.value() > log_start_.load()) log_start_.store(log_start.value(), std::memory_order_release);
-  const auto keep =
+  auto keep =
       std::ranges::find_if(segments_, [&](const SegmentRef& segment) { return segment.state.next > log_start; });
+  if (keep == segments_.end() && active_open_ && active_held_) --keep;
   if (keep == segments_.end()) active_open_ = false;
   gone.assign(std::make_move_iterator(segments_.begin()), std::make_move_iterator(keep));
   segments_.erase(segments_.begin(), keep);
@@ -250,6 +251,13 @@ std::optional<SegmentRef> Partition::active() const {
   return segments_.back();
 }
 
+std::optional<SegmentRef> Partition::hold_active() {
+  const std::scoped_lock lock(mutex_);
+  active_held_ = true;
+  if (!active_open_) return std::nullopt;
+  return segments_.back();
+}
+
 void Partition::begin_segment(SegmentRef segment) {
   const std::scoped_lock lock(mutex_);
   segments_.push_back(std::move(segment));
@@ -258,8 +266,8 @@ void Partition::begin_segment(SegmentRef segment) {
 
 void Partition::advance(const SegmentState& state, std::size_t count, MonoTime now) {
   const std::scoped_lock lock(mutex_);
-  // A trim may have taken the segment out meanwhile; then its bytes are gone on purpose and only the tail moves on.
-  if (active_open_ && segments_.back().state.base == state.base) segments_.back().state = state;
+  segments_.back().state = state;
+  active_held_ = false;
   for (std::size_t i = 0; i < count; ++i) waiting_bytes_ -= tail_[written_in_tail_ + i].bytes.size();
   written_in_tail_ += count;
   waiting_since_ = now;

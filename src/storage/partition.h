@@ -83,6 +83,9 @@ class Partition final : public PartitionLog, public std::enable_shared_from_this
   [[nodiscard]] std::vector<StoredBatch> piece(std::size_t max_bytes, Offset limit) const;
   /// The segment that the writer appends to, if there is one.
   [[nodiscard]] std::optional<SegmentRef> active() const;
+  /// The same, to be appended to now: until advance(), trim() leaves it alone, because what is being written may lie above
+  /// the new log start.
+  [[nodiscard]] std::optional<SegmentRef> hold_active();
   void begin_segment(SegmentRef segment);
   /// `count` batches of the tail now stand in the active segment, whose state is `state`.
   void advance(const SegmentState& state, std::size_t count, MonoTime now);
@@ -116,6 +119,7 @@ class Partition final : public PartitionLog, public std::enable_shared_from_this
   MonoTime waiting_since_{};
   std::vector<SegmentRef> segments_;
   bool active_open_ = false;  // the last segment takes appends
+  bool active_held_ = false;  // the writer is appending to it
   ProducerTable producers_;
 
   // The log thread's own: the commit being built.

@@ -58,6 +58,7 @@ class Segment {
       : files_(files), directory_(std::move(directory)), base_(base) {}
 
   [[nodiscard]] Offset base() const { return base_; }
+  [[nodiscard]] const std::string& directory() const { return directory_; }
   [[nodiscard]] std::string path(std::string_view extension) const;
 
   /// Appends batches behind `state.size` with Kafka's index rules; returns the state after it. On error nothing counts.

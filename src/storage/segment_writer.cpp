@@ -54,7 +54,7 @@ Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
   const LogConfig config = partition.config();
   const std::int64_t now_ms = clock_.wall().count();
   MR_TRY(ensure_directory(partition));
-  std::optional<SegmentRef> active = partition.active();
+  std::optional<SegmentRef> active = partition.hold_active();
   if (active && must_roll(active->state, batches.front(), config, now_ms)) {
     MR_TRY(seal_active(partition, *active));
     active.reset();
@@ -219,7 +219,17 @@ Result<void> DiskLog::rename_removed() {
   }
   for (const PartitionPtr& partition : removed) {
     if (!partition->directory_made) continue;
-    MR_TRY_ASSIGN(const std::string path, set_aside(files_, partition->directory()));
+    // Its files are meant by their old path: after the rename that path belongs to a new partition of the same name.
+    const std::string directory = partition->directory();
+    const auto inside = [&](const std::shared_ptr<Segment>& segment) { return segment->directory() == directory; };
+    std::erase_if(dirty_segments_, inside);
+    std::erase(new_directories_, directory);
+    unsynced_names_.erase(directory);
+    {
+      const std::scoped_lock lock(mutex_);
+      std::erase_if(doomed_segments_, inside);
+    }
+    MR_TRY_ASSIGN(const std::string path, set_aside(files_, directory));
     topics_unsynced_ = true;
     const MonoTime delay =
         std::chrono::milliseconds(std::max<std::int64_t>(0, partition->config().file_delete_delay_ms));
@@ -230,6 +240,7 @@ Result<void> DiskLog::rename_removed() {
 }
 
 Result<bool> DiskLog::unlink_some() {
+  MR_TRY(rename_removed());
   std::vector<std::shared_ptr<Segment>> segments;
   std::vector<std::string> trees;
   {
@@ -240,16 +251,14 @@ Result<bool> DiskLog::unlink_some() {
       trees.push_back(tree.path);
       return true;
     });
-    if (!removed_.empty()) trees.emplace_back();
   }
   if (segments.empty() && trees.empty()) return false;
-  MR_TRY(rename_removed());
   for (const auto& segment : segments) {
     std::erase(dirty_segments_, segment);
     MR_TRY(segment->unlink());
   }
   for (const std::string& path : trees) {
-    if (!path.empty() && files_.exists(path)) MR_TRY(files_.remove_tree(path));
+    if (files_.exists(path)) MR_TRY(files_.remove_tree(path));
   }
   return true;
 }
