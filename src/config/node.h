@@ -1,5 +1,7 @@
-// Node: a configuration document as a tree that remembers where everything stood, so that every error can name its line.
-// Read from YAML 1.2 (and therefore JSON). Anchors, tags and multiple documents are refused; depth and size are bounded.
+// Node: a configuration document as a tree that remembers where everything stood, so that every error can name its
+// line.
+// Read from YAML 1.2 (and therefore JSON). Anchors, tags and multiple documents are refused; depth and size are
+// bounded.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +35,8 @@ class Node {
   }
 };
 
-/// `source` is named in errors ("millrace.yaml:12:3: ..."). Error: invalid_argument with line, column and what was found.
+/// `source` is named in errors ("millrace.yaml:12:3: ..."). Error: invalid_argument with line, column and what was
+/// found.
 Result<Node> parse_yaml(std::string_view text, std::string_view source);
 
 /// The candidate with the smallest edit distance to `key`, or empty when none is near ("did you mean ...?").

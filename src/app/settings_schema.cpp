@@ -1,0 +1,261 @@
+// The rows: every key of the configuration, declared once. Kafka's names are used for what Kafka names.
+#include "app/settings.h"
+#include "app/settings_values.h"
+
+namespace millrace::app {
+namespace {
+
+using config::boolean;
+using config::bytes;
+using config::choice;
+using config::custom;
+using config::duration;
+using config::integer;
+using config::Range;
+using config::text;
+using S = Settings;
+
+constexpr std::int64_t kInt32 = std::numeric_limits<std::int32_t>::max();
+constexpr std::int64_t kInt64 = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kMiB = 1 << 20;
+constexpr std::int64_t kGiB = 1 << 30;
+constexpr std::int64_t kTiB = 1LL << 40;
+
+void add_general(std::vector<config::Setting>& rows) {
+  rows.push_back(text<S>(
+      "data.dir", [](S& s) -> auto& { return s.data_dir; },
+      "Directory of everything durable. Made when it does not exist."));
+  rows.push_back(choice<S>(
+      "log.level", [](S& s) -> auto& { return s.log_level; }, {"debug", "info", "warn", "error", "off"},
+      "Log lines below this level are not written."));
+  rows.push_back(integer<S>(
+                     "loops", [](S& s) -> auto& { return s.loops; }, {0, 256},
+                     "Threads that own connections. 0: one per core this process may use.")
+                     .defaults_to("one per core"));
+  rows.push_back(boolean<S>(
+      "allow_anonymous_remote", [](S& s) -> auto& { return s.allow_anonymous_remote; },
+      "Allows listeners off loopback although nobody has to log in. Only for a network where everyone "
+      "may read and write everything."));
+  rows.push_back(duration<S>(
+      "stop.timeout.ms", [](S& s) -> auto& { return s.stop_timeout; }, {100, 600'000},
+      "How long a stop waits for connections to end before it closes them."));
+}
+
+void add_listener(std::vector<config::Setting>& rows, std::string_view host_key, std::string_view port_key,
+                  ListenerSetting S::* listener, std::string_view host_sentence, std::string_view port_sentence) {
+  rows.push_back(custom<S>(
+      host_key, "IP address",
+      [=](S& s, const config::Node& node, config::Problems& problems) {
+        read_host(s.*listener, host_key, node, problems);
+      },
+      [=](const S& s) { return print_host(s.*listener); }, host_sentence));
+  rows.push_back(custom<S>(
+      port_key, "port or off",
+      [=](S& s, const config::Node& node, config::Problems& problems) {
+        read_port(s.*listener, port_key, node, problems);
+      },
+      [=](const S& s) { return print_port(s.*listener); }, port_sentence));
+}
+
+void add_mqtt(std::vector<config::Setting>& rows) {
+  add_listener(rows, "mqtt.host", "mqtt.port", &S::mqtt_listener, "Address the MQTT listener binds.",
+               "Port of the MQTT listener. 0: any free one, told in the ready line.");
+  rows.push_back(bytes<S>(
+      "mqtt.max.packet.bytes", [](S& s) -> auto& { return s.mqtt.max_packet_bytes; }, {1024, 268'435'460},
+      "Largest MQTT packet taken in; told to MQTT 5 clients as Maximum Packet Size."));
+  rows.push_back(integer<S>(
+      "mqtt.receive.maximum", [](S& s) -> auto& { return s.mqtt.receive_maximum; }, {1, 65'535},
+      "QoS 1 and 2 messages one client may have unacknowledged; told to MQTT 5 clients."));
+  rows.push_back(integer<S>(
+      "mqtt.topic.alias.maximum", [](S& s) -> auto& { return s.mqtt.topic_alias_maximum; }, {0, 65'535},
+      "Topic aliases one client may define."));
+  rows.push_back(integer<S>(
+      "mqtt.max.connections", [](S& s) -> auto& { return s.mqtt.max_connections; }, {1, 10'000'000},
+      "MQTT connections; further ones are refused."));
+  rows.push_back(integer<S>(
+      "mqtt.max.inflight", [](S& s) -> auto& { return s.mqtt.max_inflight; }, {1, 65'535},
+      "Unacknowledged messages sent to one client that sets no Receive Maximum of its own."));
+  rows.push_back(duration<S>(
+      "mqtt.server.keep.alive.ms", [](S& s) -> auto& { return s.mqtt.server_keep_alive; }, {0, 65'535'000},
+      "Longest keep alive; told to MQTT 5 clients that ask for more, or for none. 0: as the client asks."));
+  rows.push_back(duration<S>(
+      "mqtt.connect.timeout.ms", [](S& s) -> auto& { return s.mqtt.connect_timeout; }, {100, 600'000},
+      "A connection that sent no CONNECT by then is closed."));
+  rows.push_back(duration<S>(
+      "mqtt.session.expiry.max.ms", [](S& s) -> auto& { return s.mqtt.session_expiry_max; }, {0, 4'294'967'295'000},
+      "Longest time a session outlives its connection."));
+  rows.push_back(bytes<S>(
+      "mqtt.max.pending.bytes", [](S& s) -> auto& { return s.mqtt.max_pending_bytes; }, {4096, kGiB},
+      "Bytes waiting for one slow client. Beyond, QoS 0 messages to it are dropped and counted."));
+}
+
+void add_kafka(std::vector<config::Setting>& rows) {
+  add_listener(rows, "kafka.host", "kafka.port", &S::kafka_listener, "Address the Kafka listener binds.",
+               "Port of the Kafka listener. 0: any free one, told in the ready line.");
+  rows.push_back(text<S>(
+                     "kafka.advertised.host", [](S& s) -> auto& { return s.kafka.advertised_host; },
+                     "Host that Kafka clients are told to connect to.")
+                     .defaults_to("the address bound"));
+  rows.push_back(integer<S>(
+      "kafka.advertised.port", [](S& s) -> auto& { return s.kafka.advertised_port; }, {0, 65'535},
+      "Port that Kafka clients are told to connect to. 0: the port bound."));
+  rows.push_back(integer<S>(
+      "node.id", [](S& s) -> auto& { return s.kafka.node_id; }, {0, kInt32}, "Broker id that Kafka clients see."));
+  rows.push_back(integer<S>(
+      "max.connections", [](S& s) -> auto& { return s.kafka.max_connections; }, {1, 10'000'000},
+      "Kafka connections; further ones are closed."));
+  rows.push_back(bytes<S>(
+      "socket.request.max.bytes", [](S& s) -> auto& { return s.kafka.request_max_bytes; }, {16'384, kGiB},
+      "Largest Kafka request."));
+  rows.push_back(bytes<S>(
+      "queued.max.request.bytes", [](S& s) -> auto& { return s.kafka.queued_max_request_bytes; }, {kMiB, kTiB},
+      "Kafka requests taken and not answered, per loop. Beyond, sockets are not read."));
+  rows.push_back(bytes<S>(
+      "kafka.max.pending.bytes", [](S& s) -> auto& { return s.kafka.connection_pending_bytes; }, {kMiB, kGiB},
+      "Answers waiting for one slow client. Beyond, its socket is not read."));
+  rows.push_back(bytes<S>(
+      "fetch.max.bytes", [](S& s) -> auto& { return s.kafka.fetch_max_bytes; }, {1024, kGiB},
+      "Most records in one Fetch answer."));
+  rows.push_back(duration<S>(
+      "connections.max.idle.ms", [](S& s) -> auto& { return s.kafka.idle_timeout; }, {1000, kInt64},
+      "A Kafka connection silent for so long is closed."));
+}
+
+void add_http(std::vector<config::Setting>& rows) {
+  add_listener(rows, "http.host", "http.port", &S::http_listener,
+               "Address of the administration listener (/metrics, /healthz, /readyz).",
+               "Port of the administration listener. 0: any free one, told in the ready line.");
+  rows.push_back(bytes<S>(
+      "http.max.body.bytes", [](S& s) -> auto& { return s.http.max_body_bytes; }, {0, kGiB},
+      "Largest body of an HTTP request."));
+  rows.push_back(integer<S>(
+      "http.max.connections", [](S& s) -> auto& { return s.http.max_connections; }, {1, 1'000'000},
+      "HTTP connections per loop; further ones are closed."));
+  rows.push_back(duration<S>(
+      "http.request.timeout.ms", [](S& s) -> auto& { return s.http.request_timeout; }, {100, 600'000},
+      "A request that has not arrived whole by then is answered 408."));
+  rows.push_back(duration<S>(
+      "http.idle.timeout.ms", [](S& s) -> auto& { return s.http.idle_timeout; }, {100, 3'600'000},
+      "A connection without a request for so long is closed."));
+  rows.push_back(custom<S>(
+      "http.allowed.hosts", "list of names",
+      [](S& s, const config::Node& node, config::Problems& problems) {
+        read_names(s.http.allowed_hosts, "http.allowed.hosts", node, problems);
+      },
+      [](const S& s) { return print_names(s.http.allowed_hosts); },
+      "Names under which browsers may reach the administration listener, besides localhost and IP addresses."));
+}
+
+void add_log(std::vector<config::Setting>& rows) {
+  rows.push_back(integer<S>(
+      "num.partitions", [](S& s) -> auto& { return s.num_partitions; }, {1, 10'000},
+      "Partitions of a topic that is made without saying how many."));
+  rows.push_back(boolean<S>(
+      "auto.create.topics.enable", [](S& s) -> auto& { return s.auto_create_topics; },
+      "Makes a topic when it is first written to or asked for."));
+  rows.push_back(integer<S>(
+      "log.retention.hours", [](S& s) -> auto& { return s.log_retention_hours; }, {-1, 8'760'000},
+      "How long records are kept at least. -1: for ever."));
+  rows.push_back(integer<S>(
+                     "log.retention.minutes", [](S& s) -> auto& { return s.log_retention_minutes; }, {-1, 525'600'000},
+                     "The same in minutes; wins over hours.")
+                     .defaults_to("not set"));
+  rows.push_back(duration<S>(
+                     "log.retention.ms", [](S& s) -> auto& { return s.log_retention_ms; }, {-1, kInt64},
+                     "The same in milliseconds; wins over both.")
+                     .defaults_to("not set"));
+  rows.push_back(bytes<S>(
+      "log.retention.bytes", [](S& s) -> auto& { return s.topic_defaults.retention_bytes; }, {-1, kInt64},
+      "Bytes kept per partition; older segments are deleted. -1: no limit."));
+  rows.push_back(duration<S>(
+      "log.retention.check.interval.ms", [](S& s) -> auto& { return s.log_retention_check_interval; }, {1, kInt64},
+      "How often segments are looked at for deletion."));
+  rows.push_back(bytes<S>(
+      "log.segment.bytes", [](S& s) -> auto& { return s.topic_defaults.segment_bytes; }, {1024, kInt32},
+      "Size of a segment file."));
+  rows.push_back(duration<S>(
+      "log.roll.ms", [](S& s) -> auto& { return s.topic_defaults.segment_ms; }, {1, kInt64},
+      "Age at which a segment is closed although it is not full."));
+  rows.push_back(bytes<S>(
+      "log.index.interval.bytes", [](S& s) -> auto& { return s.topic_defaults.index_interval_bytes; }, {0, kInt32},
+      "Bytes of records between two entries of a segment's index."));
+  rows.push_back(duration<S>(
+      "log.segment.delete.delay.ms", [](S& s) -> auto& { return s.topic_defaults.file_delete_delay_ms; }, {0, kInt64},
+      "Time between taking a segment out of its log and deleting its files."));
+  rows.push_back(choice<S>(
+      "log.cleanup.policy", [](S& s) -> auto& { return s.log_cleanup_policy; }, {"delete", "compact", "compact,delete"},
+      "What becomes of old records."));
+  rows.push_back(choice<S>(
+      "log.message.timestamp.type", [](S& s) -> auto& { return s.log_timestamp_type; }, {"CreateTime", "LogAppendTime"},
+      "Whose clock a record's timestamp is."));
+  rows.push_back(bytes<S>(
+      "message.max.bytes", [](S& s) -> auto& { return s.topic_defaults.max_message_bytes; }, {1024, kInt32},
+      "Largest record batch."));
+  rows.push_back(integer<S>(
+      "flush.messages", [](S& s) -> auto& { return s.topic_defaults.flush_messages; }, {1, kInt64},
+      "Records that may be acknowledged before they are synced. 1: every acknowledgement means the data "
+      "is on disk."));
+}
+
+void add_storage(std::vector<config::Setting>& rows) {
+  rows.push_back(bytes<S>(
+      "journal.file.bytes", [](S& s) -> auto& { return s.log.journal_file_bytes; }, {kMiB, 4 * kGiB},
+      "Size of one journal file. Journal files are written over, never grown."));
+  rows.push_back(bytes<S>(
+      "journal.max.bytes", [](S& s) -> auto& { return s.log.journal_max_bytes; }, {2 * kMiB, kTiB},
+      "Size of all journal files. Beyond, acknowledgements wait until the segments caught up."));
+  rows.push_back(bytes<S>(
+      "journal.checkpoint.bytes", [](S& s) -> auto& { return s.log.checkpoint_bytes; }, {kMiB, kTiB},
+      "Journal bytes after which a checkpoint is made."));
+  rows.push_back(duration<S>(
+      "journal.checkpoint.interval.ms", [](S& s) -> auto& { return s.log.checkpoint_interval; }, {100, 86'400'000},
+      "Time after which a checkpoint is made."));
+  rows.push_back(bytes<S>(
+      "memory.tail.bytes", [](S& s) -> auto& { return s.log.tail_memory_bytes; }, {kMiB, kTiB},
+      "Memory for the newest records of all partitions."));
+  rows.push_back(bytes<S>(
+      "segment.write.bytes", [](S& s) -> auto& { return s.log.write_piece_bytes; }, {4096, 64 * kMiB},
+      "Unit in which segments are written behind the journal."));
+  rows.push_back(bytes<S>(
+      "append.queue.bytes", [](S& s) -> auto& { return s.append_queue_bytes; }, {64 * 1024, kTiB},
+      "Records waiting for the journal. Beyond, device sockets are not read."));
+  rows.push_back(duration<S>(
+      "disk.full.retry.ms", [](S& s) -> auto& { return s.disk_full_retry; }, {1, 60'000},
+      "How often a full disk is tried again."));
+  rows.push_back(bytes<S>(
+      "pipeline.gathered.bytes", [](S& s) -> auto& { return s.pipeline_gathered_bytes; }, {64 * 1024, kGiB},
+      "Record bytes one loop gathers before device sockets are not read."));
+}
+
+void add_content(std::vector<config::Setting>& rows) {
+  rows.push_back(integer<S>(
+      "republish.max.depth", [](S& s) -> auto& { return s.rules_max_republish_depth; }, {0, 64},
+      "How often in a row a message may be republished by rules before it is taken for a loop."));
+  rows.push_back(
+      custom<S>("topics", "list of topics", read_topics, print_topics,
+                "Topics made at start when they do not exist: `{name, partitions, config: {…}}`, config with "
+                "Kafka's topic keys."));
+  rows.push_back(custom<S>(
+      "rules", "map of rules",
+      [](S& s, const config::Node& node, config::Problems& problems) { read_rules(s, node, problems); }, print_rules,
+      "Rules by name, in the form of AWS IoT's topic rule objects."));
+}
+
+}  // namespace
+
+const config::Schema<Settings>& settings_schema() {
+  static const config::Schema<Settings> schema([] {
+    std::vector<config::Setting> rows;
+    add_general(rows);
+    add_mqtt(rows);
+    add_kafka(rows);
+    add_http(rows);
+    add_log(rows);
+    add_storage(rows);
+    add_content(rows);
+    return rows;
+  }());
+  return schema;
+}
+
+}  // namespace millrace::app
