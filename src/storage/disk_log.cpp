@@ -100,11 +100,15 @@ std::unexpected<Error> DiskLog::died(const Error& error) {
 
 Result<void> DiskLog::close() {
   MR_TRY(usable());
-  while (true) {
-    MR_TRY_ASSIGN(const bool more, unlink_some());
-    if (!more) break;
+  const auto stop = [&]() -> Result<void> {
+    if (options_.bugs.acknowledge_early) MR_TRY(write_late_group());
+    MR_TRY(unlink_some());
+    return write_checkpoint(true);
+  };
+  if (auto stopped = stop(); !stopped) {
+    if (stopped.error().code == ErrorCode::disk_full) return stopped;  // may be tried again; the journal has everything
+    return died(stopped.error());
   }
-  if (auto written = write_checkpoint(true); !written) return died(written.error());
   closed_.store(true, std::memory_order_release);
   lock_.reset();
   return {};

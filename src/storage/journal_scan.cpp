@@ -61,6 +61,13 @@ Result<JournalGroup> JournalFileReader::group(std::uint64_t offset, const Seeded
   return group;
 }
 
+Result<bool> JournalFileReader::padding_is_zero(std::uint64_t offset, const GroupHeader& header) {
+  const std::uint64_t content = kGroupHeaderSize + header.table_bytes + header.payload_bytes;
+  const auto count = static_cast<std::size_t>(header.total_bytes() - content);
+  MR_TRY_ASSIGN(const ByteView bytes, window_.at(offset + content, count));
+  return bytes.size() == count && std::ranges::all_of(bytes, [](std::uint8_t byte) { return byte == 0; });
+}
+
 std::vector<JournalFile> JournalScan::for_start() const {
   std::vector<JournalFile> found;
   for (const std::size_t i : live) found.push_back({files[i]->name(), files[i]->size(), true});
@@ -71,7 +78,7 @@ std::vector<JournalFile> JournalScan::for_start() const {
 }
 
 Result<JournalScan> scan_journal(io::FileSystem& files, std::uint64_t salt, const JournalPosition& from,
-                                 const SeededBugs& bugs) {
+                                 const SeededBugs& bugs, JournalDamage* damage) {
   JournalScan scan;
   scan.next = from.sequence;
   MR_TRY_ASSIGN(const auto names, files.list(kJournalDirectory));
@@ -94,6 +101,7 @@ Result<JournalScan> scan_journal(io::FileSystem& files, std::uint64_t salt, cons
     const auto start = starts.find(from.sequence);
     if (start != starts.end()) file = start->second;
   } else if (!file) {
+    if (damage != nullptr) *damage = {journal_path(from.generation), 0};
     return fail(ErrorCode::corrupt, "journal file is missing", files.describe(journal_path(from.generation)));
   }
 
@@ -129,6 +137,8 @@ Result<JournalScan> scan_journal(io::FileSystem& files, std::uint64_t salt, cons
       if (older) continue;
       MR_TRY_ASSIGN(const auto later, find_later(*scan.files[i], scan.next));
       if (!later) continue;
+      if (damage != nullptr)
+        *damage = {file ? journal_path(scan.files[*file]->name()) : journal_path(scan.files[i]->name()), offset};
       const std::string where =
           file ? fmt::format("{} at position {}", files.describe(journal_path(scan.files[*file]->name())), offset)
                : files.describe(kJournalDirectory);

@@ -27,6 +27,8 @@ class JournalFileReader {
   static Result<std::unique_ptr<JournalFileReader>> open(io::FileSystem& files, Generation name, std::uint64_t salt);
   /// The group at `offset` with every checksum verified. malformed: there is none, or not a whole one.
   Result<JournalGroup> group(std::uint64_t offset, const SeededBugs& bugs = {});
+  /// True when the bytes between the group's content and its end are all zero.
+  Result<bool> padding_is_zero(std::uint64_t offset, const GroupHeader& header);
   /// Only header and table verified.
   Result<GroupHeader> header(std::uint64_t offset, const SeededBugs& bugs = {});
   [[nodiscard]] Generation name() const { return name_; }
@@ -56,8 +58,14 @@ struct JournalScan {
   std::vector<std::size_t> live;  // indexes into `files`, in the order they were used
 };
 
+/// Where damage was found; for verify.
+struct JournalDamage {
+  std::string path;
+  std::uint64_t position = 0;
+};
+
 /// Finds everything from `from` on. corrupt: damage, with file and position; io_error.
 Result<JournalScan> scan_journal(io::FileSystem& files, std::uint64_t salt, const JournalPosition& from,
-                                 const SeededBugs& bugs);
+                                 const SeededBugs& bugs, JournalDamage* damage = nullptr);
 
 }  // namespace millrace::storage

@@ -7,12 +7,14 @@
 namespace millrace::storage {
 namespace {
 
-Result<void> ensure_text(io::FileSystem& files, const std::string& path, std::string_view text) {
+// True when it had to be written.
+Result<bool> ensure_text(io::FileSystem& files, const std::string& path, std::string_view text) {
   const auto there = read_whole(files, path, 4096);
-  if (there && *there == text) return {};
+  if (there && *there == text) return false;
   MR_TRY_ASSIGN(const auto file, files.open(path, io::OpenMode::create));
   MR_TRY(file->truncate(0));
-  return file->write_at(0, as_bytes(text));
+  MR_TRY(file->write_at(0, as_bytes(text)));
+  return true;
 }
 
 }  // namespace
@@ -21,10 +23,12 @@ std::string partition_metadata(const Uuid& topic_id) {
   return fmt::format("version: 0\ntopic_id: {}", topic_id.to_string());
 }
 
-Result<void> make_partition_directory(io::FileSystem& files, const std::string& directory, const Uuid& topic_id) {
+Result<bool> make_partition_directory(io::FileSystem& files, const std::string& directory, const Uuid& topic_id) {
   MR_TRY(files.make_directory(directory));
-  MR_TRY(ensure_text(files, directory + '/' + std::string(kPartitionMetadata), partition_metadata(topic_id)));
-  return ensure_text(files, directory + '/' + std::string(kLeaderEpochs), kLeaderEpochsText);
+  MR_TRY_ASSIGN(const bool metadata,
+                ensure_text(files, directory + '/' + std::string(kPartitionMetadata), partition_metadata(topic_id)));
+  MR_TRY_ASSIGN(const bool epochs, ensure_text(files, directory + '/' + std::string(kLeaderEpochs), kLeaderEpochsText));
+  return metadata || epochs;
 }
 
 Result<void> sync_partition_directory(io::FileSystem& files, const std::string& directory) {

@@ -157,7 +157,9 @@ Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, O
     if (known == checkpointed.end()) continue;
     MR_TRY_ASSIGN(const auto names, list_if_there(partition->directory()));
     if (names.empty()) continue;
-    MR_TRY(make_partition_directory(files_, partition->directory(), partition->spec().topic_id));
+    MR_TRY_ASSIGN(const bool mended,
+                  make_partition_directory(files_, partition->directory(), partition->spec().topic_id));
+    if (mended) new_directories_.push_back(partition->directory());
     partition->directory_made = true;
     std::set<Offset> kept;
     for (const SegmentRef& segment : partition->segments()) kept.insert(segment.state.base);

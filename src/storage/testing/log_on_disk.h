@@ -97,7 +97,7 @@ class LogOnDisk {
   void crash() { log.reset(); }
   Result<void> stop() {
     auto closed = log->close();
-    log.reset();
+    if (closed || closed.error().code != ErrorCode::disk_full) log.reset();
     return closed;
   }
 
