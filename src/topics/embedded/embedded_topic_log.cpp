@@ -1,0 +1,348 @@
+#include "topics/embedded/embedded_topic_log.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "topics/topic_config.h"
+#include "topics/topic_table.h"
+
+namespace millrace::topics {
+namespace {
+
+constexpr std::size_t kPokeBytes = 1_MiB;
+
+std::size_t bytes_of(const AppendRequest& request) {
+  std::size_t bytes = 0;
+  for (const PartitionAppend& item : request.items) bytes += item.batch.size();
+  return bytes;
+}
+
+void answer(std::unique_ptr<AppendRequest> request) {
+  auto done = std::move(request->done);
+  done(std::move(request));
+}
+
+// All answers of one commit for one executor travel as one task.
+void post_answers(std::vector<std::unique_ptr<AppendRequest>> requests) {
+  while (!requests.empty()) {
+    Executor* const target = requests.front()->reply_to;
+    const auto rest = std::stable_partition(requests.begin(), requests.end(),
+                                            [&](const auto& request) { return request->reply_to == target; });
+    std::vector<std::unique_ptr<AppendRequest>> mine(std::make_move_iterator(requests.begin()), std::make_move_iterator(rest));
+    requests.erase(requests.begin(), rest);
+    target->post([mine = std::move(mine)]() mutable {
+      for (auto& request : mine) answer(std::move(request));
+    });
+  }
+}
+
+void answer_closed(std::unique_ptr<AppendRequest> request) {
+  for (PartitionAppend& item : request->items) item.outcome = fail(ErrorCode::closed, "the log is stopping");
+  Executor* const target = request->reply_to;
+  target->post([request = std::move(request)]() mutable { answer(std::move(request)); });
+}
+
+}  // namespace
+
+EmbeddedTopicLog::EmbeddedTopicLog(EmbeddedSettings settings, const Clock& clock, Fatal on_fatal)
+    : settings_(std::move(settings)), clock_(clock), on_fatal_(std::move(on_fatal)), rng_(system_entropy()) {}
+
+Result<std::unique_ptr<EmbeddedTopicLog>> EmbeddedTopicLog::open(io::FileSystem& files, const Clock& clock,
+                                                                 metrics::Registry& metrics, EmbeddedSettings settings,
+                                                                 Fatal on_fatal, storage::RecoveryReport* report) {
+  std::unique_ptr<EmbeddedTopicLog> topics(new EmbeddedTopicLog(std::move(settings), clock, std::move(on_fatal)));
+  MR_TRY_ASSIGN(topics->log_, storage::Log::open(files, clock, metrics, topics->settings_.log, report));
+  topics->publish_table();
+  topics->next_retention_ = clock.mono() + topics->settings_.retention_check_interval;
+  topics->log_thread_ = std::thread([raw = topics.get()] { raw->run_log(); });
+  topics->writer_thread_ = std::thread([raw = topics.get()] { raw->run_writer(); });
+  return topics;
+}
+
+EmbeddedTopicLog::~EmbeddedTopicLog() {
+  if (log_thread_.joinable()) (void)stop();
+}
+
+Result<void> EmbeddedTopicLog::stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_log_.notify_one();
+  log_thread_.join();
+  {
+    const std::scoped_lock lock(writer_mutex_);
+    writer_stop_ = true;
+  }
+  wake_writer_.notify_one();
+  writer_thread_.join();
+  if (dead_.load()) return fail(ErrorCode::io_error, "the log died of an earlier disk error");
+  return log_->close();
+}
+
+std::shared_ptr<const TopicTable> EmbeddedTopicLog::table() const {
+  return table_.with([](const auto& table) { return table; });
+}
+
+void EmbeddedTopicLog::append(std::unique_ptr<AppendRequest> request) {
+  bool refused = false;
+  bool wake = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    refused = !accepting_;
+    if (!refused) {
+      queued_bytes_.fetch_add(bytes_of(*request), std::memory_order_relaxed);
+      wake = appends_.empty();
+      appends_.push_back(std::move(request));
+    }
+  }
+  if (refused) return answer_closed(std::move(request));
+  if (wake) wake_log_.notify_one();
+}
+
+void EmbeddedTopicLog::post_control(Control control) {
+  bool refused = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    refused = !accepting_;
+    if (!refused) controls_.push_back(std::move(control));
+  }
+  if (refused) return refuse(control);
+  wake_log_.notify_one();
+}
+
+void EmbeddedTopicLog::create_topic(NewTopic topic, Executor& reply_to, TopicDone done) {
+  post_control(Create{std::move(topic), &reply_to, std::move(done)});
+}
+void EmbeddedTopicLog::delete_topic(std::string name, Executor& reply_to, Done done) {
+  post_control(Delete{std::move(name), &reply_to, std::move(done)});
+}
+void EmbeddedTopicLog::next_producer_id(Executor& reply_to, ProducerIdDone done) {
+  post_control(NextProducerId{&reply_to, std::move(done)});
+}
+
+void EmbeddedTopicLog::refuse(Control& control) {
+  std::visit(
+      [](auto& request) {
+        request.reply_to->post([done = std::move(request.done)]() mutable {
+          done(fail(ErrorCode::closed, "the log is stopping"));
+        });
+      },
+      control);
+}
+
+void EmbeddedTopicLog::poke_writer() {
+  {
+    const std::scoped_lock lock(writer_mutex_);
+    writer_poked_ = true;
+  }
+  wake_writer_.notify_one();
+}
+
+void EmbeddedTopicLog::run_log() {
+  std::vector<std::unique_ptr<AppendRequest>> requests;
+  std::deque<Control> controls;
+  while (true) {
+    bool stop = false;
+    {
+      std::unique_lock lock(mutex_);
+      const auto until = std::chrono::steady_clock::now() + (next_retention_ - clock_.mono());
+      wake_log_.wait_until(lock, until, [this] { return stopping_ || !appends_.empty() || !controls_.empty(); });
+      std::swap(requests, appends_);
+      std::swap(controls, controls_);
+      stop = stopping_ && requests.empty() && controls.empty();
+      if (stop) accepting_ = false;
+    }
+    if (stop) return;
+    if (!requests.empty() && !commit_appends(requests)) return;
+    requests.clear();
+    for (Control& control : controls) {
+      if (!commit_control(control)) return;
+    }
+    controls.clear();
+    check_retention();
+  }
+}
+
+// Tries until the disk has room. False when the log died, or when stopping while the disk is still full.
+bool EmbeddedTopicLog::commit_until_room(std::span<storage::PartitionChange> changes,
+                                         std::span<storage::Append* const> appends) {
+  while (true) {
+    const Result<void> committed = log_->commit(changes, appends);
+    if (committed) {
+      if (disk_full_.exchange(false)) log::info("disk_has_room", {{"effect", "appends go on"}});
+      return true;
+    }
+    if (committed.error().code != ErrorCode::disk_full) {
+      die(committed.error());
+      return false;
+    }
+    if (!disk_full_.exchange(true)) {
+      log::error("disk_full", {{"effect", "acknowledgements are withheld until there is room"},
+                               {"reason", committed.error().message()}});
+    }
+    poke_writer();
+    std::unique_lock lock(mutex_);
+    wake_log_.wait_for(lock, settings_.disk_full_retry, [this] { return stopping_; });
+    if (stopping_) {
+      accepting_ = false;
+      return false;
+    }
+    lock.unlock();
+    check_retention();
+  }
+}
+
+bool EmbeddedTopicLog::commit_appends(std::vector<std::unique_ptr<AppendRequest>>& requests) {
+  storage_appends_.clear();
+  std::size_t bytes = 0;
+  for (const auto& request : requests) {
+    for (PartitionAppend& item : request->items) {
+      bytes += item.batch.size();
+      storage_appends_.push_back({.partition = item.partition.get(), .batch = std::move(item.batch), .outcome = {}});
+    }
+  }
+  storage_pointers_.clear();
+  for (storage::Append& append : storage_appends_) storage_pointers_.push_back(&append);
+  if (!commit_until_room({}, storage_pointers_)) return false;
+
+  std::size_t next = 0;
+  for (const auto& request : requests) {
+    for (PartitionAppend& item : request->items) {
+      Result<storage::Appended>& outcome = storage_appends_[next++].outcome;
+      if (outcome) {
+        item.outcome = AppendResult{outcome->base_offset, outcome->log_start, outcome->log_append_time_ms, outcome->duplicate};
+      } else {
+        item.outcome = std::unexpected<Error>(std::move(outcome).error());
+      }
+    }
+  }
+  storage_appends_.clear();
+  queued_bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  post_answers(std::exchange(requests, {}));
+  // The writer works in large pieces: waking it for every commit would only cost context switches.
+  unwritten_bytes_ += bytes;
+  if (unwritten_bytes_ >= kPokeBytes) {
+    unwritten_bytes_ = 0;
+    poke_writer();
+  }
+  return true;
+}
+
+bool EmbeddedTopicLog::commit_control(Control& control) {
+  return std::visit(
+      [this](auto& request) {
+        using T = std::decay_t<decltype(request)>;
+        if constexpr (std::is_same_v<T, Create>) return create(request);
+        if constexpr (std::is_same_v<T, Delete>) return remove(request);
+        if constexpr (std::is_same_v<T, NextProducerId>) {
+          Result<ProducerId> id = log_->next_producer_id();
+          if (!id && id.error().code != ErrorCode::disk_full) {
+            die(id.error());
+            return false;
+          }
+          request.reply_to->post([done = std::move(request.done), id = std::move(id)]() mutable { done(std::move(id)); });
+          return true;
+        }
+      },
+      control);
+}
+
+bool EmbeddedTopicLog::create(Create& request) {
+  const auto respond = [&](Result<std::shared_ptr<const Topic>> result) {
+    request.reply_to->post(
+        [done = std::move(request.done), result = std::move(result)]() mutable { done(std::move(result)); });
+    return true;
+  };
+  const auto current = table();
+  const auto planned = plan_topic(*current, request.topic, settings_.topic_defaults, settings_.default_partitions,
+                                  Uuid::from_random(rng_(), rng_()));
+  if (!planned) return respond(std::unexpected<Error>(planned.error()));
+  if (request.topic.validate_only) return respond(std::make_shared<const Topic>(planned->preview));
+
+  std::vector<storage::PartitionChange> changes;
+  for (const storage::PartitionSpec& spec : planned->partitions) changes.emplace_back(storage::CreatePartition{.spec = spec});
+  if (!commit_until_room(changes, {})) return false;
+  for (const storage::PartitionChange& change : changes) {
+    const auto& outcome = std::get<storage::CreatePartition>(change).outcome;
+    if (!outcome) return respond(std::unexpected<Error>(outcome.error()));
+  }
+  publish_table();
+  log::info("topic_created", {{"topic", request.topic.name}, {"partitions", planned->partitions.size()}});
+  return respond(table()->topics.find(request.topic.name)->second);
+}
+
+bool EmbeddedTopicLog::remove(Delete& request) {
+  Result<void> result;
+  const auto current = table();
+  const Topic* topic = current->find(request.name);
+  if (topic == nullptr) {
+    result = fail(ErrorCode::not_found, "no such topic", request.name);
+  } else {
+    std::vector<storage::PartitionChange> changes;
+    for (const auto& partition : topic->partitions) {
+      changes.emplace_back(storage::DeletePartition{.name = partition->name(), .outcome = {}});
+    }
+    if (!commit_until_room(changes, {})) return false;
+    publish_table();
+    log::info("topic_deleted", {{"topic", request.name}});
+  }
+  request.reply_to->post([done = std::move(request.done), result = std::move(result)]() mutable { done(std::move(result)); });
+  return true;
+}
+
+void EmbeddedTopicLog::check_retention() {
+  if (clock_.mono() < next_retention_) return;
+  next_retention_ = clock_.mono() + settings_.retention_check_interval;
+  if (const auto done = log_->enforce_retention(); !done) {
+    log::warn("retention_failed", {{"reason", done.error().message()}});
+  }
+}
+
+void EmbeddedTopicLog::publish_table() {
+  auto table = build_topic_table(log_->partitions(), table_version_.load() + 1, settings_.topic_defaults);
+  const std::uint64_t version = table->version;
+  table_.with([&](auto& current) { current = std::move(table); });
+  table_version_.store(version, std::memory_order_release);
+}
+
+void EmbeddedTopicLog::die(const Error& error) {
+  if (dead_.exchange(true)) return;
+  log::error("log_failed", {{"effect", "no further acknowledgement; the process must end and recover"},
+                            {"reason", error.message()}});
+  {
+    const std::scoped_lock lock(mutex_);
+    accepting_ = false;
+  }
+  on_fatal_(error);
+}
+
+void EmbeddedTopicLog::run_writer() {
+  // Longest pause between looks, so that an interval checkpoint is not missed on a quiet log.
+  constexpr auto kIdle = std::chrono::milliseconds(500);
+  while (true) {
+    {
+      std::unique_lock lock(writer_mutex_);
+      wake_writer_.wait_for(lock, kIdle, [this] { return writer_stop_ || writer_poked_; });
+      if (writer_stop_) return;
+      writer_poked_ = false;
+    }
+    while (!dead_.load(std::memory_order_relaxed)) {
+      const Result<bool> wrote = log_->write_behind();
+      if (!wrote) {
+        if (wrote.error().code == ErrorCode::disk_full) break;
+        die(wrote.error());
+        return;
+      }
+      if (log_->checkpoint_due()) {
+        if (const auto done = log_->checkpoint(); !done && done.error().code != ErrorCode::disk_full) {
+          die(done.error());
+          return;
+        }
+      }
+      if (!*wrote) break;
+    }
+  }
+}
+
+}  // namespace millrace::topics

@@ -1,0 +1,78 @@
+#include "topics/topic_table.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "topics/topic_config.h"
+
+namespace millrace::topics {
+namespace {
+
+// Kafka reports metrics with '.' and '_' both as '_', so it refuses two names that differ only there (Topic.hasCollision).
+std::string collision_form(std::string_view name) {
+  std::string form(name);
+  std::ranges::replace(form, '.', '_');
+  return form;
+}
+
+}  // namespace
+
+std::shared_ptr<const TopicTable> build_topic_table(const std::vector<storage::Log::PartitionEntry>& partitions,
+                                                    std::uint64_t version, const storage::LogConfig& defaults) {
+  std::unordered_map<std::string, std::shared_ptr<Topic>> topics;
+  for (const storage::Log::PartitionEntry& entry : partitions) {
+    auto& topic = topics[entry.spec.name.topic];
+    if (!topic) {
+      topic = std::make_shared<Topic>();
+      topic->name = entry.spec.name.topic;
+      topic->id = entry.spec.topic_id;
+      topic->internal = topic->name.starts_with("__");
+      topic->log_config = entry.spec.config;
+      if (auto settings = parse_config(entry.spec.properties)) topic->config = std::move(*settings);
+    }
+    const auto index = static_cast<std::size_t>(entry.spec.name.partition.value());
+    if (topic->partitions.size() <= index) topic->partitions.resize(index + 1);
+    topic->partitions[index] = entry.log;
+  }
+  (void)defaults;
+  auto table = std::make_shared<TopicTable>();
+  table->version = version;
+  for (auto& [name, topic] : topics) table->topics.emplace(name, std::move(topic));
+  return table;
+}
+
+Result<PlannedTopic> plan_topic(const TopicTable& table, const NewTopic& request, const storage::LogConfig& defaults,
+                                std::int32_t default_partitions, Uuid id) {
+  MR_TRY(check_topic_name(request.name));
+  if (table.find(request.name) != nullptr) {
+    return fail(ErrorCode::already_exists, "Topic already exists", request.name);
+  }
+  if (request.name.find_first_of("._") != std::string::npos) {
+    const std::string form = collision_form(request.name);
+    for (const auto& [name, topic] : table.topics) {
+      if (collision_form(name) == form) {
+        return fail(ErrorCode::invalid_argument, "Topic name collides with an existing one ('.' and '_' count as the same)", name);
+      }
+    }
+  }
+  const std::int32_t count = request.partitions == -1 ? default_partitions : request.partitions;
+  if (count < 1 || count > kMaxPartitionsPerTopic) {
+    return fail(ErrorCode::invalid_argument, "Number of partitions must be 1 to 10000", std::to_string(count));
+  }
+  MR_TRY_ASSIGN(const storage::LogConfig config, effective_config(defaults, request.config));
+
+  PlannedTopic planned;
+  planned.preview.name = request.name;
+  planned.preview.id = id;
+  planned.preview.internal = request.internal;
+  planned.preview.config = request.config;
+  planned.preview.log_config = config;
+  const std::string properties = serialize_config(request.config);
+  for (std::int32_t i = 0; i < count; ++i) {
+    planned.partitions.push_back({.name = {request.name, PartitionIndex(i)}, .topic_id = id, .config = config,
+                                  .properties = properties});
+  }
+  return planned;
+}
+
+}  // namespace millrace::topics

@@ -1,0 +1,26 @@
+// How a table of topics is made from the partitions that a log holds, and what a new topic comes to.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "storage/log.h"
+#include "topics/topic_log.h"
+
+namespace millrace::topics {
+
+/// Largest number of partitions one topic may ask for.
+inline constexpr std::int32_t kMaxPartitionsPerTopic = 10'000;
+
+std::shared_ptr<const TopicTable> build_topic_table(const std::vector<storage::Log::PartitionEntry>& partitions,
+                                                    std::uint64_t version, const storage::LogConfig& defaults);
+
+struct PlannedTopic {
+  std::vector<storage::PartitionSpec> partitions;
+  Topic preview;  // without partitions
+};
+/// Checks a request against the table. Errors: already_exists, invalid_argument.
+Result<PlannedTopic> plan_topic(const TopicTable& table, const NewTopic& request, const storage::LogConfig& defaults,
+                                std::int32_t default_partitions, Uuid id);
+
+}  // namespace millrace::topics
