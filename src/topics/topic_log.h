@@ -60,7 +60,7 @@ struct AppendResult {
 };
 
 struct PartitionAppend {
-  std::shared_ptr<Partition> partition;
+  std::shared_ptr<Partition> partition = nullptr;
   SharedBytes batch;  // one v2 batch, validated; given up to the log, which patches it
   /// Errors: not_found (deleted meanwhile), too_large, out_of_order, fenced, closed (stopping).
   Result<AppendResult> outcome = AppendResult{};
@@ -77,7 +77,7 @@ struct AppendRequest {
 struct NewTopic {
   std::string name;
   std::int32_t partitions = -1;  // -1: num.partitions
-  std::map<std::string, std::string> config;
+  std::map<std::string, std::string> config = {};
   bool internal = false;
   bool validate_only = false;
 };

@@ -1,0 +1,249 @@
+#include "pipeline/message_pipeline.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/log.h"
+
+namespace millrace::pipeline {
+namespace {
+
+using topics::Placement;
+
+std::string_view reason_of(Placement placement) {
+  switch (placement) {
+    case Placement::no_topic: return "the topic does not exist";
+    case Placement::no_partition: return "the partition does not exist";
+    case Placement::too_large: return "the record is larger than the topic's max.message.bytes";
+    case Placement::added: break;
+  }
+  return "";
+}
+
+}  // namespace
+
+MessagePipeline::MessagePipeline(topics::TopicLog& log, Executor& loop, const RuleSetSlot& rules, const Clock& clock,
+                                 metrics::Registry& metrics, PipelineSettings settings, std::uint64_t seed)
+    : log_(log),
+      loop_(loop),
+      slot_(rules),
+      clock_(clock),
+      settings_(settings),
+      metrics_(metrics),
+      evaluator_(seed),
+      rules_(rules.current()),
+      gathered_(log, seed ^ 0x5DEECE66DULL) {}
+
+MessagePipeline::~MessagePipeline() { *alive_ = false; }
+
+Pressure MessagePipeline::receive(std::span<const DeviceMessage> messages, ReceiptSink& sink) {
+  if (rules_->version() != slot_.version()) [[unlikely]] rules_ = slot_.current();
+  for (const DeviceMessage& message : messages) {
+    std::uint32_t matched = 0;
+    Stored stored = process_one(message, matched);
+    // What rules republish is a message of its own, judged by all rules, in the same commit.
+    for (std::size_t next = 0; next < republished_.size(); ++next) [[unlikely]] {
+      if (static_cast<int>(next) >= settings_.max_republish_depth * 16) {
+        ++tally_.republish_loops;
+        break;
+      }
+      const Republished copy = std::move(republished_[next]);
+      DeviceMessage again;
+      again.topic = copy.topic;
+      again.payload = as_bytes(copy.payload);
+      again.client_id = message.client_id;
+      again.received_at = message.received_at;
+      again.source = MessageSource::internal;
+      again.qos = copy.qos;
+      std::uint32_t ignored = 0;
+      if (process_one(again, ignored) == Stored::no) stored = Stored::no;
+    }
+    republished_.clear();
+    if (!message.delivery_id.empty()) {
+      const RecordView entry{.key = as_bytes(message.delivery_id), .value = ByteView{}, .headers = {},
+                             .timestamp_ms = message.received_at.count()};
+      if (gathered_.add(kDeliveryTopic, std::nullopt, entry) != Placement::added) stored = Stored::no;
+    }
+    if (matched == 0) ++tally_.no_match;
+    if (stored == Stored::no) ++tally_.refused;
+    if (message.receipt.connection != 0) {
+      const bool nothing = matched == 0 && message.delivery_id.empty();
+      gathered_receipts_.add(sink, message.receipt,
+                             stored == Stored::no ? ReceiptStatus::quota
+                             : nothing            ? ReceiptStatus::no_match
+                                                  : ReceiptStatus::durable);
+    }
+  }
+  tally_.received += messages.size();
+  metrics_.add(tally_);
+
+  // A pause always ends: whatever is gathered or in flight will complete and relieve.
+  const bool waits = in_flight_ || !gathered_.empty();
+  if (waits && (gathered_.size_bytes() > settings_.max_gathered_bytes || log_.congested())) {
+    if (std::ranges::find(paused_, &sink) == paused_.end()) paused_.push_back(&sink);
+    return Pressure::pause;
+  }
+  return Pressure::none;
+}
+
+MessagePipeline::Stored MessagePipeline::process_one(const DeviceMessage& message, std::uint32_t& matched) {
+  const rules::Evaluator::Outcome outcome = evaluator_.evaluate(*rules_, message);
+  matched = outcome.matched;
+  failed_.clear();
+  Stored stored = Stored::yes;
+  for (const rules::RuleOutput& output : outcome.outputs) {
+    if (store(output, message) == Stored::no) stored = Stored::no;
+  }
+  // Error outputs last: making them reuses the evaluator's memory. One per rule and message.
+  for (std::size_t i = 0; i < failed_.size(); ++i) [[unlikely]] {
+    const auto seen = std::span(failed_).first(i);
+    const auto same_rule = [&](const Failed& other) { return other.output.rule == failed_[i].output.rule; };
+    if (std::ranges::any_of(seen, same_rule)) continue;
+    if (store_error(failed_[i].output, message, reason_of(failed_[i].placement)) == Stored::no) stored = Stored::no;
+  }
+  return stored;
+}
+
+topics::Placement MessagePipeline::place(const rules::RuleOutput& output, const DeviceMessage& message) {
+  const RecordView record{.key = output.key, .value = output.value, .headers = output.headers,
+                          .timestamp_ms = message.received_at.count()};
+  return gathered_.add(output.topic, output.partition, record);
+}
+
+MessagePipeline::Stored MessagePipeline::store(const rules::RuleOutput& output, const DeviceMessage& message) {
+  if (output.kind == rules::RuleOutput::Kind::republish) {
+    ++tally_.republished;
+    if (republisher_ != nullptr) republisher_->republish(output.topic, output.value, output.qos, output.retain);
+    republished_.push_back({std::string(output.topic), std::string(as_text(output.value)), output.qos, output.retain});
+    return Stored::yes;
+  }
+  if (!creating_.empty() && creating_.contains(output.topic)) [[unlikely]] {
+    park(output, message);  // behind the records that already wait for this topic
+    return Stored::yes;
+  }
+  const Placement placement = place(output, message);
+  if (placement == Placement::added) [[likely]] {
+    ++tally_.records;
+    return Stored::yes;
+  }
+  if (placement == Placement::no_topic && log_.auto_create()) {
+    park(output, message);
+    return Stored::yes;
+  }
+  failed_.push_back({output, placement});
+  return Stored::yes;  // decided when its error output is stored
+}
+
+MessagePipeline::Stored MessagePipeline::store_error(const rules::RuleOutput& failed, const DeviceMessage& message,
+                                                     std::string_view reason) {
+  ++tally_.rule_errors;
+  const bool was_error = failed.action == rules::kErrorAction;
+  const auto error = was_error ? std::optional(failed) : evaluator_.error_output(failed, message, reason);
+  if (!error) return Stored::no;
+  if (!was_error && error->kind == rules::RuleOutput::Kind::kafka && place(*error, message) == Placement::added) {
+    ++tally_.records;
+    return Stored::yes;
+  }
+  if (!was_error && error->kind == rules::RuleOutput::Kind::republish) return store(*error, message);
+  const RecordView record{.key = error->key, .value = error->value, .headers = error->headers,
+                          .timestamp_ms = message.received_at.count()};
+  if (gathered_.add(kFallbackErrorTopic, std::nullopt, record) != Placement::added) return Stored::no;
+  ++tally_.fallback_errors;
+  ++tally_.records;
+  return Stored::yes;
+}
+
+void MessagePipeline::park(const rules::RuleOutput& output, const DeviceMessage& message) {
+  parked_.emplace_back(output, message, rules_);
+  const std::string name(output.topic);
+  if (!creating_.insert(name).second) return;
+  log_.create_topic({.name = name}, loop_, [this, name, alive = alive_](auto result) {
+    if (!*alive) return;
+    const bool fine = result.has_value() || result.error().code == ErrorCode::already_exists;
+    topic_created(name, fine ? nullptr : &result.error());
+  });
+}
+
+void MessagePipeline::topic_created(const std::string& name, const Error* error) {
+  creating_.erase(name);
+  if (error != nullptr) log::warn("topic_not_created", {{"topic", name}, {"reason", error->message()}});
+  bool refused = false;
+  for (const ParkedRecord& parked : parked_) {
+    if (parked.output().topic != name) continue;
+    const Placement placement = place(parked.output(), parked.message());
+    if (placement == Placement::added) {
+      ++tally_.records;
+    } else if (store_error(parked.output(), parked.message(),
+                           error != nullptr ? error->message() : std::string(reason_of(placement))) == Stored::no) {
+      refused = true;
+    }
+  }
+  std::erase_if(parked_, [&](const ParkedRecord& parked) { return parked.output().topic == name; });
+  metrics_.add(tally_);
+  // Some of the gathered receipts belong to a message that could be stored nowhere; which one is no longer known, so none of them is
+  // acknowledged and all are sent again.
+  if (refused) gathered_refused_ = true;
+}
+
+void MessagePipeline::release(std::string_view delivery_id, Receipt receipt, ReceiptSink& sink) {
+  const RecordView tombstone{.key = as_bytes(delivery_id), .value = std::nullopt, .headers = {},
+                             .timestamp_ms = clock_.wall().count()};
+  const bool added = gathered_.add(kDeliveryTopic, std::nullopt, tombstone) == Placement::added;
+  gathered_receipts_.add(sink, receipt, added ? ReceiptStatus::durable : ReceiptStatus::quota);
+}
+
+void MessagePipeline::detach(ReceiptSink& sink) {
+  gathered_receipts_.forget(sink);
+  in_flight_receipts_.forget(sink);
+  std::erase(paused_, &sink);
+}
+
+bool MessagePipeline::idle() const {
+  return !in_flight_ && gathered_.empty() && gathered_receipts_.empty() && parked_.empty();
+}
+
+void MessagePipeline::turn_end() {
+  if (in_flight_ || !parked_.empty()) return;
+  if (!gathered_.empty()) {
+    submit();
+  } else if (!gathered_receipts_.empty()) {
+    gathered_receipts_.settle(std::exchange(gathered_refused_, false));
+  }
+}
+
+void MessagePipeline::submit() {
+  auto request = spare_ ? std::move(spare_) : std::make_unique<topics::AppendRequest>();
+  gathered_.take(request->items);
+  request->reply_to = &loop_;
+  request->done = [this, alive = alive_](std::unique_ptr<topics::AppendRequest> back) {
+    if (*alive) completed(std::move(back));
+  };
+  in_flight_ = true;
+  in_flight_refused_ = std::exchange(gathered_refused_, false);
+  std::swap(in_flight_receipts_, gathered_receipts_);
+  submitted_at_ = clock_.mono();
+  log_.append(std::move(request));
+}
+
+void MessagePipeline::completed(std::unique_ptr<topics::AppendRequest> request) {
+  bool failed = in_flight_refused_;
+  for (const topics::PartitionAppend& item : request->items) {
+    if (item.outcome) continue;
+    failed = true;
+    log::warn("append_refused", {{"partition", item.partition->name().to_string()}, {"reason", item.outcome.error().message()}});
+  }
+  metrics_.commit_latency().observe_us(
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(clock_.mono() - submitted_at_).count()));
+  in_flight_ = false;
+  in_flight_receipts_.settle(failed);
+  request->items.clear();
+  spare_ = std::move(request);
+  relieve();
+}
+
+void MessagePipeline::relieve() {
+  if (paused_.empty() || gathered_.size_bytes() > settings_.max_gathered_bytes) return;
+  for (ReceiptSink* const sink : std::exchange(paused_, {})) sink->relieved();
+}
+
+}  // namespace millrace::pipeline

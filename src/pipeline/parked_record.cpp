@@ -1,0 +1,31 @@
+#include "pipeline/parked_record.h"
+
+namespace millrace::pipeline {
+
+std::string_view ParkedRecord::keep(std::string_view text) {
+  texts_.push_back(std::make_unique<std::string>(text));
+  return *texts_.back();
+}
+
+ParkedRecord::ParkedRecord(const rules::RuleOutput& output, const DeviceMessage& message,
+                           std::shared_ptr<const rules::RuleSet> rules)
+    : rules_(std::move(rules)), output_(output), message_(message) {
+  output_.topic = keep(output.topic);
+  if (output.key) output_.key = keep(*output.key);
+  output_.value = keep(output.value);
+  for (const RecordHeader& header : output.headers) {
+    headers_.push_back({keep(header.key), header.value ? std::optional(keep(*header.value)) : std::nullopt});
+  }
+  output_.headers = headers_;
+  message_.topic = keep(message.topic);
+  message_.payload = keep(message.payload);
+  message_.client_id = keep(message.client_id);
+  message_.username = {};
+  message_.content_type = {};
+  message_.response_topic = {};
+  message_.correlation_data = {};
+  message_.user_properties = {};
+  message_.delivery_id = {};
+}
+
+}  // namespace millrace::pipeline
