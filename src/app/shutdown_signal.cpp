@@ -1,0 +1,25 @@
+#include "app/shutdown_signal.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+namespace millrace::app {
+
+ShutdownSignal::ShutdownSignal() {
+  sigemptyset(&signals_);
+  sigaddset(&signals_, SIGTERM);
+  sigaddset(&signals_, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+int ShutdownSignal::wait() {
+  int number = 0;
+  while (sigwait(&signals_, &number) != 0) {
+  }
+  return number;
+}
+
+void ShutdownSignal::raise_stop() { ::kill(::getpid(), SIGTERM); }
+
+}  // namespace millrace::app
