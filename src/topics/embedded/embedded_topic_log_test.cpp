@@ -2,10 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-
 #include "io/posix_file_system.h"
+#include "io/temporary_directory.h"
 #include "topics/topic_log_contract.h"
 
 namespace millrace::topics {
@@ -13,15 +11,8 @@ namespace {
 
 class EmbeddedUnderTest final : public LogUnderTest {
  public:
-  EmbeddedUnderTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "millrace-topics-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-    open();
-  }
-  ~EmbeddedUnderTest() override {
-    log_.reset();
-    std::filesystem::remove_all(directory_);
-  }
+  EmbeddedUnderTest() : files_(*io::PosixFileSystem::open(directory_.path())) { open(); }
+  ~EmbeddedUnderTest() override { log_.reset(); }
   TopicLog& log() override { return *log_; }
   void reopen() override {
     log_.reset();
@@ -30,7 +21,6 @@ class EmbeddedUnderTest final : public LogUnderTest {
 
  private:
   void open() {
-    files_ = std::make_unique<io::PosixFileSystem>(directory_);
     EmbeddedSettings settings;
     settings.log.journal_file_bytes = 1_MiB;
     auto opened = EmbeddedTopicLog::open(*files_, clock_, metrics_, settings,
@@ -39,10 +29,10 @@ class EmbeddedUnderTest final : public LogUnderTest {
     log_ = std::move(*opened);
   }
 
-  std::string directory_;
+  io::TemporaryDirectory directory_;
   SystemClock clock_;
   metrics::Registry metrics_;
-  std::unique_ptr<io::FileSystem> files_;
+  std::unique_ptr<io::PosixFileSystem> files_;
   std::unique_ptr<EmbeddedTopicLog> log_;
 };
 
