@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/endian.h"
 #include "base/log.h"
 #include "kafka/protocol/header.h"
 #include "kafka/server/endpoint.h"
@@ -10,6 +11,15 @@
 #include "kafka/server/request.h"
 
 namespace millrace::kafka {
+namespace {
+
+constexpr std::size_t kSizeField = 4;
+constexpr std::int32_t kMinFrame = 8;  // api key, version and correlation id
+// An unfinished frame of at least this size is read by the stream straight into its own memory; a smaller one is left
+// to come again.
+constexpr std::size_t kGatherBytes = 64_KiB;
+
+}  // namespace
 
 std::size_t Response::size() const {
   std::size_t total = bytes.size();
@@ -28,28 +38,50 @@ void Connection::start() {
   stream_->start(*this);
 }
 
-std::size_t Connection::on_bytes(ByteView bytes) {
+std::size_t Connection::frame_limit() const {
   const ServerSettings& settings = endpoint_.settings();
+  return trusted_ ? settings.request_max_bytes : std::min(settings.first_request_max_bytes, settings.request_max_bytes);
+}
+
+std::size_t Connection::on_bytes(ByteView bytes) {
   last_bytes_ = endpoint_.clock().mono();
   reading_ = true;
   std::size_t used = 0;
-  while (!closing_ && !draining_ && !must_pause()) {
-    const auto taken = reader_.take(
-        bytes.subspan(used),
-        trusted_ ? settings.request_max_bytes : std::min(settings.first_request_max_bytes, settings.request_max_bytes));
-    if (!taken) {
-      close(CloseReason::frame_size, taken.error().message());
+  while (!closing_ && !draining_ && !must_pause() && bytes.size() - used >= kSizeField) {
+    const auto size = load_be<std::int32_t>(bytes.data() + used);
+    if (size < kMinFrame || static_cast<std::size_t>(size) > frame_limit()) {
+      close(CloseReason::frame_size, std::to_string(size));
       break;
     }
-    used += *taken;
-    if (!reader_.complete()) break;
-    dispatch(reader_.finish());
+    const ByteView rest = bytes.subspan(used + kSizeField);
+    const auto frame_size = static_cast<std::size_t>(size);
+    if (rest.size() < frame_size) {
+      if (frame_size >= kGatherBytes) {
+        used += kSizeField;
+        stream_->expect(frame_size);
+      }
+      break;
+    }
+    Buffer frame(frame_size);
+    frame.append(rest.first(frame_size));
+    used += kSizeField + frame_size;
+    dispatch(std::move(frame));
   }
   reading_ = false;
   endpoint_.metrics().bytes_received.add(used);
   if (closing_ || draining_) return bytes.size();
   check_pressure();
   return used;
+}
+
+void Connection::on_frame(Buffer frame) {
+  if (closing_ || draining_) return;
+  last_bytes_ = endpoint_.clock().mono();
+  endpoint_.metrics().bytes_received.add(frame.size());
+  reading_ = true;
+  dispatch(std::move(frame));
+  reading_ = false;
+  check_pressure();
 }
 
 void Connection::dispatch(Buffer frame) {
@@ -177,13 +209,17 @@ void Connection::remove_waiter(const Waiter* waiter) {
   std::erase_if(waiters_, [waiter](const auto& entry) { return entry.get() == waiter; });
 }
 
-void Connection::on_closed(const Error& reason) {
-  (void)reason;
+void Connection::detach() {
   closed_ = true;
-  endpoint_.remove_in_flight(in_flight_bytes_);
-  in_flight_bytes_ = 0;
   for (const auto& waiter : std::exchange(waiters_, {})) waiter->abandon();
   stream_.reset();
+}
+
+void Connection::on_closed(const Error& reason) {
+  (void)reason;
+  endpoint_.remove_in_flight(in_flight_bytes_);
+  in_flight_bytes_ = 0;
+  detach();
   endpoint_.remove(*this);  // may be the last owner: nothing may follow
 }
 

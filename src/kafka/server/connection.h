@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "kafka/protocol/encoder.h"
-#include "kafka/server/frame_reader.h"
 #include "kafka/server/server_metrics.h"
 #include "net/stream.h"
 
@@ -56,6 +55,8 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
   void drain();
   /// Closes at once, dropping what was not sent.
   void abort();
+  /// The endpoint goes away: what still holds this connection finds it closed.
+  void detach();
   /// Reads again if nothing speaks against it any more.
   void check_pressure();
 
@@ -69,6 +70,7 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
   [[nodiscard]] std::string peer() const { return stream_ ? stream_->peer_address() : std::string(); }
 
   std::size_t on_bytes(ByteView bytes) override;
+  void on_frame(Buffer frame) override;
   void on_closed(const Error& reason) override;
   void on_drained() override { check_pressure(); }
 
@@ -80,6 +82,7 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
     Response response;
   };
 
+  [[nodiscard]] std::size_t frame_limit() const;
   void dispatch(Buffer frame);
   Slot* find(std::uint64_t slot);
   void flush();
@@ -88,7 +91,6 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
 
   Endpoint& endpoint_;
   std::unique_ptr<net::Stream> stream_;
-  FrameReader reader_;
   std::deque<Slot> slots_;        // front: the next answer to send
   std::uint64_t first_slot_ = 0;  // number of slots_.front()
   std::size_t in_flight_bytes_ = 0;

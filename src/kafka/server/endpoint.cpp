@@ -21,7 +21,9 @@ Endpoint::Endpoint(TimedExecutor& executor, topics::TopicLog& log, const Clock& 
       table_(log.table()),
       watches_(executor) {}
 
-Endpoint::~Endpoint() = default;
+Endpoint::~Endpoint() {
+  for (const auto& [key, connection] : connections_) connection->detach();
+}
 
 void Endpoint::accept(std::unique_ptr<net::Stream> stream) {
   if (draining_) return;

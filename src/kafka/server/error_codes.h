@@ -16,6 +16,7 @@ enum class KafkaError : std::int16_t {
   unknown_topic_or_partition = 3,
   request_timed_out = 7,
   message_too_large = 10,
+  coordinator_not_available = 15,
   invalid_topic = 17,
   invalid_required_acks = 21,
   unsupported_version = 35,
@@ -36,8 +37,8 @@ enum class KafkaError : std::int16_t {
   fenced_leader_epoch = 74,
   unknown_leader_epoch = 75,
   unsupported_compression = 76,
-  throttling_quota_exceeded = 89,
   invalid_record = 87,
+  throttling_quota_exceeded = 89,
   unknown_topic_id = 100,
 };
 

@@ -1,6 +1,7 @@
 // FindCoordinator. There is no group or transaction coordinator yet; the key is advertised because librdkafka
-// before 2.11 takes its presence as the sign that LZ4 is allowed. The answer is final for clients, where "not
-// available" would let them retry for ever.
+// before 2.11 takes its presence as the sign that LZ4 is allowed. "Not available" keeps consumers with assigned
+// partitions quiet and working: librdkafka asks for a coordinator as soon as a group id is set, and reports any final
+// answer to the application as an error.
 #include "kafka/protocol/messages/find_coordinator.h"
 
 #include "kafka/server/error_codes.h"
@@ -12,7 +13,7 @@ void handle_find_coordinator([[maybe_unused]] Endpoint& endpoint, Request reques
   if (const auto message = request.decode<FindCoordinatorRequest>(); !message)
     return request.malformed(message.error());
   FindCoordinatorResponse response;
-  response.error_code = code(KafkaError::unsupported_version);
+  response.error_code = code(KafkaError::coordinator_not_available);
   response.node_id = -1;
   response.port = -1;
   request.respond(response);

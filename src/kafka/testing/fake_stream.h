@@ -36,6 +36,7 @@ class FakeStream final : public net::Stream {
       if (wire.alive) deliver();
     });
   }
+  void expect(std::size_t total) override { frame_total_ = total; }
   [[nodiscard]] Buffer& output() override { return output_; }
   void mark_dirty() override {}
   void send(SharedBytes bytes) override {
@@ -66,9 +67,17 @@ class FakeStream final : public net::Stream {
 
  private:
   void deliver() {
-    if (wire_.paused || wire_.closed || input_.empty()) return;
-    const std::size_t taken = handler_->on_bytes(input_.view());
-    input_.consume(taken);
+    while (!wire_.paused && !wire_.closed && !input_.empty()) {
+      if (frame_total_ == 0) {
+        input_.consume(handler_->on_bytes(input_.view()));
+        if (frame_total_ == 0) return;
+      }
+      if (wire_.paused || input_.size() < frame_total_) return;
+      Buffer frame;
+      frame.append(input_.view(0, frame_total_));
+      input_.consume(std::exchange(frame_total_, 0));
+      handler_->on_frame(std::move(frame));
+    }
   }
   void report() {
     if (std::exchange(wire_.closed, true)) return;
@@ -81,6 +90,7 @@ class FakeStream final : public net::Stream {
   Wire& wire_;
   net::StreamHandler* handler_ = nullptr;
   Buffer input_;
+  std::size_t frame_total_ = 0;
   Buffer output_;
 };
 

@@ -172,7 +172,8 @@ class MemoryTopicLog final : public topics::TopicLog {
     if (topic.config.contains("no.such.key")) return fail(ErrorCode::invalid_argument, "unknown config", "no.such.key");
     auto made = std::make_shared<topics::Topic>();
     made->name = topic.name;
-    made->id = Uuid::from_random(++last_topic_id_, last_topic_id_ * 31);
+    ++last_topic_id_;
+    made->id = Uuid::from_random(last_topic_id_, last_topic_id_ * 31);
     made->internal = topic.internal;
     made->config = topic.config;
     const std::int32_t count = topic.partitions == -1 ? default_partitions() : topic.partitions;
