@@ -158,7 +158,12 @@ void check_timestamps(LogWorld& world, const SeenLog& seen, Rng& rng) {
     const auto most = std::max_element(records.begin(), records.end(),
                                        [](const auto& a, const auto& b) { return a.timestamp_ms < b.timestamp_ms; });
     if (!largest || !largest->has_value() || (*largest)->timestamp_ms != most->timestamp_ms) {
-      return world.violate(it->first.to_string() + ": find_max_timestamp is wrong");
+      return world.violate(it->first.to_string() + ": find_max_timestamp found " +
+                           (!largest               ? largest.error().message()
+                            : largest->has_value() ? std::to_string((*largest)->timestamp_ms)
+                                                   : "nothing") +
+                           ", the newest is " + std::to_string(most->timestamp_ms) + " at " +
+                           std::to_string(most->offset.value()));
     }
   }
 }

@@ -75,6 +75,7 @@ class DiskLog final : public Log {
   // recovery.cpp
   struct Replay {
     PartitionId known_below;  // the checkpoint knows what became of ids below it
+    bool after_clean_stop = false;
     std::map<PartitionId, PartitionPtr> by_id;
     std::set<PartitionId> created;
     std::set<PartitionId> gone;

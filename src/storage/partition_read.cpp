@@ -1,5 +1,6 @@
 // The reading half of Partition: every function may be called from any thread.
 #include <algorithm>
+#include <functional>
 
 #include "storage/partition.h"
 
@@ -87,22 +88,35 @@ Result<std::optional<TimestampedOffset>> Partition::find_timestamp(std::int64_t 
 }
 
 Result<std::optional<TimestampedOffset>> Partition::find_max_timestamp() {
-  std::int64_t newest = kNoTimestamp;
-  bool any = false;
+  std::vector<std::int64_t> candidates;
   {
     const std::scoped_lock lock(mutex_);
     if (deleted()) return fail(ErrorCode::closed, "partition was deleted");
     const Offset start = log_start();
     for (const SegmentRef& segment : segments_) {
-      if (segment.state.next > start) newest = std::max(newest, segment.state.max_timestamp);
+      if (segment.state.next > start) candidates.push_back(segment.state.max_timestamp);
     }
     for (std::size_t i = written_in_tail_; i < tail_.size(); ++i) {
-      if (tail_[i].last >= start) newest = std::max(newest, tail_[i].max_timestamp);
+      if (tail_[i].last >= start) candidates.push_back(tail_[i].max_timestamp);
     }
-    any = start < high_watermark();
   }
-  if (!any || newest == kNoTimestamp) return std::nullopt;
-  return find_timestamp(newest);
+  std::ranges::sort(candidates, std::greater());
+  std::optional<TimestampedOffset> best;
+  for (const std::int64_t candidate : candidates) {
+    if (candidate == kNoTimestamp) break;
+    MR_TRY_ASSIGN(best, find_timestamp(candidate));
+    if (best) break;
+  }
+  // A candidate may be the timestamp of a record below the log start; what it hides is found by climbing from the first record.
+  if (!best) {
+    MR_TRY_ASSIGN(best, find_timestamp(kNoTimestamp));
+  }
+  while (best) {
+    MR_TRY_ASSIGN(const auto higher, find_timestamp(best->timestamp_ms + 1));
+    if (!higher) break;
+    best = higher;
+  }
+  return best;
 }
 
 void Partition::when_beyond(Offset beyond, Executor& executor, Task task) {

@@ -161,6 +161,12 @@ Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, O
                   make_partition_directory(files_, partition->directory(), partition->spec().topic_id));
     if (mended) new_directories_.push_back(partition->directory());
     partition->directory_made = true;
+    if (!replay.after_clean_stop && partition->segments().empty()) {
+      // No checkpoint vouches for this directory: a process that died may have made it without a sync.
+      topics_unsynced_ = true;
+      new_directories_.push_back(partition->directory());
+      unsynced_names_.insert(partition->directory());
+    }
     std::set<Offset> kept;
     for (const SegmentRef& segment : partition->segments()) kept.insert(segment.state.base);
     for (const std::string& name : names) {
@@ -192,6 +198,7 @@ Result<void> DiskLog::recover(RecoveryReport& report) {
   producers_reserved_ = checkpoint.next_producer.value();
   Replay replay;
   replay.known_below = checkpoint.next_partition;
+  replay.after_clean_stop = checkpoint.clean && scan.groups.empty();
   std::map<PartitionId, Offset> checkpointed;
   for (PartitionCheckpoint& description : checkpoint.partitions) {
     checkpointed[description.id] = description.next;

@@ -145,19 +145,17 @@ Result<SegmentState> Segment::seal(const SegmentState& state) {
     MR_TRY(time_file->write_at(state.time_entries * kTimeEntryBytes, time_bytes.view()));
     dirty_ = true;
   }
-  // Always: blocks may be reserved since before a restart.
-  MR_TRY_ASSIGN(io::File* const log_file, file(log, io::OpenMode::create));
-  MR_TRY(log_file->truncate(after.size));
+  // Always: blocks may be reserved since before a restart, and a write without room may have left something behind the end.
+  MR_TRY(truncate(after));
   reserved_ = 0;
   return after;
 }
 
 Result<void> Segment::trim(const SegmentState& state) {
-  if (reserved_ <= state.size) return {};
-  MR_TRY_ASSIGN(io::File* const log_file, file(log, io::OpenMode::create));
-  MR_TRY(log_file->truncate(state.size));
+  if (!dirty_ && reserved_ <= state.size) return {};
   reserved_ = 0;
-  return {};
+  // Reserved blocks, and what a write that failed for lack of room may have left behind the end.
+  return truncate(state);
 }
 
 Result<void> Segment::sync() {

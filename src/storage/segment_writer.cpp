@@ -195,7 +195,10 @@ Result<void> DiskLog::write_checkpoint(bool clean) {
 
 // Files as Apache Kafka leaves them behind after a clean stop: no reserved blocks, a producer snapshot at the end.
 Result<void> DiskLog::settle_for_stop(Partition& partition, const ProducerTable& producers) {
-  if (const auto active = partition.active()) MR_TRY(active->files->trim(active->state));
+  if (const auto active = partition.active()) {
+    MR_TRY(active->files->trim(active->state));
+    if (active->files->dirty()) note_dirty(active->files);
+  }
   if (!partition.directory_made) return {};
   MR_TRY_ASSIGN(const auto names, files_.list(partition.directory()));
   const std::string current = segment_file_name(partition.written(), ".snapshot");
