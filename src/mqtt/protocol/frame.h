@@ -13,9 +13,10 @@ namespace millrace::mqtt::protocol {
 
 struct Frame {
   PacketType type = PacketType::reserved;
-  std::uint8_t flags = 0;  // the low four bits of the first byte
-  ByteView body;           // behind the fixed header
-  std::size_t size = 0;    // whole packet; 0: need more bytes
+  std::uint8_t flags = 0;   // the low four bits of the first byte
+  ByteView body;            // behind the fixed header
+  std::size_t size = 0;     // whole packet; 0: need more bytes
+  std::size_t claimed = 0;  // what the fixed header says, once that is there
 
   [[nodiscard]] bool complete() const { return size != 0; }
 };
@@ -51,8 +52,8 @@ struct Frame {
     const std::size_t size = 1 + i + remaining;
     if (size > max_packet_size)
       return refuse(ReasonCode::packet_too_large, "packet larger than the maximum packet size");
-    if (size > bytes.size()) return Frame{};
-    return Frame{type, flags, bytes.subspan(1 + i, remaining), size};
+    if (size > bytes.size()) return Frame{type, flags, {}, 0, size};
+    return Frame{type, flags, bytes.subspan(1 + i, remaining), size, size};
   }
 }
 

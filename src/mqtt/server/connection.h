@@ -1,0 +1,148 @@
+// Connection: one Network Connection (MQTT 5.0 section 1.2): bytes to packets, the rules of each packet, its session.
+//
+//   awaiting_connect --CONNECT--> claiming --the client id is ours--> connected --DISCONNECT, error, stop--> closing
+//
+// In `claiming` an older connection of the same client gives up its session; meanwhile nothing is read. In `closing`
+// what still arrives is thrown away; the session ends at the end of the turn. A session that outlives its connection
+// leaves only when every receipt it waits for is settled, so the state that moves on is exact. Thread: the loop's.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/device_message.h"
+#include "mqtt/protocol/decoder.h"
+#include "mqtt/session/delivery.h"
+#include "mqtt/session/session.h"
+#include "net/stream.h"
+
+namespace millrace::mqtt {
+
+class LoopServer;
+
+/// What one message's match found for one session: the highest QoS of its subscriptions and all their identifiers.
+struct DeliveryMatch {
+  Session* session = nullptr;
+  std::uint8_t qos = 0;
+  bool retain_as_published = false;
+  std::vector<std::uint32_t> identifiers;
+};
+
+class Connection final : public net::StreamHandler {
+ public:
+  /// Why nothing is read; several may hold at once.
+  enum class Pause : std::uint8_t { pressure = 1, output = 2, claiming = 4, stopping = 8, refused = 16, crossing = 32 };
+
+  Connection(ConnectionId id, LoopServer& server, std::unique_ptr<net::Stream> stream);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void start();
+  [[nodiscard]] ConnectionId id() const { return id_; }
+
+  // net::StreamHandler
+  std::size_t on_bytes(ByteView bytes) override;
+  void on_closed(const Error& reason) override;
+  void on_drained() override;
+
+  // From the loop's server.
+  void settle(std::span<const Receipt> receipts, ReceiptStatus status);
+  void deliver(Delivery& delivery, const DeliveryMatch& match);
+  void pause(Pause reason);
+  void resume(Pause reason);
+  /// A second of the wheel has come for which this connection was watched.
+  void check_deadline(std::uint32_t at_s);
+  /// The client identifier is ours now; `stored` is what an earlier connection left, or null. False, with `stored`
+  /// untouched, when this connection is closing and does not take it.
+  bool granted(std::unique_ptr<Session>& stored);
+  /// Another connection of the same client wants the session (3.1.4).
+  void give_up(bool clean_start);
+  /// A later connection of the same client displaced this one while it waited for the session.
+  void displaced();
+  /// Ends the session of a connection that is closing; at the end of a turn.
+  void end_session();
+  /// Nothing that was handed over waits for its receipt.
+  [[nodiscard]] bool settled() const { return unsettled_ == 0; }
+  /// The server goes down: DISCONNECT 0x8B and close.
+  void say_goodbye();
+  void abort();
+
+ private:
+  enum class State : std::uint8_t { awaiting_connect, claiming, connected, closing };
+  enum class Kind : std::uint8_t { puback, pubrec, pubcomp };  // what a receipt's token asks to be sent
+
+  using Refusal = protocol::Refusal;
+  using Frame = protocol::Frame;
+
+  [[nodiscard]] bool v5() const { return version_ == protocol::Version::v5; }
+  void hand_over_batch();
+
+  // The beginning and the end (connection_session.cpp)
+  void take_connect(const Frame& frame);
+  void refuse_connect(const Refusal& refusal, std::optional<protocol::Version> version);
+  void claim_session();
+  void send_connack(bool session_present);
+  void resend_in_flight();
+  void release_session();
+  void take_disconnect(const Frame& frame);
+  /// Tells a 5.0 client why (with DISCONNECT), counts, and starts closing.
+  void close(const Refusal& refusal);
+  void start_closing();
+
+  // What a connected client sends (connection_publish.cpp, connection_subscribe.cpp)
+  void take(const Frame& frame);
+  void take_publish(const Frame& frame);
+  [[nodiscard]] bool resolve_alias(protocol::Publish& packet);
+  [[nodiscard]] bool is_repetition(std::uint16_t packet_id);
+  void take_acknowledgement(const Frame& frame);
+  void take_pubrel(const protocol::PublishAck& packet);
+  void take_subscribe(const Frame& frame);
+  void take_unsubscribe(const Frame& frame);
+  protocol::ReasonCode add_subscription(const protocol::SubscribeEntry& entry, std::uint32_t identifier);
+
+  void settle_one(Kind kind, std::uint16_t packet_id, bool matched, ReceiptStatus status, Buffer* out);
+  void restore_quota() { quota_used_ -= quota_used_ != 0 ? 1 : 0; }
+  void send_ack(protocol::PacketType type, std::uint16_t packet_id, protocol::ReasonCode reason);
+
+  // To the subscriber (connection_delivery.cpp)
+  [[nodiscard]] bool congested() const;
+  void send_queued();
+  void send(Delivery& delivery, std::uint8_t qos, bool retain, std::span<const std::uint32_t> identifiers);
+
+  [[nodiscard]] Receipt receipt(Kind kind, std::uint16_t packet_id, bool matched) const;
+  [[nodiscard]] std::uint32_t deadline_s() const;
+  void watch();
+
+  const ConnectionId id_;
+  LoopServer& server_;
+  std::unique_ptr<net::Stream> stream_;
+  std::unique_ptr<Session> session_;
+  std::string username_;
+  std::unique_ptr<std::vector<std::string>> aliases_;  // inbound, by alias less one
+  std::uint32_t client_max_packet_size_ = 0xFFFFFFFF;
+  std::uint32_t unsettled_ = 0;   // receipts handed over
+  std::uint32_t quota_used_ = 0;  // QoS 1 and 2 messages of this connection not yet acknowledged
+  std::uint32_t active_s_ = 0;    // when something was last received
+  std::uint32_t doomed_s_ = 0;    // closed then, whatever comes; 0: not
+  std::uint32_t watched_s_ = 0;   // the wheel's entry that counts
+  std::uint32_t asked_expiry_s_ = 0;
+  std::uint16_t keep_alive_s_ = 0;
+  std::uint16_t asked_keep_alive_s_ = 0;
+  std::uint16_t client_receive_maximum_ = 65'535;
+  protocol::Version version_ = protocol::Version::v3_1_1;
+  State state_ = State::awaiting_connect;
+  std::uint8_t paused_ = 0;
+  bool clean_start_ = true;
+  bool client_id_assigned_ = false;
+  bool problem_information_ = true;
+  bool owns_client_id_ = false;
+  bool session_ended_ = false;
+  bool replaced_by_clean_start_ = false;
+  bool replaced_ = false;  // another connection takes the session over
+};
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,228 @@
+// Messages from the client: PUBLISH with QoS 0, 1 and 2 (3.3, 4.3), topic aliases (3.3.2.3.4), flow control (4.9), and
+// the acknowledgements that go back when a message is settled.
+//
+// A receipt's token:  bit 18 a subscriber matched | bits 16-17 what to send | bits 0-15 packet identifier
+#include "mqtt/protocol/encoder.h"
+#include "mqtt/server/connection.h"
+#include "mqtt/server/loop_server.h"
+
+namespace millrace::mqtt {
+namespace {
+
+using protocol::PacketType;
+using protocol::PropertyId;
+using protocol::ReasonCode;
+
+constexpr std::uint64_t kMatched = 1U << 18U;
+// How long a 3.1.1 client whose message was refused keeps its connection. It cannot be told; it will send again after
+// reconnecting.
+constexpr std::uint32_t kRefusedSeconds = 10;
+
+}  // namespace
+
+Receipt Connection::receipt(Kind kind, std::uint16_t packet_id, bool matched) const {
+  return {id_.value(), packet_id | static_cast<std::uint64_t>(kind) << 16U | (matched ? kMatched : 0)};
+}
+
+void Connection::take_publish(const Frame& frame) {
+  auto decoded = protocol::decode_publish(frame, version_);
+  if (!decoded) [[unlikely]] {
+    return close(decoded.error());
+  }
+  protocol::Publish& packet = *decoded;
+  if (!packet.properties.empty()) {
+    if (packet.properties.has(PropertyId::subscription_identifier)) {
+      return close({ReasonCode::protocol_error, "subscription identifier from a client [MQTT-3.3.4-6]"});
+    }
+    if (packet.properties.has(PropertyId::topic_alias) && !resolve_alias(packet)) return;
+  }
+  if (packet.qos == 2 && is_repetition(packet.packet_id)) return;
+  server_.count_received(packet.qos);
+  if (packet.qos != 0) {
+    if (++quota_used_ > server_.settings().receive_maximum && v5()) {
+      return close({ReasonCode::receive_maximum_exceeded, "more messages in flight than allowed (3.3.4)"});
+    }
+    ++unsettled_;
+  }
+
+  bool matched = false;
+  if (server_.anyone_subscribed()) {
+    Message message{packet.topic, packet.payload, {}, {}, id_, packet.qos, packet.retain};
+    if (!packet.properties.empty()) {
+      message.properties = forwardable(packet.properties, server_.property_scratch());
+      if (packet.properties.has(PropertyId::message_expiry_interval)) {
+        message.expiry_s = packet.properties.number(PropertyId::message_expiry_interval, 0);
+      }
+    }
+    matched = server_.route(message);
+  }
+
+  DeviceMessage& message = server_.batch().add();
+  message.topic = packet.topic;
+  message.payload = packet.payload;
+  message.client_id = session_->client_id();
+  message.username = username_;
+  message.received_at = server_.read_time();
+  message.qos = packet.qos;
+  message.retain = packet.retain;
+  message.duplicate = packet.duplicate;
+  if (packet.qos == 1) {
+    message.receipt = receipt(Kind::puback, packet.packet_id, matched);
+  } else if (packet.qos == 2) {
+    message.receipt = receipt(Kind::pubrec, packet.packet_id, matched);
+    if (asked_expiry_s_ != 0) server_.batch().set_delivery_id(session_->client_id(), packet.packet_id);
+  }
+  if (!packet.properties.empty()) server_.batch().set_properties(packet.properties);
+  if (server_.batch().full()) hand_over_batch();
+}
+
+bool Connection::resolve_alias(protocol::Publish& packet) {
+  const std::uint32_t alias = packet.properties.number(PropertyId::topic_alias, 0);
+  const std::uint16_t maximum = server_.settings().topic_alias_maximum;
+  if (alias > maximum) {
+    close({ReasonCode::topic_alias_invalid, "topic alias above the maximum [MQTT-3.3.2-9]"});
+    return false;
+  }
+  if (!aliases_) aliases_ = std::make_unique<std::vector<std::string>>(maximum);
+  std::string& topic = (*aliases_)[alias - 1];
+  if (!packet.topic.empty()) {
+    if (topic != packet.topic) {
+      hand_over_batch();  // messages in it may view the topic that is replaced
+      topic = packet.topic;
+    }
+    return true;
+  }
+  if (topic.empty()) {
+    close({ReasonCode::protocol_error, "topic alias that was never given a topic (3.3.2.3.4)"});
+    return false;
+  }
+  packet.topic = topic;
+  return true;
+}
+
+bool Connection::is_repetition(std::uint16_t packet_id) {
+  switch (session_->received.get(packet_id)) {
+    case DeliveryState::absent:
+      session_->received.set(packet_id, DeliveryState::pending);
+      return false;
+    case DeliveryState::pending:
+      break;  // PUBREC goes out when the first one is durable
+    case DeliveryState::recorded:
+      send_ack(PacketType::pubrec, packet_id, ReasonCode::success);
+      break;
+    case DeliveryState::releasing:
+      send_ack(PacketType::pubrec, packet_id, ReasonCode::packet_identifier_in_use);
+      break;
+  }
+  server_.metrics().repeated.add();
+  return true;
+}
+
+void Connection::take_acknowledgement(const Frame& frame) {
+  const auto packet = protocol::decode_publish_ack(frame, version_);
+  if (!packet) return close(packet.error());
+  switch (packet->type) {
+    case PacketType::puback:
+      // One that answers nothing changes nothing (4.9).
+      if (session_->in_flight.acknowledge(packet->packet_id)) send_queued();
+      return;
+    case PacketType::pubrel:
+      return take_pubrel(*packet);
+    case PacketType::pubrec:
+      // Nothing is sent with QoS 2, so the identifier is not known (3.6.2.1).
+      if (!is_failure(packet->reason)) {
+        send_ack(PacketType::pubrel, packet->packet_id, ReasonCode::packet_identifier_not_found);
+      }
+      return;
+    default:
+      return;
+  }
+}
+
+void Connection::take_pubrel(const protocol::PublishAck& packet) {
+  switch (session_->received.get(packet.packet_id)) {
+    case DeliveryState::absent:
+      send_ack(PacketType::pubcomp, packet.packet_id, ReasonCode::packet_identifier_not_found);  // 3.7.2.1
+      return;
+    case DeliveryState::pending:
+      return close({ReasonCode::protocol_error, "PUBREL before PUBREC [MQTT-4.3.3-4]"});
+    case DeliveryState::releasing:
+      return;
+    case DeliveryState::recorded:
+      break;
+  }
+  if (asked_expiry_s_ == 0) {
+    session_->received.erase(packet.packet_id);
+    restore_quota();
+    send_ack(PacketType::pubcomp, packet.packet_id, ReasonCode::success);
+    return;
+  }
+  session_->received.set(packet.packet_id, DeliveryState::releasing);
+  ++unsettled_;
+  std::string delivery_id;
+  append_delivery_id(delivery_id, session_->client_id(), packet.packet_id);
+  server_.receiver().release(delivery_id, receipt(Kind::pubcomp, packet.packet_id, false), server_);
+}
+
+void Connection::send_ack(PacketType type, std::uint16_t packet_id, ReasonCode reason) {
+  protocol::encode(stream_->output(), protocol::PublishAck{type, packet_id, reason, {}}, version_);
+  stream_->mark_dirty();
+}
+
+void Connection::settle(std::span<const Receipt> receipts, ReceiptStatus status) {
+  unsettled_ -= static_cast<std::uint32_t>(receipts.size());
+  // Whoever is closing or gone gets no acknowledgement; what his session must remember is noted all the same.
+  Buffer* out = state_ == State::connected ? &stream_->output() : nullptr;
+  for (const Receipt& settled : receipts) {
+    settle_one(static_cast<Kind>(settled.token >> 16U & 3U), static_cast<std::uint16_t>(settled.token),
+               (settled.token & kMatched) != 0, status, out);
+  }
+  if (out != nullptr) {
+    stream_->mark_dirty();
+  } else if (session_ended_ && owns_client_id_ && unsettled_ == 0) {
+    release_session();
+    if (!stream_) server_.erase(id_);  // destroys this
+  }
+}
+
+void Connection::settle_one(Kind kind, std::uint16_t packet_id, bool matched, ReceiptStatus status, Buffer* out) {
+  const bool refused = status == ReceiptStatus::quota;
+  if (refused) server_.metrics().refused_quota.add();
+  PacketType answer = PacketType::puback;
+  if (kind == Kind::puback) {
+    restore_quota();
+  } else if (kind == Kind::pubrec) {
+    answer = PacketType::pubrec;
+    if (refused) {
+      session_->received.erase(packet_id);
+      restore_quota();
+    } else {
+      session_->received.set(packet_id, DeliveryState::recorded);
+    }
+  } else {
+    answer = PacketType::pubcomp;
+    if (refused) {
+      session_->received.set(packet_id, DeliveryState::recorded);  // the client repeats PUBREL
+      return;
+    }
+    session_->received.erase(packet_id);
+    restore_quota();
+  }
+  if (out == nullptr) return;
+  if (!refused) [[likely]] {
+    if (!v5() || status != ReceiptStatus::no_match || matched || kind == Kind::pubcomp) [[likely]] {
+      protocol::encode_short_ack(*out, answer, packet_id);
+    } else {
+      protocol::encode(*out, protocol::PublishAck{answer, packet_id, ReasonCode::no_matching_subscribers, {}},
+                       version_);
+    }
+  } else if (v5()) {
+    protocol::encode(*out, protocol::PublishAck{answer, packet_id, ReasonCode::quota_exceeded, {}}, version_);
+  } else if (doomed_s_ == 0) {
+    pause(Pause::refused);
+    doomed_s_ = server_.now_s() + kRefusedSeconds;
+    watch();
+  }
+}
+
+}  // namespace millrace::mqtt

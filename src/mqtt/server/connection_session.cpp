@@ -1,0 +1,238 @@
+// The beginning and the end of a connection: CONNECT and CONNACK (3.1, 3.2), take-over (3.1.4), wills (3.1.2.5),
+// DISCONNECT (3.14).
+#include <algorithm>
+
+#include "base/log.h"
+#include "mqtt/protocol/encoder.h"
+#include "mqtt/server/connection.h"
+#include "mqtt/server/loop_server.h"
+
+namespace millrace::mqtt {
+namespace {
+
+using protocol::PropertyId;
+using protocol::ReasonCode;
+
+std::unique_ptr<StoredWill> store(const protocol::Will& will, std::uint32_t now_s) {
+  Message message;
+  message.topic = will.topic;
+  message.payload = will.payload;
+  message.qos = will.qos;
+  message.retain = will.retain;
+  Buffer scratch;
+  message.properties = forwardable(will.properties, scratch);
+  if (will.properties.has(PropertyId::message_expiry_interval)) {
+    message.expiry_s = will.properties.number(PropertyId::message_expiry_interval, 0);
+  }
+  auto stored = std::make_unique<StoredWill>();
+  stored->message = std::make_shared<const SharedMessage>(message, now_s);
+  stored->delay_s = will.properties.number(PropertyId::will_delay_interval, 0);
+  return stored;
+}
+
+// 3.14.2.1: the reason codes a client may give.
+bool is_allowed_from_client(ReasonCode reason) {
+  switch (reason) {
+    case ReasonCode::not_authorized:
+    case ReasonCode::server_busy:
+    case ReasonCode::server_shutting_down:
+    case ReasonCode::bad_authentication_method:
+    case ReasonCode::keep_alive_timeout:
+    case ReasonCode::session_taken_over:
+    case ReasonCode::topic_filter_invalid:
+      return false;
+    default:
+      return static_cast<std::uint8_t>(reason) <= static_cast<std::uint8_t>(ReasonCode::payload_format_invalid);
+  }
+}
+
+}  // namespace
+
+void Connection::take_connect(const Frame& frame) {
+  const auto decoded = protocol::decode_connect(frame);
+  if (!decoded) {
+    refuse_connect(decoded.error(), protocol::refusal_version(frame));
+    return;
+  }
+  const protocol::Connect& packet = *decoded;
+  const auto refuse = [&](ReasonCode reason, const char* why) { refuse_connect({reason, why}, packet.version); };
+  version_ = packet.version;
+  clean_start_ = packet.clean_start;
+  if (server_.stopping()) return refuse(ReasonCode::server_unavailable, "the server is shutting down");
+  if (packet.properties.has(PropertyId::authentication_method)) {
+    return refuse(ReasonCode::bad_authentication_method, "no enhanced authentication is set up [MQTT-4.12.0-1]");
+  }
+  std::string client_id(packet.client_id);
+  if (client_id.empty()) {
+    // [MQTT-3.1.3-6], [MQTT-3.1.3-8]; 3.1 has no assigned identifiers.
+    if (version_ == protocol::Version::v3_1 || (version_ == protocol::Version::v3_1_1 && !clean_start_)) {
+      return refuse(ReasonCode::client_identifier_not_valid, "empty client identifier (3.1.3.1)");
+    }
+    client_id = server_.assigned_client_id();
+    client_id_assigned_ = true;
+  }
+  username_ = packet.username.value_or(std::string_view{});
+  asked_keep_alive_s_ = keep_alive_s_ = packet.keep_alive_s;
+  if (v5()) {
+    const Settings& settings = server_.settings();
+    if (settings.max_keep_alive_s != 0) keep_alive_s_ = std::min(keep_alive_s_, settings.max_keep_alive_s);
+    asked_expiry_s_ = packet.properties.number(PropertyId::session_expiry_interval, 0);
+    client_receive_maximum_ = static_cast<std::uint16_t>(packet.properties.number(PropertyId::receive_maximum, 65'535));
+    client_max_packet_size_ = packet.properties.number(PropertyId::maximum_packet_size, 0xFFFFFFFF);
+    problem_information_ = packet.properties.number(PropertyId::request_problem_information, 1) != 0;
+  } else {
+    asked_expiry_s_ = clean_start_ ? 0 : kNeverExpires;
+  }
+  session_ = std::make_unique<Session>(std::move(client_id),
+                                       std::min(asked_expiry_s_, server_.settings().max_session_expiry_s));
+  if (packet.will) session_->will = store(*packet.will, server_.now_s());
+  claim_session();
+}
+
+void Connection::refuse_connect(const Refusal& refusal, std::optional<protocol::Version> version) {
+  server_.metrics().count_refused(refusal.reason);
+  log::debug("mqtt_connect_refused",
+             {{"peer", stream_->peer_address()}, {"reason", to_string(refusal.reason)}, {"why", refusal.why}});
+  // What a 3.1.1 client sent malformed is closed without an answer; only return codes 1 to 5 exist ([MQTT-3.1.4-1]
+  // there).
+  const bool malformed = refusal.reason == ReasonCode::malformed_packet ||
+                         refusal.reason == ReasonCode::protocol_error ||
+                         refusal.reason == ReasonCode::topic_name_invalid;
+  if (version && (*version == protocol::Version::v5 || !malformed)) {
+    protocol::encode(stream_->output(), protocol::Connack{false, refusal.reason, {}}, *version);
+    stream_->mark_dirty();
+  }
+  start_closing();
+}
+
+void Connection::claim_session() {
+  auto claim = server_.registry().claim(session_->client_id(), {id_, clean_start_});
+  if (claim.granted) {
+    granted(claim.stored);
+    return;
+  }
+  state_ = State::claiming;
+  pause(Pause::claiming);
+  if (claim.displaced) server_.with_connection(*claim.displaced, [](Connection& earlier) { earlier.displaced(); });
+  server_.with_connection(*claim.owner, [clean = clean_start_](Connection& owner) { owner.give_up(clean); });
+}
+
+bool Connection::granted(std::unique_ptr<Session>& stored) {
+  if (state_ != State::awaiting_connect && state_ != State::claiming) return false;
+  owns_client_id_ = true;
+  state_ = State::connected;
+  bool session_present = false;
+  if (stored && clean_start_) {  // [MQTT-3.1.2-4]
+    server_.forget_deliveries(*stored);
+    if (stored->will) server_.publish_will(*stored->will, stored->client_id());
+    stored.reset();
+  } else if (stored) {  // [MQTT-3.1.2-5]; the delayed will of before is not sent [MQTT-3.1.3-9]
+    stored->will = std::move(session_->will);
+    stored->set_expiry_s(session_->expiry_s());
+    session_ = std::move(stored);
+    session_present = true;
+  }
+  session_->attach(this);
+  session_->in_flight.set_limit(std::min<std::uint32_t>(client_receive_maximum_, server_.settings().max_inflight));
+  active_s_ = server_.now_s();
+  server_.metrics().connects.add();
+  server_.metrics().connections.add(1);
+  send_connack(session_present);
+  watch();
+  if (session_present) {
+    server_.attach(*session_);
+    resend_in_flight();
+    send_queued();
+  }
+  resume(Pause::claiming);
+  return true;
+}
+
+void Connection::send_connack(bool session_present) {
+  const Settings& settings = server_.settings();
+  protocol::Connack packet{session_present, ReasonCode::success, {}};
+  Buffer block;
+  if (v5()) {
+    protocol::PropertyWriter writer(block);
+    if (session_->expiry_s() != asked_expiry_s_) writer.add(PropertyId::session_expiry_interval, session_->expiry_s());
+    if (settings.receive_maximum != 65'535) writer.add(PropertyId::receive_maximum, settings.receive_maximum);
+    writer.add(PropertyId::maximum_packet_size, static_cast<std::uint32_t>(settings.max_packet_size));
+    if (client_id_assigned_) writer.add(PropertyId::assigned_client_identifier, session_->client_id());
+    if (settings.topic_alias_maximum != 0) writer.add(PropertyId::topic_alias_maximum, settings.topic_alias_maximum);
+    if (keep_alive_s_ != asked_keep_alive_s_) writer.add(PropertyId::server_keep_alive, keep_alive_s_);
+    writer.add(PropertyId::retain_available, 0U);
+    writer.add(PropertyId::shared_subscription_available, 0U);
+    packet.properties = *protocol::validate_properties(block.view(), protocol::PacketType::connack);
+  }
+  protocol::encode(stream_->output(), packet, version_);
+  stream_->mark_dirty();
+}
+
+void Connection::give_up(bool clean_start) {
+  if (!owns_client_id_ || session_ended_) return;  // on its way already: release_session() finds the claimant
+  replaced_ = true;
+  replaced_by_clean_start_ = clean_start;
+  server_.metrics().takeovers.add();
+  if (state_ == State::connected) close({ReasonCode::session_taken_over, "the client connected again [MQTT-3.1.4-3]"});
+}
+
+void Connection::displaced() {
+  if (state_ == State::claiming) close({ReasonCode::session_taken_over, "the client connected again [MQTT-3.1.4-3]"});
+}
+
+void Connection::take_disconnect(const Frame& frame) {
+  const auto packet = protocol::decode_disconnect(frame, version_);
+  if (!packet) return close(packet.error());
+  if (!is_allowed_from_client(packet->reason)) {
+    return close({ReasonCode::protocol_error, "a reason code only servers send (3.14.2.1)"});
+  }
+  if (packet->properties.has(PropertyId::session_expiry_interval)) {
+    const std::uint32_t expiry_s = packet->properties.number(PropertyId::session_expiry_interval, 0);
+    if (asked_expiry_s_ == 0 && expiry_s != 0) {
+      return close({ReasonCode::protocol_error, "session expiry raised from 0 at DISCONNECT (3.14.2.2.2)"});
+    }
+    session_->set_expiry_s(std::min(expiry_s, server_.settings().max_session_expiry_s));
+  }
+  if (packet->reason == ReasonCode::success) session_->will.reset();  // [MQTT-3.14.4-3]
+  start_closing();
+}
+
+void Connection::end_session() {
+  if (session_ended_ || !session_) {
+    session_ended_ = true;
+    return;
+  }
+  session_ended_ = true;
+  if (!owns_client_id_) {
+    // Still waiting for it. If it was given to us this very moment, the bringer sees that we are closing and passes it
+    // on.
+    server_.registry().withdraw(session_->client_id(), id_);
+    session_.reset();
+    return;
+  }
+  server_.metrics().connections.add(-1);
+  server_.detach(*session_);
+  session_->attach(nullptr);
+  if (session_->will) {
+    // A will with a delay waits as long as its session goes on [MQTT-3.1.2-8, 3.1.3-9].
+    const bool session_goes_on = session_->outlives_connection() && !replaced_by_clean_start_;
+    const bool waits = session_goes_on && session_->will->delay_s != 0;
+    if (!waits && !server_.stopping()) server_.publish_will(*session_->will, session_->client_id());
+    if (!waits || replaced_) session_->will.reset();
+  }
+  if (session_->outlives_connection() && !settled()) return;  // the last receipt releases it
+  release_session();
+}
+
+void Connection::release_session() {
+  owns_client_id_ = false;
+  // Sessions are kept for what must not happen twice and for a will that waits; nothing is queued for absent clients.
+  const bool keep = session_->outlives_connection() && (replaced_ || !session_->received.empty() || session_->will);
+  if (!keep && asked_expiry_s_ != 0) server_.forget_deliveries(*session_);
+  std::string client_id = session_->client_id();
+  auto handover = server_.registry().release(client_id, keep ? std::move(session_) : nullptr, server_.mono());
+  session_.reset();
+  if (handover) server_.hand_over(std::move(client_id), std::move(*handover));
+}
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,40 @@
+// Exchange: what the loops of one server share. Nothing here is touched per message but two atomics that hardly ever
+// change.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "mqtt/server/server_metrics.h"
+#include "mqtt/server/settings.h"
+#include "mqtt/session/session_registry.h"
+
+namespace millrace::mqtt {
+
+class LoopServer;
+
+struct Peer {
+  Executor* executor = nullptr;
+  LoopServer* server = nullptr;
+  std::atomic<std::size_t> subscriptions{0};
+};
+
+struct Exchange {
+  Exchange(Settings chosen, metrics::Registry& metric_registry)
+      : settings(std::move(chosen)),
+        clock(settings.clock != nullptr ? *settings.clock : system_clock),
+        metrics(metric_registry) {}
+
+  Settings settings;
+  SystemClock system_clock;
+  const Clock& clock;
+  ServerMetrics metrics;
+  SessionRegistry registry;
+  std::vector<std::unique_ptr<Peer>> peers;   // by loop; complete before the first connection
+  std::atomic<std::size_t> subscriptions{0};  // of all loops
+};
+
+}  // namespace millrace::mqtt

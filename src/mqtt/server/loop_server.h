@@ -1,0 +1,159 @@
+// LoopServer: everything of one server that one loop owns: its connections, the tree of their subscriptions, the batch
+// of messages being read, and the way to and from the other loops.
+//
+// Subscriptions live in the tree of their connection's loop only. A message is matched in its own loop; when other
+// loops have any subscription it is copied once and goes to them at the end of the turn. So no lock is taken per
+// message. Thread: the loop's. Driven by Server (or a test): tick() about once a second, end_turn() after each turn.
+#pragma once
+
+#include <functional>
+
+#include "base/rng.h"
+#include "mqtt/server/connection.h"
+#include "mqtt/server/connection_table.h"
+#include "mqtt/server/deadline_wheel.h"
+#include "mqtt/server/exchange.h"
+#include "mqtt/server/inbound_batch.h"
+
+namespace millrace::mqtt {
+
+class LoopServer final : public ReceiptSink {
+ public:
+  /// `exchange` outlives this and gets the peer of this loop. `seed` is for assigned client identifiers.
+  LoopServer(std::size_t loop, Exchange& exchange, MessageReceiver& receiver, std::uint64_t seed);
+  ~LoopServer() override;
+  LoopServer(const LoopServer&) = delete;
+  LoopServer& operator=(const LoopServer&) = delete;
+
+  void accept(std::unique_ptr<net::Stream> stream);
+  void tick();
+  void end_turn();
+  /// Delivers to subscribers of all loops; nothing is stored, no rule sees it. True when there may be a subscriber.
+  bool publish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain);
+  /// Stops reading, waits until what was handed over is settled, says goodbye, closes; `done` is called once, when all
+  /// is closed or the stop timeout has passed. The receiver has been detached by then.
+  void begin_stop(std::move_only_function<void()> done);
+
+  /// Destroys what connections are left. After begin_stop() is done.
+  void close_all();
+
+  // ReceiptSink
+  void settle(std::span<const Receipt> receipts, ReceiptStatus status) override;
+  void relieved() override;
+
+  // For connections.
+  [[nodiscard]] const Settings& settings() const { return exchange_.settings; }
+  [[nodiscard]] ServerMetrics& metrics() { return exchange_.metrics; }
+  [[nodiscard]] SessionRegistry& registry() { return exchange_.registry; }
+  [[nodiscard]] MessageReceiver& receiver() { return receiver_; }
+  [[nodiscard]] InboundBatch& batch() { return batch_; }
+  [[nodiscard]] MonoTime mono() const { return exchange_.clock.mono(); }
+  /// Wall time of the read being handled.
+  [[nodiscard]] WallTime read_time() const { return read_time_; }
+  void begin_read() { read_time_ = exchange_.clock.wall(); }
+  /// Seconds since the server was made, as of the last tick, never 0.
+  [[nodiscard]] std::uint32_t now_s() const { return now_s_; }
+  [[nodiscard]] bool stopping() const { return stopping_; }
+  [[nodiscard]] std::string assigned_client_id();
+  void watch(ConnectionId id, std::uint32_t at_s) { wheel_.add(id, at_s, now_s_); }
+  /// Hands the gathered messages to the receiver. Requires some.
+  Pressure hand_over() { return batch_.hand_over(receiver_, *this); }
+  /// To the subscribers of all loops; true when there is one here or may be one elsewhere.
+  bool route(const Message& message);
+  [[nodiscard]] bool anyone_subscribed() const { return exchange_.subscriptions.load(std::memory_order_relaxed) != 0; }
+  /// For what waited in a session's queue.
+  [[nodiscard]] Delivery& queue_delivery() { return queue_delivery_; }
+  /// Memory for properties that cannot go on as they came.
+  [[nodiscard]] Buffer& property_scratch() { return property_scratch_; }
+  /// Counted here and added to the metrics once per turn.
+  void count_received(std::uint8_t qos) { ++received_[qos]; }
+  void count_delivered(std::uint8_t qos) { ++delivered_[qos]; }
+  void count_received_bytes(std::size_t count) { received_bytes_ += count; }
+  /// True while so much waits for other loops that publishers must pause.
+  [[nodiscard]] bool crossing_is_full() const { return crossing_full_; }
+  /// True when the session had no subscription to that filter.
+  bool subscribe(Session& session, const Subscription& subscription);
+  bool unsubscribe(Session& session, std::string_view filter);
+  /// All of a session's subscriptions into the tree, or out of it.
+  void attach(Session& session);
+  void detach(Session& session);
+  /// To the rules and to subscribers. Requires an empty batch.
+  void publish_will(const StoredWill& will, std::string_view client_id);
+  /// Asks for end_session() at the end of the turn, when nothing iterates over sessions.
+  void end_later(ConnectionId id) { ending_.push_back(id); }
+  /// Asks for resume(): when the receiver is relieved, or when other loops have caught up.
+  void wait_for_relief(ConnectionId id) { pressed_.push_back(id); }
+  void wait_for_crossing(ConnectionId id) { crossing_paused_.push_back(id); }
+  void erase(ConnectionId id) { table_.erase(id); }
+  /// Runs `action(Connection&)` in the loop of `id`, if that connection is still there by then.
+  template <class Action>
+  void with_connection(ConnectionId id, Action action);
+  /// Brings a session to the connection it was released for.
+  void hand_over(std::string client_id, SessionRegistry::Handover handover);
+  /// The session is over: what the log remembers of its deliveries is forgotten.
+  void forget_deliveries(const Session& session);
+
+  [[nodiscard]] Connection* find(ConnectionId id) const { return table_.find(id); }
+  [[nodiscard]] std::size_t connection_count() const { return table_.size(); }
+
+ private:
+  [[nodiscard]] Peer& peer(std::size_t loop) { return *exchange_.peers[loop]; }
+  bool deliver_here(const Message& message, SharedMessagePtr shared);
+  void deliver_crossed(std::span<const SharedMessagePtr> messages);
+  void cross();
+  void crossed(std::size_t bytes);
+  void resume_all(std::vector<ConnectionId>& paused, Connection::Pause reason);
+  void count_subscriptions(std::ptrdiff_t change);
+  void add_metrics();
+  void go_on_stopping();
+  void take_due_sessions();
+
+  const std::size_t loop_;
+  Exchange& exchange_;
+  MessageReceiver& receiver_;
+  Rng rng_;
+  const MonoTime started_;
+  std::uint32_t now_s_ = 1;
+  WallTime read_time_{};
+
+  ConnectionTable<Connection> table_;
+  SubscriptionTree tree_;
+  DeadlineWheel wheel_;
+  InboundBatch batch_;
+  std::vector<ConnectionId> ending_;
+  std::vector<ConnectionId> pressed_;
+
+  // Matching; the first match_count_ of matches_ count, the rest keep their memory for later.
+  std::vector<DeliveryMatch> matches_;
+  std::size_t match_count_ = 0;
+  std::uint64_t match_stamp_ = 0;
+  Delivery delivery_;
+  Delivery queue_delivery_;
+  Buffer property_scratch_;
+
+  std::array<std::uint64_t, 3> received_{};
+  std::array<std::uint64_t, 2> delivered_{};
+  std::uint64_t received_bytes_ = 0;
+
+  // To other loops
+  std::vector<SharedMessagePtr> outbox_;
+  std::size_t outbox_bytes_ = 0;
+  std::size_t crossing_bytes_ = 0;  // sent and not yet reported back, once per loop it went to
+  bool crossing_full_ = false;
+  std::vector<ConnectionId> crossing_paused_;
+
+  bool stopping_ = false;
+  bool goodbye_said_ = false;
+  MonoTime stop_deadline_{};
+  std::move_only_function<void()> stopped_;
+};
+
+template <class Action>
+void LoopServer::with_connection(ConnectionId id, Action action) {
+  Peer& owner = peer(loop_of(id));
+  owner.executor->post([server = owner.server, id, action = std::move(action)]() mutable {
+    if (Connection* connection = server->find(id)) action(*connection);
+  });
+}
+
+}  // namespace millrace::mqtt

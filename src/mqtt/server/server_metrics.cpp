@@ -1,0 +1,58 @@
+#include "mqtt/server/server_metrics.h"
+
+namespace millrace::mqtt {
+namespace {
+
+metrics::Counter& dropped(metrics::Registry& registry, const char* reason) {
+  return registry.counter("millrace_mqtt_messages_dropped_total", "Messages not delivered to a subscriber",
+                          {{"reason", reason}});
+}
+
+metrics::Counter* by_qos(metrics::Registry& registry, const char* name, const char* help, const char* qos) {
+  return &registry.counter(name, help, {{"qos", qos}});
+}
+
+constexpr const char* kReceived = "millrace_mqtt_messages_received_total";
+constexpr const char* kReceivedHelp = "PUBLISH packets taken from clients, repetitions not counted";
+constexpr const char* kDelivered = "millrace_mqtt_messages_delivered_total";
+constexpr const char* kDeliveredHelp = "PUBLISH packets sent to subscribers";
+
+}  // namespace
+
+ServerMetrics::ServerMetrics(metrics::Registry& registry)
+    : connections(registry.gauge("millrace_mqtt_connections", "Connected clients")),
+      subscriptions(registry.gauge("millrace_mqtt_subscriptions", "Subscriptions of connected clients")),
+      connects(registry.counter("millrace_mqtt_connects_total", "CONNECT packets accepted")),
+      takeovers(registry.counter("millrace_mqtt_takeovers_total",
+                                 "Connections closed because their client id connected again")),
+      received{by_qos(registry, kReceived, kReceivedHelp, "0"), by_qos(registry, kReceived, kReceivedHelp, "1"),
+               by_qos(registry, kReceived, kReceivedHelp, "2")},
+      received_bytes(registry.counter("millrace_mqtt_received_bytes_total", "Bytes of packets taken from clients")),
+      repeated(registry.counter("millrace_mqtt_repeated_deliveries_total",
+                                "QoS 2 PUBLISH packets known already, not taken twice")),
+      delivered{by_qos(registry, kDelivered, kDeliveredHelp, "0"), by_qos(registry, kDelivered, kDeliveredHelp, "1")},
+      dropped_slow(dropped(registry, "slow_subscriber")),
+      dropped_too_large(dropped(registry, "too_large_for_subscriber")),
+      dropped_crossing(dropped(registry, "loop_backlog")),
+      dropped_expired(dropped(registry, "expired")),
+      refused_quota(registry.counter("millrace_mqtt_messages_refused_total", "Messages refused for want of room")),
+      pauses(registry.counter("millrace_mqtt_read_pauses_total",
+                              "Times a connection was not read because of back-pressure")),
+      wills(registry.counter("millrace_mqtt_wills_total", "Will messages published")),
+      registry_(registry) {}
+
+void ServerMetrics::count_refused(protocol::ReasonCode reason) {
+  registry_
+      .counter("millrace_mqtt_connects_refused_total", "CONNECT packets refused",
+               {{"reason", std::string(to_string(reason))}})
+      .add();
+}
+
+void ServerMetrics::count_closed(protocol::ReasonCode reason) {
+  registry_
+      .counter("millrace_mqtt_connections_closed_total", "Connections closed by the server",
+               {{"reason", std::string(to_string(reason))}})
+      .add();
+}
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,39 @@
+// The server's metrics, created once. Hot paths gather and add once per read.
+#pragma once
+
+#include <array>
+
+#include "metrics/registry.h"
+#include "mqtt/protocol/reason_code.h"
+
+namespace millrace::mqtt {
+
+class ServerMetrics {
+ public:
+  explicit ServerMetrics(metrics::Registry& registry);
+
+  metrics::Gauge& connections;
+  metrics::Gauge& subscriptions;
+  metrics::Counter& connects;
+  metrics::Counter& takeovers;
+  std::array<metrics::Counter*, 3> received;  // PUBLISH by QoS
+  metrics::Counter& received_bytes;
+  metrics::Counter& repeated;
+  std::array<metrics::Counter*, 2> delivered;  // by QoS
+  metrics::Counter& dropped_slow;
+  metrics::Counter& dropped_too_large;
+  metrics::Counter& dropped_crossing;
+  metrics::Counter& dropped_expired;
+  metrics::Counter& refused_quota;
+  metrics::Counter& pauses;
+  metrics::Counter& wills;
+
+  /// CONNECTs refused and connections closed by the server, by reason. Not for hot paths.
+  void count_refused(protocol::ReasonCode reason);
+  void count_closed(protocol::ReasonCode reason);
+
+ private:
+  metrics::Registry& registry_;
+};
+
+}  // namespace millrace::mqtt

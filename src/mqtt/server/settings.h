@@ -1,0 +1,55 @@
+// Settings of the MQTT server. Every limit has a name here; the configuration module gives them their keys.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "net/listener.h"
+
+namespace millrace {
+class Clock;
+}
+
+namespace millrace::mqtt {
+
+struct Settings {
+  std::vector<net::Address> listen{net::Address{"127.0.0.1", 1883}};
+
+  /// Largest packet taken from a client, in bytes; told to 5.0 clients (3.2.2.3.6).
+  std::size_t max_packet_size = 1'048'576;
+  /// Largest CONNECT: client id, user name, password and will together. Nothing larger is looked at before a client is
+  /// connected.
+  std::size_t max_connect_size = 131'072;
+  /// From accepting a connection to its CONNECT.
+  std::chrono::seconds connect_timeout{10};
+  /// QoS 1 and 2 messages a 5.0 client may have unacknowledged (3.2.2.3.3).
+  std::uint16_t receive_maximum = 8'192;
+  /// Topic aliases a 5.0 client may use (3.2.2.3.8); 0: none.
+  std::uint16_t topic_alias_maximum = 16;
+  /// Longest keep alive granted to a 5.0 client (3.2.2.3.14); 0: whatever it asks for.
+  std::uint16_t max_keep_alive_s = 0;
+  /// Longest session expiry granted (3.2.2.3.2).
+  std::uint32_t max_session_expiry_s = 0xFFFFFFFF;
+
+  /// Levels of a topic filter.
+  std::size_t max_topic_levels = 128;
+  std::size_t max_subscriptions_per_session = 10'000;
+  /// QoS 1 messages on their way to one subscriber, if its own Receive Maximum does not allow fewer.
+  std::uint32_t max_inflight = 1'000;
+  /// Bytes not yet taken by the kernel from which on a subscriber counts as slow: QoS 0 is dropped for it, QoS 1 waits.
+  std::size_t max_output_bytes = 1'048'576;
+  /// QoS 1 bytes that may wait for one subscriber; one more message and its connection is closed.
+  std::size_t max_queued_bytes = 16'777'216;
+  /// Bytes on their way from one loop to the others from which on its publishers are paused (QoS 0: dropped).
+  std::size_t max_crossing_bytes = 33'554'432;
+
+  /// How long a stop waits for acknowledgements that are on their way.
+  std::chrono::milliseconds stop_timeout{5'000};
+
+  /// Null: the operating system's.
+  const Clock* clock = nullptr;
+};
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,84 @@
+// Session: the Session State of MQTT 5.0 section 4.1 that the server keeps for one client identifier.
+//
+// A session is attached to at most one connection. While attached it belongs to that connection's loop; it moves,
+// whole, to another loop when its client connects there. Thread: the owner's.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mqtt/session/inflight_window.h"
+#include "mqtt/session/packet_id_states.h"
+#include "mqtt/session/subscription_tree.h"
+
+namespace millrace::mqtt {
+
+class Connection;
+
+inline constexpr std::uint32_t kNeverExpires = 0xFFFFFFFF;  // 3.1.2.11.2
+
+struct Subscription {
+  std::string filter;
+  protocol::SubscriptionOptions options;
+  std::uint32_t identifier = 0;
+};
+
+/// A will message as the session keeps it (3.1.2.5).
+struct StoredWill {
+  SharedMessagePtr message;
+  std::uint32_t delay_s = 0;
+};
+
+/// A message that waits for room in the inflight window.
+struct QueuedDelivery {
+  SharedMessagePtr message;
+  std::vector<std::uint32_t> identifiers;
+  bool retain = false;
+};
+
+class Session {
+ public:
+  Session(std::string client_id, std::uint32_t expiry_s) : client_id_(std::move(client_id)), expiry_s_(expiry_s) {}
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  [[nodiscard]] const std::string& client_id() const { return client_id_; }
+  /// Seconds it lives on after its connection; 0: it ends with it.
+  [[nodiscard]] std::uint32_t expiry_s() const { return expiry_s_; }
+  void set_expiry_s(std::uint32_t expiry_s) { expiry_s_ = expiry_s; }
+  [[nodiscard]] bool outlives_connection() const { return expiry_s_ != 0; }
+
+  /// The connection it is attached to; null when none.
+  [[nodiscard]] Connection* connection() const { return connection_; }
+  void attach(Connection* connection) { connection_ = connection; }
+
+  std::vector<Subscription> subscriptions;
+  PacketIdStates received;   // QoS 2 from the client
+  InflightWindow in_flight;  // QoS 1 to the client
+  std::unique_ptr<std::deque<QueuedDelivery>> queue;
+  std::size_t queued_bytes = 0;
+  std::unique_ptr<StoredWill> will;
+
+  /// Scratch of the matching loop: which match this session already is part of.
+  std::uint64_t match_stamp = 0;
+  std::uint32_t match_index = 0;
+
+ private:
+  std::string client_id_;
+  std::uint32_t expiry_s_;
+  Connection* connection_ = nullptr;
+};
+
+/// The name under which an exactly-once delivery is remembered with the log: "<client id>\0<packet id in decimal>".
+void append_delivery_id(std::string& out, std::string_view client_id, std::uint16_t packet_id);
+struct DeliveryId {
+  std::string_view client_id;
+  std::uint16_t packet_id = 0;
+};
+/// nullopt for anything append_delivery_id does not make.
+[[nodiscard]] std::optional<DeliveryId> parse_delivery_id(std::string_view id);
+
+}  // namespace millrace::mqtt

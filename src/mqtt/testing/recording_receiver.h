@@ -1,0 +1,79 @@
+// RecordingReceiver: a MessageReceiver that writes down what it got and settles when told to (or at the end of each
+// turn).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/device_message.h"
+
+namespace millrace::mqtt::testing {
+
+class RecordingReceiver final : public MessageReceiver {
+ public:
+  struct Got {
+    std::string topic;
+    std::string payload;
+    std::string client_id;
+    std::string username;
+    std::string delivery_id;
+    std::string properties;  // "content_type=…" and user properties as "k:v "
+    int qos = 0;
+    bool retain = false;
+    bool duplicate = false;
+  };
+
+  Pressure receive(std::span<const DeviceMessage> messages, ReceiptSink& sink) override {
+    sink_ = &sink;
+    calls.push_back(messages.size());
+    for (const DeviceMessage& m : messages) {
+      Got one{std::string(m.topic),
+              std::string(as_text(m.payload)),
+              std::string(m.client_id),
+              std::string(m.username),
+              std::string(m.delivery_id),
+              "",
+              m.qos,
+              m.retain,
+              m.duplicate};
+      if (!m.content_type.empty()) one.properties += "content_type=" + std::string(m.content_type) + " ";
+      if (!m.response_topic.empty()) one.properties += "response_topic=" + std::string(m.response_topic) + " ";
+      for (const UserProperty& user : m.user_properties) {
+        one.properties += std::string(user.key) + ":" + std::string(user.value) + " ";
+      }
+      got.push_back(std::move(one));
+      if (m.receipt.connection != 0) waiting.push_back(m.receipt);
+    }
+    return pressure;
+  }
+  void release(std::string_view delivery_id, Receipt receipt, ReceiptSink& sink) override {
+    sink_ = &sink;
+    released.emplace_back(delivery_id);
+    if (receipt.connection != 0) waiting.push_back(receipt);
+  }
+  void detach(ReceiptSink&) override { sink_ = nullptr; }
+
+  /// Settles everything that waits.
+  void settle(ReceiptStatus status = ReceiptStatus::durable) {
+    if (sink_ == nullptr || waiting.empty()) return;
+    const std::vector<Receipt> receipts = std::exchange(waiting, {});
+    sink_->settle(receipts, status);
+  }
+  void relieve() {
+    pressure = Pressure::none;
+    sink_->relieved();
+  }
+  [[nodiscard]] bool detached() const { return sink_ == nullptr; }
+
+  std::vector<Got> got;
+  std::vector<std::size_t> calls;  // messages per receive()
+  std::vector<std::string> released;
+  std::vector<Receipt> waiting;
+  Pressure pressure = Pressure::none;
+  bool settles_by_itself = true;  // at the end of a turn
+
+ private:
+  ReceiptSink* sink_ = nullptr;
+};
+
+}  // namespace millrace::mqtt::testing
