@@ -9,13 +9,14 @@
 namespace millrace::load {
 namespace {
 
-constexpr std::string_view kHelp = R"(millrace bench mqtt [options]
+constexpr std::string_view kHelp = R"(millrace bench mqtt|kafka [options]
 
   Loads a server and measures it: throughput, latency percentiles, CPU time and memory of the server, and its own CPU
   share, so that you can see when the generator and not the server was the limit. One thread; --cpu keeps it off the
   server's core.
 
   millrace bench mqtt --help      publishers, subscribers, QoS 0/1/2, JSON device messages, connect storms; 3.1.1 and 5
+  millrace bench kafka --help     produce with acks=all (idempotent or not), fetch; any broker that speaks Kafka
 
   How to read the figures
     closed loop (no --rate)   every client keeps its window full. The throughput is the result; the latency is only
@@ -34,7 +35,9 @@ int bench_main(std::span<const std::string_view> args) {
   }
   prepare_process();
   if (args[0] == "mqtt") return bench_mqtt_main(args.subspan(1));
-  fmt::print(stderr, "millrace bench: '{}' is not something it can load; say `mqtt` (--help tells more)\n", args[0]);
+  if (args[0] == "kafka") return bench_kafka_main(args.subspan(1));
+  fmt::print(stderr, "millrace bench: '{}' is not something it can load; say `mqtt` or `kafka` (--help tells more)\n",
+             args[0]);
   return 2;
 }
 

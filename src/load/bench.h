@@ -10,7 +10,8 @@ namespace millrace::load {
 /// refused, 2 wrong arguments or no connection. Thread: main.
 int bench_main(std::span<const std::string_view> args);
 
-/// `args` without "millrace bench mqtt".
+/// `args` without "millrace bench mqtt" and "millrace bench kafka".
 int bench_mqtt_main(std::span<const std::string_view> args);
+int bench_kafka_main(std::span<const std::string_view> args);
 
 }  // namespace millrace::load

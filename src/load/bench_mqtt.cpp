@@ -27,16 +27,6 @@ constexpr std::string_view kExamples = R"(Examples
   millrace bench mqtt --publishers 0 --idle 10000 --storm 3             connect storm
 )";
 
-Result<void> add_pids(std::string_view text, std::vector<int>& pids) {
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find_first_of(", "), text.size());
-    MR_TRY_ASSIGN(const std::int64_t pid, parse_count(text.substr(0, end)));
-    pids.push_back(static_cast<int>(pid));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return {};
-}
-
 void declare(Options& options, MqttPlan& plan, Choices& choices) {
   options.heading("Server");
   options.each("--mqtt", "HOST:PORT", "where the broker listens [127.0.0.1:1883]",
@@ -45,7 +35,7 @@ void declare(Options& options, MqttPlan& plan, Choices& choices) {
   options.text("--user", "NAME", "user name", plan.user);
   options.text("--password", "TEXT", "password", plan.password);
   options.each("--pid", "PID[,PID]", "processes of the server: report their CPU time and memory",
-               [&plan](std::string_view text) { return add_pids(text, plan.pids); });
+               [&plan](std::string_view text) { return parse_pids(text, plan.pids); });
   options.heading("Clients");
   options.count("--publishers", "N", "publishing connections", plan.publishers, 0, 1'000'000);
   options.count("--subscribers", "N", "subscribing connections; all get every message unless --filter says otherwise",

@@ -129,6 +129,21 @@ bool Link::receive(InBuffer& in, ByteView& bytes, bool& drained) {
   return true;
 }
 
+bool Link::receive_into(Buffer& into, std::size_t at_most, bool& drained) {
+  drained = true;
+  if (fd_ < 0) return false;
+  std::uint8_t* const at = into.prepare(at_most);
+  ssize_t got = 0;
+  do {
+    got = ::recv(fd_, at, at_most, 0);
+  } while (got < 0 && errno == EINTR);
+  if (got == 0) return lose("closed by the server");
+  if (got < 0) return errno == EAGAIN ? true : lose(std::strerror(errno));
+  into.commit(static_cast<std::size_t>(got));
+  drained = static_cast<std::size_t>(got) < at_most;
+  return true;
+}
+
 void Link::keep(ByteView rest) {
   partial_.clear();
   if (!rest.empty()) partial_.append(rest);

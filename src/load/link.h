@@ -57,6 +57,9 @@ class Link {
   /// One read. The view starts with the partial packet kept before; it is empty when nothing waits. False: lost.
   /// `drained` is false when more may wait in the socket: call again.
   bool receive(InBuffer& in, ByteView& bytes, bool& drained);
+  /// Appends what one read brings to `into` (for protocols with large frames, which keep their own buffer). False:
+  /// lost.
+  bool receive_into(Buffer& into, std::size_t at_most, bool& drained);
   /// Keeps the unparsed end of what receive() gave.
   void keep(ByteView rest);
   void close();

@@ -104,6 +104,16 @@ Result<void> parse_endpoint(std::string_view text, std::string& host, std::int64
   return {};
 }
 
+Result<void> parse_pids(std::string_view text, std::vector<int>& pids) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find_first_of(", "), text.size());
+    MR_TRY_ASSIGN(const std::int64_t pid, parse_count(text.substr(0, end)));
+    pids.push_back(static_cast<int>(pid));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return {};
+}
+
 void Options::heading(std::string title) {
   rows_.push_back({"", "", std::move(title), "", {}});
 }

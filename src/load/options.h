@@ -66,4 +66,7 @@ Result<double> parse_seconds(std::string_view text);
 /// "host:port", "[::1]:1883", ":1883" or "1883"; what is missing stays as it was. Error: invalid_argument.
 Result<void> parse_endpoint(std::string_view text, std::string& host, std::int64_t& port);
 
+/// "12,34" appended to `pids`. Error: invalid_argument.
+Result<void> parse_pids(std::string_view text, std::vector<int>& pids);
+
 }  // namespace millrace::load

@@ -35,17 +35,17 @@ TEST_F(ReplayScriptTest, BodiesAreTypedAndComplete) {
   ReplayMapping mapping;
   mapping.key = "car";
   mapping.text_columns = {"route"};
-  mapping.constants.emplace_back("rate", "10");
+  mapping.constants.emplace_back("hz", "10");
   auto script = ReplayScript::load(
       {file("a.csv", "car,speed,route,note,odd,flag\n7,12.50,1,\"say \"\"hi\"\"\",007,true\n7,,2,,1e5,no\n")}, mapping,
       "r1", 0);
   ASSERT_TRUE(script) << script.error().message();
   EXPECT_EQ(
       message(*script, 0, 0),
-      R"({"device_no":"7","type":"log","rate":10,"speed":12.50,"route":"1","note":"say \"hi\"","odd":"007","flag":true,)"
+      R"({"device_no":"7","type":"log","hz":10,"speed":12.50,"route":"1","note":"say \"hi\"","odd":"007","flag":true,)"
       R"("replay_run":"r1","replay_seq":1})");
   EXPECT_EQ(message(*script, 0, 1),
-            R"({"device_no":"7","type":"log","rate":10,"speed":null,"route":"2","note":null,"odd":1e5,"flag":"no",)"
+            R"({"device_no":"7","type":"log","hz":10,"speed":null,"route":"2","note":null,"odd":1e5,"flag":"no",)"
             R"("replay_run":"r1","replay_seq":2})");
 }
 
