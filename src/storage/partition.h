@@ -83,8 +83,8 @@ class Partition final : public PartitionLog, public std::enable_shared_from_this
   [[nodiscard]] std::vector<StoredBatch> piece(std::size_t max_bytes, Offset limit) const;
   /// The segment that the writer appends to, if there is one.
   [[nodiscard]] std::optional<SegmentRef> active() const;
-  /// The same, to be appended to now: until advance(), trim() leaves it alone, because what is being written may lie above
-  /// the new log start.
+  /// The same, to be appended to now: until advance(), trim() leaves it alone, because what is being written may lie
+  /// above the new log start.
   [[nodiscard]] std::optional<SegmentRef> hold_active();
   void begin_segment(SegmentRef segment);
   /// `count` batches of the tail now stand in the active segment, whose state is `state`.

@@ -299,37 +299,51 @@ Result<std::vector<SharedBytes>> Segment::read(const SegmentState& state, Offset
   return batches;
 }
 
+Result<std::optional<TimestampMatch>> Segment::time_entry_below(const SegmentState& state, std::int64_t timestamp_ms) {
+  MR_TRY_ASSIGN(io::File* const time_file, file(time_index));
+  std::optional<TimestampMatch> best;
+  std::uint32_t low = 0;
+  std::uint32_t high = state.time_entries;
+  while (low < high) {
+    const std::uint32_t middle = low + (high - low) / 2;
+    std::uint8_t entry[kTimeEntryBytes];
+    MR_TRY_ASSIGN(const std::size_t got, time_file->read_at(middle * kTimeEntryBytes, entry));
+    if (got < sizeof entry) return std::nullopt;
+    const auto timestamp = load_be<std::int64_t>(entry);
+    if (timestamp < timestamp_ms) {
+      best = {timestamp, base_ + load_be<std::int32_t>(entry + 8)};
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  if (best && (best->offset < base_ || best->offset >= state.next)) return std::nullopt;
+  return best;
+}
+
 Result<std::optional<TimestampMatch>> Segment::find_timestamp(const SegmentState& state, std::int64_t timestamp_ms,
                                                               Offset from) {
   MR_TRY_ASSIGN(io::File* const log_file, file(log));
-  // The newest time index entry below the timestamp: everything up to its batch is older than what is looked for.
-  Offset start = from;
+  // The newest time index entry below the timestamp: everything up to its batch is older than what is looked for. An
+  // entry that does not tell its batch's timestamp is damaged; then the walk begins where nothing can be missed.
+  std::optional<TimestampMatch> entry;
   if (state.time_entries > 0) {
-    MR_TRY_ASSIGN(io::File* const time_file, file(time_index));
-    std::uint32_t low = 0;
-    std::uint32_t high = state.time_entries;
-    while (low < high) {
-      const std::uint32_t middle = low + (high - low) / 2;
-      std::uint8_t entry[kTimeEntryBytes];
-      MR_TRY_ASSIGN(const std::size_t got, time_file->read_at(middle * kTimeEntryBytes, entry));
-      if (got < sizeof entry) break;
-      if (load_be<std::int64_t>(entry) < timestamp_ms) {
-        const Offset offset = base_ + load_be<std::int32_t>(entry + 8);
-        if (offset >= base_ && offset < state.next) start = std::max(start, offset);
-        low = middle + 1;
-      } else {
-        high = middle;
-      }
-    }
+    MR_TRY_ASSIGN(entry, time_entry_below(state, timestamp_ms));
   }
-  MR_TRY_ASSIGN(const BatchAt first, locate(*log_file, state, std::max(start, base_)));
+  MR_TRY_ASSIGN(BatchAt first, locate(*log_file, state, std::max(from, base_)));
+  if (entry && entry->offset > from) {
+    MR_TRY_ASSIGN(const BatchAt hinted, locate(*log_file, state, entry->offset));
+    if (hinted.header.last_offset() == entry->offset && hinted.header.max_timestamp == entry->timestamp_ms)
+      first = hinted;
+  }
   BatchWalker walker(*log_file, first.position, state.size, first.header.base_offset);
   for (;;) {
     const auto found = walker.next();
     if (!found) return corrupt(walker.position(), found.error());
     if (!*found) return std::nullopt;
     const BatchAt& batch = **found;
-    if (batch.header.max_timestamp < timestamp_ms || batch.header.last_offset() < from) continue;
+    if (batch.header.last_offset() < from) continue;
+    // Also of a batch that is passed over: its timestamp is only as good as its CRC.
     const auto bytes = walker.payload(batch);
     if (!bytes) return corrupt(batch.position, bytes.error());
     if (!batch_crc_matches(*bytes)) {

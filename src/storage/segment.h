@@ -94,6 +94,8 @@ class Segment {
   };
   Result<io::File*> file(Kind kind, io::OpenMode mode = io::OpenMode::read_only);
   void append_time_entry(SegmentState& state, Buffer& out) const;
+  /// The newest time index entry with a timestamp below.
+  Result<std::optional<TimestampMatch>> time_entry_below(const SegmentState& state, std::int64_t timestamp_ms);
   Result<Start> look_up(const SegmentState& state, Offset from);
   /// The batch holding `from`; walks from the index's hint, or from the front when the hint is wrong.
   Result<BatchAt> locate(io::File& log, const SegmentState& state, Offset from);
