@@ -88,6 +88,7 @@ class DiskLog final : public Log {
   Result<void> replay_append(const AppendEntry& entry, const JournalGroup& group, SharedBytes bytes, Replay& replay);
   Result<void> replay_change(const JournalEntry& entry, Replay& replay);
   Result<void> check_partition(Partition& partition, Offset checkpointed, Replay& replay);
+  Result<void> confirm(const JournalScan& scan);
   Result<void> settle_files(Replay& replay, const std::map<PartitionId, Offset>& checkpointed);
   Result<std::vector<std::string>> list_if_there(const std::string& directory);
 

@@ -184,6 +184,23 @@ Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, O
   return {};
 }
 
+// What the process before wrote last may be known to the kernel only: the checkpoint's name, and the group whose sync was
+// interrupted or failed (then its pages even count as clean: only writing them again helps). Files are removed and
+// recycled on the word of both, so the device has to know them first.
+Result<void> DiskLog::confirm(const JournalScan& scan) {
+  MR_TRY(sync_names(files_, "", options_.bugs));
+  if (scan.groups.empty()) return {};
+  const JournalScan::Place& last = scan.groups.back();
+  JournalFileReader& reader = *scan.files[last.file];
+  MR_TRY_ASSIGN(const GroupHeader header, reader.header(last.offset, options_.bugs));
+  MR_TRY_ASSIGN(const auto file, files_.open(journal_path(reader.name()), io::OpenMode::read_write));
+  std::vector<std::uint8_t> bytes(static_cast<std::size_t>(header.total_bytes()));
+  const std::size_t content = kGroupHeaderSize + header.table_bytes + header.payload_bytes;
+  MR_TRY(file->read_at(last.offset, MutableByteView(bytes).first(content)));
+  MR_TRY(file->write_at(last.offset, bytes));  // with zeros as padding, which an interrupted write may not have reached
+  return sync_file(*file);
+}
+
 Result<void> DiskLog::recover(RecoveryReport& report) {
   auto bytes = read_whole(files_, kCheckpointPath, kCheckpointLimit);
   if (!bytes && bytes.error().code == ErrorCode::not_found) {
@@ -223,6 +240,7 @@ Result<void> DiskLog::recover(RecoveryReport& report) {
   }
 
   // From here on the directory is changed.
+  MR_TRY(confirm(scan));
   MR_TRY(settle_files(replay, checkpointed));
   for (const PartitionId id : replay.appended) {
     if (const auto it = replay.by_id.find(id); it != replay.by_id.end()) note_waiting(it->second);

@@ -21,7 +21,7 @@ constexpr Handler kHandlers[] = {
      "Creates missing topics when the request and auto.create.topics.enable allow it."},
     {ApiKey::find_coordinator, 0, 0, 0, &handle_find_coordinator,
      "Listed because librdkafka before 2.11 compresses with LZ4 only then. There are no groups yet: answers "
-     "COORDINATOR_NOT_AVAILABLE."},
+     "UNSUPPORTED_VERSION."},
     {ApiKey::api_versions, 0, 0, 4, &handle_api_versions,
      "An unknown version is answered with error 35 in version 0 (KIP-511)."},
     {ApiKey::create_topics, 0, 0, 7, &handle_create_topics,

@@ -17,11 +17,10 @@ enum class CloseReason {
   unsupported_version,  // a version that is not in the handler list
   produce_refused,      // acks=0 and the batch was refused: the close is the only answer there is
   encode_failed,        // a bug of ours
-  too_many,             // max.connections
   idle,                 // connections.max.idle.ms
   stopping,             // the server stops
 };
-inline constexpr std::size_t kCloseReasons = 9;
+inline constexpr std::size_t kCloseReasons = 8;
 [[nodiscard]] std::string_view to_string(CloseReason reason);
 
 struct ServerMetrics {
