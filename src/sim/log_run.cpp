@@ -2,6 +2,7 @@
 
 #include "sim/log_reader.h"
 #include "sim/log_script.h"
+#include "storage/verify.h"
 
 namespace millrace::sim {
 namespace {
@@ -100,7 +101,9 @@ void LogRun::open(bool last) {
     world_.log = std::move(*log);
     check_recovery(report);
     stopped_clean_ = false;
-    if (world_.violation || !world_.dying) return;
+    if (world_.violation) return;
+    // Now and then it dies at once: a recovery must be repeatable, and what it left behind whole.
+    if (!world_.dying && (last || attempt >= kOpenAttempts || !rng.chance(1, 10))) return;
     die();
   }
 }
@@ -218,6 +221,15 @@ void LogRun::die() {
 // The offline check finds nothing to complain about in an image that only saw what disks may do.
 void LogRun::verify() {
   ++world_.counts.verifications;
+  const auto report = storage::verify_directory(world_.disk, {.deep = world_.rng.chance(1, 2)});
+  if (!report) {
+    const bool never_made = report.error().code == ErrorCode::not_found && world_.counts.commits == 0;
+    if (!never_made) world_.violate("verify: " + report.error().message());
+  } else if (!report->good()) {
+    const storage::Damage& damage = report->damage.front();
+    world_.violate("verify finds damage: " + damage.file + " at " + std::to_string(damage.position) + ": " +
+                   damage.what);
+  }
 }
 
 }  // namespace
