@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -17,7 +16,7 @@ namespace millrace::config {
 class Node {
  public:
   enum class Kind : std::uint8_t { null, scalar, sequence, map };
-  using Entry = std::pair<std::string, Node>;
+  struct Entry;  // a key and its value
 
   Kind kind = Kind::null;
   std::string text;            // scalar: its characters, quotes removed
@@ -27,13 +26,21 @@ class Node {
   int line = 0;                // 1-based
   int column = 0;              // 1-based
 
-  [[nodiscard]] const Node* find(std::string_view key) const {
-    for (const Entry& entry : entries) {
-      if (entry.first == key) return &entry.second;
-    }
-    return nullptr;
-  }
+  [[nodiscard]] const Node* find(std::string_view key) const;
 };
+
+// Not a std::pair: that would need a complete Node inside Node.
+struct Node::Entry {
+  std::string first;
+  Node second;
+};
+
+inline const Node* Node::find(std::string_view key) const {
+  for (const Entry& entry : entries) {
+    if (entry.first == key) return &entry.second;
+  }
+  return nullptr;
+}
 
 /// `source` is named in errors ("millrace.yaml:12:3: ..."). Error: invalid_argument with line, column and what was
 /// found.

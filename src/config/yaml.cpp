@@ -84,7 +84,7 @@ class TreeBuilder final : public YAML::EventHandler {
         throw Refused(mark, "'" + key + "' is already set in line " + std::to_string(entry.second.line));
       }
     }
-    map.entries.emplace_back(key, Node{});
+    map.entries.push_back({key, Node{}});
     // Until its value is known the entry stands where its key stands; a scalar is reported there as well.
     map.entries.back().second.line = mark.line + 1;
     map.entries.back().second.column = mark.column + 1;

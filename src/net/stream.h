@@ -62,8 +62,8 @@ class Stream {
   /// on_drained() fires when pending_bytes() falls below `low` after having been above `high`.
   virtual void set_marks(std::size_t low, std::size_t high) = 0;
 
-  /// Flushes what is pending and waits for the peer to end its side (both for at most 3 s), then closes. Nothing is
-  /// read any more and what is written from now on is dropped; on_closed comes later.
+  /// Flushes what is pending (given up when the peer takes nothing for 3 s) and waits for the peer to end its side (at
+  /// most 3 s), then closes. Nothing is read any more and what is sent from now on is dropped; on_closed comes later.
   virtual void close() = 0;
   /// Closes at once, dropping what is pending; on_closed comes later.
   virtual void abort() = 0;

@@ -418,9 +418,18 @@ void TcpStream::begin_close(ErrorCode code, const char* why) {
   if (!in_callback_) drop_kept();  // in a callback the handler still looks at it
   if (registered_) arm(armed_ & ~static_cast<std::uint32_t>(EPOLLIN));
   if ((armed_ & EPOLLOUT) == 0) loop_.dirty.add(*this);
-  close_timer_ = loop_.timers.add(loop_.now() + kCloseTime, [this] {
+  watch_close();
+}
+
+/// Ends the connection unless the peer took something since the last look.
+void TcpStream::watch_close() {
+  close_timer_ = loop_.timers.add(loop_.now() + kCloseTime, [this, before = pending_bytes()] {
     close_timer_ = 0;
-    finish(code_, why_);
+    if (state_ == State::closing && pending_bytes() < before) {
+      watch_close();
+    } else {
+      finish(code_, why_);
+    }
   });
 }
 

@@ -72,6 +72,7 @@ class TcpStream final : public Stream, private Pollable {
   void sent(std::size_t count);
   void check_high();
   void after_flush();
+  void watch_close();
   void begin_close(ErrorCode code, const char* why);
   void finish(ErrorCode code, const char* why, int system_error = 0);
   void release_output();
