@@ -1,7 +1,7 @@
 #include "app/shutdown_signal.h"
 
 #include <pthread.h>
-#include <unistd.h>
+
 
 namespace millrace::app {
 
@@ -20,6 +20,5 @@ int ShutdownSignal::wait() {
   return number;
 }
 
-void ShutdownSignal::raise_stop() { ::kill(::getpid(), SIGTERM); }
 
 }  // namespace millrace::app

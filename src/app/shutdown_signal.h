@@ -12,8 +12,6 @@ class ShutdownSignal {
   ShutdownSignal();
   /// Returns the signal's number. Thread: the one that constructed it.
   int wait();
-  /// Makes wait() return SIGTERM. Thread: any.
-  void raise_stop();
 
  private:
   sigset_t signals_{};

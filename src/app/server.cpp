@@ -1,0 +1,145 @@
+#include "app/server.h"
+
+#include <fmt/format.h>
+
+#include <thread>
+#include <vector>
+
+#include "app/loop_thread.h"
+#include "app/rule_settings.h"
+#include "app/topic_setup.h"
+#include "base/log.h"
+#include "base/rng.h"
+#include "io/posix_file_system.h"
+#include "kafka/server/server.h"
+#include "metrics/registry.h"
+#include "pipeline/open_deliveries.h"
+#include "topics/embedded/embedded_topic_log.h"
+
+namespace millrace::app {
+
+// In the order of construction; destroyed in reverse.
+struct Server::Parts {
+  Settings settings;
+  SystemClock clock;
+  MonoTime started{};
+  std::chrono::nanoseconds start_took{};
+  metrics::Registry metrics;
+  std::unique_ptr<io::FileSystem> files;
+  std::unique_ptr<topics::EmbeddedTopicLog> log;
+  std::unique_ptr<pipeline::RuleSetSlot> rules;
+  std::vector<std::unique_ptr<LoopThread>> loops;
+  std::unique_ptr<kafka::Server> kafka;
+
+  Result<void> open_log(std::function<void(const Error&)> on_fatal);
+  Result<void> start_loops();
+  Result<void> start_kafka();
+  [[nodiscard]] std::vector<net::Loop*> loop_pointers() const;
+};
+
+namespace {
+
+topics::EmbeddedSettings embedded_settings(const Settings& settings) {
+  topics::EmbeddedSettings embedded;
+  embedded.log = settings.log;
+  embedded.topic_defaults = settings.topic_defaults;
+  embedded.default_partitions = settings.num_partitions;
+  embedded.auto_create = settings.auto_create_topics;
+  embedded.retention_check_interval = settings.log_retention_check_interval;
+  embedded.disk_full_retry = settings.disk_full_retry;
+  embedded.queue_bytes = settings.append_queue_bytes;
+  return embedded;
+}
+
+kafka::ServerSettings kafka_settings(const Settings& settings, const net::Address& address) {
+  kafka::ServerSettings kafka;
+  kafka.address = address;
+  kafka.advertised_host = settings.kafka.advertised_host;
+  kafka.advertised_port = static_cast<std::uint16_t>(settings.kafka.advertised_port);
+  kafka.node_id = settings.kafka.node_id;
+  kafka.request_max_bytes = settings.kafka.request_max_bytes;
+  kafka.loop_in_flight_bytes = settings.kafka.queued_max_request_bytes;
+  kafka.connection_pending_bytes = settings.kafka.connection_pending_bytes;
+  kafka.fetch_max_bytes = settings.kafka.fetch_max_bytes;
+  kafka.idle_timeout = settings.kafka.idle_timeout;
+  return kafka;
+}
+
+log::Level level_of(std::string_view name) {
+  if (name == "debug") return log::Level::debug;
+  if (name == "warn") return log::Level::warn;
+  if (name == "error") return log::Level::error;
+  return log::Level::info;
+}
+
+}  // namespace
+
+std::vector<net::Loop*> Server::Parts::loop_pointers() const {
+  std::vector<net::Loop*> pointers;
+  for (const auto& thread : loops) pointers.push_back(&thread->loop());
+  return pointers;
+}
+
+Result<void> Server::Parts::open_log(std::function<void(const Error&)> on_fatal) {
+  MR_TRY_ASSIGN(files, io::PosixFileSystem::open(settings.data_dir));
+  storage::RecoveryReport report;
+  MR_TRY_ASSIGN(log, topics::EmbeddedTopicLog::open(*files, clock, metrics, embedded_settings(settings), std::move(on_fatal),
+                                                    &report));
+  log::info("log_opened", {{"data_dir", settings.data_dir},
+                           {"clean", report.clean},
+                           {"partitions", report.partitions},
+                           {"groups_replayed", report.groups_replayed},
+                           {"bytes_replayed", report.bytes_replayed},
+                           {"took_ms", std::chrono::duration_cast<std::chrono::milliseconds>(report.took).count()}});
+  return create_missing_topics(*log, settings);
+}
+
+Result<void> Server::Parts::start_loops() {
+  MR_TRY_ASSIGN(auto compiled, compile_rules(settings.rules));
+  rules = std::make_unique<pipeline::RuleSetSlot>(std::move(compiled));
+  pipeline::PipelineSettings pipeline;
+  pipeline.max_gathered_bytes = settings.pipeline_gathered_bytes;
+  pipeline.max_republish_depth = settings.rules_max_republish_depth;
+  for (std::int32_t i = 0; i < settings.loops; ++i) {
+    loops.push_back(std::make_unique<LoopThread>(*log, *rules, clock, metrics, pipeline, system_entropy()));
+  }
+  return {};
+}
+
+Result<void> Server::Parts::start_kafka() {
+  const auto address = settings.kafka_listener.address();
+  if (!address) return {};
+  kafka = std::make_unique<kafka::Server>(loop_pointers(), *log, clock, metrics, kafka_settings(settings, *address));
+  return kafka->start();
+}
+
+Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::start(Settings settings, std::function<void(const Error&)> on_fatal) {
+  auto parts = std::make_unique<Parts>();
+  parts->settings = std::move(settings);
+  parts->started = parts->clock.mono();
+  log::set_level(level_of(parts->settings.log_level));
+  MR_TRY(parts->open_log(std::move(on_fatal)));
+  MR_TRY(parts->start_loops());
+  MR_TRY(parts->start_kafka());
+  for (const auto& thread : parts->loops) thread->start();
+  parts->start_took = parts->clock.mono() - parts->started;
+  return std::unique_ptr<Server>(new Server(std::move(parts)));
+}
+
+std::string Server::ready_line() const {
+  std::string line = "millrace ready:";
+  if (parts_->kafka) line += " kafka=" + parts_->kafka->address().to_string();
+  return line + fmt::format(" ({} ms)", std::chrono::duration_cast<std::chrono::milliseconds>(parts_->start_took).count());
+}
+
+Result<void> Server::stop() {
+  Parts& parts = *parts_;
+  if (parts.kafka) parts.kafka->stop(std::chrono::seconds(5));
+  for (const auto& thread : parts.loops) thread->stop();
+  return parts.log->stop();
+}
+
+}  // namespace millrace::app
