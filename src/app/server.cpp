@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/loop_thread.h"
+#include "app/mqtt_republisher.h"
 #include "app/rule_settings.h"
 #include "app/topic_setup.h"
 #include "base/log.h"
@@ -13,6 +14,7 @@
 #include "io/posix_file_system.h"
 #include "kafka/server/server.h"
 #include "metrics/registry.h"
+#include "mqtt/server/server.h"
 #include "pipeline/open_deliveries.h"
 #include "topics/embedded/embedded_topic_log.h"
 
@@ -30,10 +32,13 @@ struct Server::Parts {
   std::unique_ptr<pipeline::RuleSetSlot> rules;
   std::vector<std::unique_ptr<LoopThread>> loops;
   std::unique_ptr<kafka::Server> kafka;
+  std::unique_ptr<mqtt::Server> mqtt;
+  std::vector<std::unique_ptr<MqttRepublisher>> republishers;
 
   Result<void> open_log(std::function<void(const Error&)> on_fatal);
   Result<void> start_loops();
   Result<void> start_kafka();
+  Result<void> start_mqtt();
   [[nodiscard]] std::vector<net::Loop*> loop_pointers() const;
 };
 
@@ -63,6 +68,22 @@ kafka::ServerSettings kafka_settings(const Settings& settings, const net::Addres
   kafka.fetch_max_bytes = settings.kafka.fetch_max_bytes;
   kafka.idle_timeout = settings.kafka.idle_timeout;
   return kafka;
+}
+
+mqtt::Settings mqtt_settings(const Settings& settings, const net::Address& address) {
+  const auto seconds = [](std::chrono::milliseconds duration) { return std::chrono::duration_cast<std::chrono::seconds>(duration); };
+  mqtt::Settings mqtt;
+  mqtt.listen = {address};
+  mqtt.max_packet_size = settings.mqtt.max_packet_bytes;
+  mqtt.connect_timeout = seconds(settings.mqtt.connect_timeout);
+  mqtt.receive_maximum = static_cast<std::uint16_t>(settings.mqtt.receive_maximum);
+  mqtt.topic_alias_maximum = static_cast<std::uint16_t>(settings.mqtt.topic_alias_maximum);
+  mqtt.max_keep_alive_s = static_cast<std::uint16_t>(seconds(settings.mqtt.server_keep_alive).count());
+  mqtt.max_session_expiry_s = static_cast<std::uint32_t>(seconds(settings.mqtt.session_expiry_max).count());
+  mqtt.max_inflight = static_cast<std::uint32_t>(settings.mqtt.max_inflight);
+  mqtt.max_output_bytes = settings.mqtt.max_pending_bytes;
+  mqtt.stop_timeout = settings.stop_timeout / 2;
+  return mqtt;
 }
 
 log::Level level_of(std::string_view name) {
@@ -113,6 +134,20 @@ Result<void> Server::Parts::start_kafka() {
   return kafka->start();
 }
 
+Result<void> Server::Parts::start_mqtt() {
+  const auto address = settings.mqtt_listener.address();
+  if (!address) return {};
+  const auto receiver = [this](std::size_t loop) -> MessageReceiver& { return loops[loop]->pipeline(); };
+  mqtt = std::make_unique<mqtt::Server>(loop_pointers(), receiver, metrics, mqtt_settings(settings, *address));
+  MR_TRY_ASSIGN(const std::vector<std::string> deliveries, pipeline::read_open_deliveries(*log));
+  mqtt->restore_deliveries(deliveries);
+  for (std::size_t i = 0; i < loops.size(); ++i) {
+    republishers.push_back(std::make_unique<MqttRepublisher>(*mqtt, i));
+    loops[i]->pipeline().set_republisher(republishers.back().get());
+  }
+  return mqtt->start();
+}
+
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Server::~Server() = default;
 
@@ -124,6 +159,7 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, std::function<v
   MR_TRY(parts->open_log(std::move(on_fatal)));
   MR_TRY(parts->start_loops());
   MR_TRY(parts->start_kafka());
+  MR_TRY(parts->start_mqtt());
   for (const auto& thread : parts->loops) thread->start();
   parts->start_took = parts->clock.mono() - parts->started;
   return std::unique_ptr<Server>(new Server(std::move(parts)));
@@ -131,13 +167,15 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, std::function<v
 
 std::string Server::ready_line() const {
   std::string line = "millrace ready:";
+  if (parts_->mqtt) line += " mqtt=" + parts_->mqtt->addresses().front().to_string();
   if (parts_->kafka) line += " kafka=" + parts_->kafka->address().to_string();
   return line + fmt::format(" ({} ms)", std::chrono::duration_cast<std::chrono::milliseconds>(parts_->start_took).count());
 }
 
 Result<void> Server::stop() {
   Parts& parts = *parts_;
-  if (parts.kafka) parts.kafka->stop(std::chrono::seconds(5));
+  if (parts.mqtt) parts.mqtt->stop();
+  if (parts.kafka) parts.kafka->stop(parts.settings.stop_timeout / 4);
   for (const auto& thread : parts.loops) thread->stop();
   return parts.log->stop();
 }

@@ -48,7 +48,8 @@ struct PipelineSettings {
 class Republisher {
  public:
   virtual ~Republisher() = default;
-  virtual void republish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain) = 0;
+  /// True when somebody may have heard it.
+  virtual bool republish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain) = 0;
 };
 
 class MessagePipeline final : public MessageReceiver {
