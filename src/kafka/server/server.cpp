@@ -69,15 +69,19 @@ Server::~Server() = default;
 Result<void> Server::start() {
   // All sockets first: nothing is accepted unless all could be bound.
   net::Address address = impl_->settings.address;
+  const net::Listener* first = nullptr;
   for (net::Loop* loop : impl_->loops) {
     Impl::PerLoop& part = impl_->parts.emplace_back();
     part.loop = loop;
     part.executor = std::make_unique<LoopExecutor>(*loop);
     const std::size_t index = impl_->parts.size() - 1;
-    MR_TRY_ASSIGN(part.listener,
-                  net::Listener::bind(*loop, address, [this, index](std::unique_ptr<net::Stream> stream) {
-                    impl_->parts[index].endpoint->accept(std::move(stream));
-                  }));
+    MR_TRY_ASSIGN(part.listener, net::Listener::bind(
+                                     *loop, address,
+                                     [this, index](std::unique_ptr<net::Stream> stream) {
+                                       impl_->parts[index].endpoint->accept(std::move(stream));
+                                     },
+                                     first));
+    if (first == nullptr) first = part.listener.get();
     address = part.listener->address();
   }
   ServerSettings& settings = impl_->settings;
