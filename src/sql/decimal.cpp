@@ -14,6 +14,7 @@ namespace millrace::sql {
 namespace {
 
 constexpr int kLowestExponent = -Decimal::kMaxExponent;
+constexpr int kMaxShift = 38;  // the largest power of ten in 128 bits
 
 /// Rounds to 34 digits half to even and checks the range. `sticky`: something not zero was already cut off below.
 std::optional<Decimal> finish(bool negative, Wide value, long exponent, bool sticky = false) {
@@ -142,23 +143,30 @@ int Decimal::magnitude() const {
 }
 
 std::optional<Decimal> Decimal::plus(const Decimal& other) const {
-  if (coefficient_ == 0 && other.coefficient_ == 0) {
-    return Decimal(false, 0, std::min(exponent_, other.exponent_));
-  }
-  if (coefficient_ == 0) return other;
-  if (other.coefficient_ == 0) return *this;
+  // A zero far apart in scale is nothing to align; a near one still widens the result, as 1 + 0.0 is 1.0.
+  const bool far = std::abs(exponent_ - other.exponent_) > kDigits;
+  if (coefficient_ == 0 && (far || other.coefficient_ == 0)) return other;
+  if (other.coefficient_ == 0 && far) return *this;
   const Decimal& big = exponent_ >= other.exponent_ ? *this : other;
   const Decimal& small = exponent_ >= other.exponent_ ? other : *this;
-  int shift = big.exponent_ - small.exponent_;
-  Wide low(small.coefficient_);
-  long exponent = small.exponent_;
-  // Beyond 38 places the smaller number can only decide a rounding: one sticky digit stands for it.
-  if (shift > 38) {
-    shift = 36;
-    exponent = big.exponent_ - shift;
-    low = Wide(1);
+  const int apart = big.exponent_ - small.exponent_;
+  const int shift = std::min(apart, kMaxShift);
+  Uint128 tail = small.coefficient_;
+  if (apart > kMaxShift) {
+    // What the smaller number has below the 38 places that fit can only decide a rounding: one digit, not zero, stands
+    // for it.
+    const int cut = apart - kMaxShift;
+    const bool all = cut > kMaxShift;
+    const bool sticky = all || tail % power_of_ten(cut) != 0;
+    tail = (all ? 0 : tail / power_of_ten(cut)) * 10 + (sticky ? 1 : 0);
   }
+  Wide low(tail);
   Wide high = Wide::product(big.coefficient_, power_of_ten(shift));
+  long exponent = big.exponent_ - shift;
+  if (apart > kMaxShift) {
+    high.multiply_by_ten();
+    --exponent;
+  }
   if (big.negative_ == small.negative_) {
     high.add(low);
     return finish(big.negative_, high, exponent);
@@ -239,6 +247,12 @@ Decimal Decimal::rounded(Rounding rounding, int places) const {
       break;
   }
   return {negative_, kept + (up ? 1 : 0), -places};
+}
+
+Decimal Decimal::as_integer() const {
+  if (exponent_ == 0 || coefficient_ == 0) return {negative_, coefficient_, 0};
+  return {negative_, exponent_ > 0 ? coefficient_ * power_of_ten(exponent_) : coefficient_ / power_of_ten(-exponent_),
+          0};
 }
 
 Decimal Decimal::stripped() const {

@@ -33,6 +33,10 @@ class Decimal {
   [[nodiscard]] bool negative() const { return negative_; }
   [[nodiscard]] bool is_zero() const { return coefficient_ == 0; }
   [[nodiscard]] bool is_whole() const;
+  /// AWS's Int: whole, with at most 34 digits in front of the point.
+  [[nodiscard]] bool is_integer() const { return is_whole() && magnitude() < kDigits; }
+  /// The same number with exponent 0. Requires is_integer().
+  [[nodiscard]] Decimal as_integer() const;
   [[nodiscard]] std::optional<std::int64_t> to_int64() const;  // when it is whole and fits
   [[nodiscard]] double to_double() const;
   /// Exponent of the most significant digit; 0 for zero.

@@ -10,8 +10,8 @@ namespace millrace::sql {
 
 namespace {
 
-std::array<std::span<const Function>, 2> tables() {
-  return {context_functions(), time_functions()};
+std::array<std::span<const Function>, 5> tables() {
+  return {context_functions(), time_functions(), number_functions(), string_functions(), structure_functions()};
 }
 
 struct Missing {

@@ -42,6 +42,9 @@ struct Function {
 
 inline constexpr std::uint8_t kAnyArguments = 255;
 
+/// Text longer than this is no result (Undefined): a rule's output per message is bounded.
+inline constexpr std::size_t kMaxResult = std::size_t{8} << 20U;
+
 /// Any case; nullptr when there is none.
 const Function* find_function(std::string_view name);
 /// Why a function that AWS has is not here, or empty when AWS has none of that name.
@@ -52,5 +55,8 @@ std::string_view nearest_function(std::string_view name);
 /// The tables, one per group.
 std::span<const Function> context_functions();
 std::span<const Function> time_functions();
+std::span<const Function> number_functions();
+std::span<const Function> string_functions();
+std::span<const Function> structure_functions();
 
 }  // namespace millrace::sql

@@ -8,6 +8,9 @@ namespace millrace::sql {
 
 namespace {
 
+/// A number spelled with escapes (\u0031) is still a number, but not a longer one than this.
+constexpr std::size_t kMostEscaped = 256;
+
 std::optional<Number> parse_number(const Evaluation& evaluation, std::string_view text) {
   Number out;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), out.integer);
@@ -19,14 +22,14 @@ std::optional<Number> parse_number(const Evaluation& evaluation, std::string_vie
   if (!decimal) return std::nullopt;
   out.decimal = *decimal;
   const bool written_whole = text.find_first_of(".eE") == std::string_view::npos;
-  out.integral = evaluation.version == Version::v2015_10_08
-                     ? written_whole
-                     : decimal->is_whole() && decimal->magnitude() < Decimal::kDigits;
-  if (out.integral) {
-    if (const auto small = decimal->to_int64()) {
-      out.small = true;
-      out.integer = *small;
-    }
+  const bool whole = decimal->is_integer();
+  out.integral = evaluation.version == Version::v2015_10_08 ? whole && written_whole : whole;
+  if (!out.integral) return out;
+  if (const auto small = decimal->to_int64()) {
+    out.small = true;
+    out.integer = *small;
+  } else {
+    out.decimal = decimal->as_integer();
   }
   return out;
 }
@@ -129,22 +132,25 @@ std::optional<Number> to_number(const Evaluation& evaluation, const Value& value
         return parse_number(evaluation, value.source());
       default:
         out.decimal = value.as_decimal();
-        out.integral = evaluation.version == Version::v2016_03_23 && out.decimal.is_whole() &&
-                       out.decimal.magnitude() < Decimal::kDigits;
+        out.integral = evaluation.version == Version::v2016_03_23 && out.decimal.is_integer();
         return out;
     }
   }
-  if (value.is_string() && value.form() == Value::Form::plain && is_number_text(value.source())) {
-    return parse_number(evaluation, value.source());
+  if (!value.is_string()) return std::nullopt;
+  std::string_view text = value.source();
+  char decoded[kMostEscaped];
+  if (value.form() == Value::Form::source) {
+    if (text.size() > kMostEscaped) return std::nullopt;
+    text = {decoded, decode_json_string(text, decoded)};
   }
-  return std::nullopt;
+  return is_number_text(text) ? parse_number(evaluation, text) : std::nullopt;
 }
 
 Value number_value(Evaluation& evaluation, const std::optional<Decimal>& decimal, bool integral) {
   if (!decimal) return {};
   if (integral || evaluation.version == Version::v2016_03_23) {
     if (const auto small = decimal->to_int64()) return Value::integer(*small);
-    if (decimal->is_whole()) return Value::decimal(evaluation.arena(), decimal->stripped());
+    if (decimal->is_integer()) return Value::decimal(evaluation.arena(), decimal->as_integer());
   }
   return Value::decimal(evaluation.arena(), *decimal);
 }

@@ -69,6 +69,15 @@ void Wide::add(const Wide& other) {
   }
 }
 
+void Wide::multiply_by_ten() {
+  std::uint64_t carry = 0;
+  for (std::uint64_t& limb : limbs_) {
+    const Uint128 product = static_cast<Uint128>(limb) * 10 + carry;
+    limb = static_cast<std::uint64_t>(product);
+    carry = static_cast<std::uint64_t>(product >> 64U);
+  }
+}
+
 void Wide::subtract(const Wide& other) {
   std::uint64_t borrow = 0;
   for (std::size_t i = 0; i < 4; ++i) {

@@ -24,6 +24,7 @@ class Wide {
   [[nodiscard]] int digits() const;
   [[nodiscard]] int compare(const Wide& other) const;
   void add(const Wide& other);
+  void multiply_by_ten();
   void subtract(const Wide& other);  // requires *this >= other
   /// Divides by 10^n (n <= 19); returns the remainder.
   std::uint64_t divide_by_ten_to(int n);
