@@ -62,7 +62,7 @@ void LogRun::plan_faults() {
       world_.disk.stop_after(1 + rng.below(500));
       break;
     case 5:
-      world_.disk.fail_sync_after(1 + rng.below(60), true);
+      world_.disk.fail_sync_after(1 + rng.below(60), rng.chance(1, 2));
       world_.fault_planned = true;
       ++world_.counts.failed_syncs;
       break;

@@ -221,9 +221,9 @@ Result<void> DiskLog::rename_removed() {
     removed.swap(removed_);
   }
   for (const PartitionPtr& partition : removed) {
-    if (!partition->directory_made) continue;
     // Its files are meant by their old path: after the rename that path belongs to a new partition of the same name.
     const std::string directory = partition->directory();
+    if (!files_.exists(directory)) continue;  // directory_made says too little: making it may have failed in the middle
     const auto inside = [&](const std::shared_ptr<Segment>& segment) { return segment->directory() == directory; };
     std::erase_if(dirty_segments_, inside);
     std::erase(new_directories_, directory);
