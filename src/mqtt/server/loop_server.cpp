@@ -118,6 +118,7 @@ bool LoopServer::unsubscribe(Session& session, std::string_view filter) {
 }
 
 void LoopServer::attach(Session& session) {
+  session.match_stamp = 0;  // stamps of another loop mean nothing here
   for (const Subscription& subscription : session.subscriptions) subscribe(session, subscription);
 }
 

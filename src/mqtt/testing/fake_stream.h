@@ -82,14 +82,16 @@ class FakeStream final : public net::Stream {
     }
     return false;
   }
-  void flush() {
-    if (peer_->takes_nothing || output_.empty()) return;
+  /// True when something was written.
+  bool flush() {
+    if (peer_->takes_nothing || output_.empty()) return false;
     peer_->received.append(as_text(output_.view()));
     output_.clear();
     if (over_high_ && pending_bytes() < low_) {
       over_high_ = false;
       handler_->on_drained();
     }
+    return true;
   }
 
  private:

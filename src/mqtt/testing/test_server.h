@@ -134,8 +134,9 @@ class TestServer {
   }
   /// Everything that happens by itself, to its end.
   void turn() {
-    for (bool busy = true; busy;) {
-      busy = false;
+    // The hooks at the end of a turn may cause something for the next one.
+    for (int quiet = 0; quiet < 3; ++quiet) {
+      bool busy = false;
       for (const auto& executor : executors_) busy |= executor->run();
       for (std::size_t i = 0; i < peers_.size(); ++i) {
         if (FakeStream* stream = peers_[i]->stream) busy |= stream->turn();
@@ -148,8 +149,9 @@ class TestServer {
       }
       for (const auto& server : servers_) server->end_turn();
       for (const auto& peer : peers_) {
-        if (peer->stream != nullptr) peer->stream->flush();
+        if (peer->stream != nullptr) busy |= peer->stream->flush();
       }
+      if (busy) quiet = 0;
     }
     std::erase_if(peers_, [](const auto& peer) { return peer->stream == nullptr; });
   }
