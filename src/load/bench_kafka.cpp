@@ -148,6 +148,7 @@ std::string json(const KafkaPlan& plan, const Choices& choices, const KafkaResul
   line.number("saturated", r.generator_cores > 0.9 ? 1 : 0);
   line.number("total_sent", static_cast<double>(r.total_sent));
   line.number("total_acknowledged", static_cast<double>(r.total_acknowledged));
+  line.number("records_there", static_cast<double>(r.records_there));
   line.number("total_fetched", static_cast<double>(r.total_fetched));
   line.number("refused", static_cast<double>(r.refused));
   line.number("connections_lost", static_cast<double>(r.lost_connections));

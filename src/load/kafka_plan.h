@@ -42,6 +42,7 @@ struct KafkaPlan {
 
 struct KafkaResult {
   std::int64_t partitions = 0;
+  std::int64_t records_there = 0;       // consumers: records in the log when the run began
   std::uint32_t records_per_batch = 0;  // of a full one
   double seconds = 0;                   // really measured
   std::uint64_t acknowledged = 0;       // records

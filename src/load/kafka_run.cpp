@@ -63,10 +63,9 @@ Result<void> KafkaRun::prepare() {
   for (std::size_t i = 0; i < topic.partitions.size() && !consumers_.empty(); ++i) {
     const std::int32_t partition = topic.partitions[i].index;
     MR_TRY_ASSIGN(const std::int64_t end, control.offset(plan_.topic, partition, -1));
-    std::int64_t next = end;
-    if (from_start) {
-      MR_TRY_ASSIGN(next, control.offset(plan_.topic, partition, -2));
-    }
+    MR_TRY_ASSIGN(const std::int64_t first, control.offset(plan_.topic, partition, -2));
+    const std::int64_t next = from_start ? first : end;
+    result_.records_there += end - first;
     consumers_[i % consumers_.size()].positions.push_back({partition, next, end});
   }
   return {};

@@ -129,6 +129,7 @@ TEST(KafkaRun, ConsumersReadWhatWasProducedAndItsAge) {
   const Result<KafkaResult> again = KafkaRun(plan).run();
   ASSERT_TRUE(again) << again.error().message();
   EXPECT_TRUE(again->reached_end);
+  EXPECT_EQ(again->records_there, static_cast<std::int64_t>(result->total_acknowledged));
   EXPECT_EQ(again->total_fetched, result->total_acknowledged);
 }
 

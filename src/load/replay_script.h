@@ -5,7 +5,7 @@
 // are relative to the first row of all. Messages are built from the file's text when they are sent, so a script costs
 // the file plus 24 bytes per row.
 //
-//   {"device_no":"2228","type":"log","timestamp":"2016-11-24T00:00:51Z","speed":12.9,…,"replay_run":"k3","replay_seq":1}
+//   {"device_no":"2228","type":"log","timestamp":"2016-11-24T00:00:51Z","speed":9,…,"replay_run":"k3","replay_seq":1}
 //
 // `replay_run` and `replay_seq` (from 1 per device) let a reader check that every message is there once and in order.
 // Thread: one owner.
