@@ -66,6 +66,10 @@ TEST(Settings, problems_name_line_and_neighbour) {
   EXPECT_EQ(problems_of("", {"mqtt.port=70000"}), "'mqtt.port' is 70000, allowed: 0 to 65535, or off");
   EXPECT_EQ(problems_of("topics:\n  - {name: a, partitons: 3}\n"),
             "millrace.yaml:2: 'partitons' is not a known key, did you mean 'partitions'?");
+  EXPECT_EQ(problems_of("topics:\n  - name: a\n    config:\n      retntion.ms: 5\n"),
+            "millrace.yaml:4: 'retntion.ms' is not a known key, did you mean 'retention.ms'?");
+  EXPECT_EQ(problems_of("topics:\n  - {name: a, config: {segment.bytes: 1}}\n"),
+            "millrace.yaml:2: segment.bytes=1, allowed: 1024 to 2147483647");
   EXPECT_EQ(problems_of("topics:\n  - {name: a}\n  - {name: a}\n"),
             "millrace.yaml:3: topic 'a' is already listed in line 2");
   EXPECT_EQ(problems_of("topics:\n  - {name: \"a b\", partitions: 0}\n"),
@@ -77,6 +81,14 @@ TEST(Settings, problems_name_line_and_neighbour) {
             "millrace.yaml:1: 'rules' is a map: the name of a rule, then its sql and actions");
   EXPECT_EQ(problems_of("journal.max.bytes: 32MiB\n"),
             "'journal.max.bytes' must be at least twice 'journal.file.bytes'");
+}
+
+TEST(Settings, topic_configs_take_units) {
+  const auto settings =
+      parse_settings("topics:\n  - {name: a, config: {retention.ms: 48h, segment.bytes: 64MiB}}\n", "x");
+  ASSERT_TRUE(settings.has_value()) << settings.error().message();
+  EXPECT_EQ(settings->topics[0].config.at("retention.ms"), "172800000");
+  EXPECT_EQ(settings->topics[0].config.at("segment.bytes"), "67108864");
 }
 
 TEST(Settings, a_file_that_is_not_there_is_an_error) {

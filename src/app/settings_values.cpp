@@ -4,6 +4,7 @@
 
 #include "config/quantity.h"
 #include "config/yaml_writer.h"
+#include "topics/topic_config.h"
 
 namespace millrace::app {
 namespace {
@@ -31,6 +32,14 @@ bool valid_topic_name(std::string_view name) {
   });
 }
 
+/// Topics take plain numbers, as Kafka does; here units may be written too.
+std::string plain_number(const std::string& key, const std::string& value) {
+  std::optional<std::int64_t> number;
+  if (key.ends_with(".ms")) number = config::parse_duration_ms(value);
+  if (key.ends_with(".bytes")) number = config::parse_size(value);
+  return number ? std::to_string(*number) : value;
+}
+
 void read_topic_config(TopicSetting& topic, const Node& node, Problems& problems) {
   if (node.kind == Node::Kind::null) return;
   if (node.kind != Node::Kind::map) {
@@ -38,7 +47,18 @@ void read_topic_config(TopicSetting& topic, const Node& node, Problems& problems
     return;
   }
   for (const auto& [key, value] : node.entries) {
-    if (is_scalar(value, key, "one value", problems)) topic.config[key] = value.text;
+    if (!is_scalar(value, key, "one value", problems)) continue;
+    const std::vector<std::string> known = topics::topic_config_keys();
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      problems.add(value, config::unknown_key(key, known));
+      continue;
+    }
+    const std::string number = plain_number(key, value.text);
+    if (const auto checked = topics::effective_config({}, {{key, number}}); !checked) {
+      problems.add(value, checked.error().detail);
+      continue;
+    }
+    topic.config[key] = number;
   }
 }
 

@@ -41,11 +41,11 @@ int matches(const Router::Route& route, const std::vector<std::string>& segments
 
 }  // namespace
 
-void Router::add(std::string_view method, std::string_view pattern, Handler handler, Access access) {
+void Router::add(std::string_view method, std::string_view pattern, Endpoint endpoint, Access access) {
   MR_ASSERT(pattern.starts_with('/'));
   for (const auto& route : routes_) MR_ASSERT(route->method != method || route->pattern != pattern);
   routes_.push_back(std::make_unique<Route>(
-      Route{std::string(method), std::string(pattern), split(pattern), std::move(handler), access}));
+      Route{std::string(method), std::string(pattern), split(pattern), std::move(endpoint), access}));
 }
 
 void Router::add_simple(std::string_view method, std::string_view pattern,

@@ -15,7 +15,7 @@
 namespace millrace::net::http {
 
 /// Called on the loop; answers now or later through the responder, from any thread.
-using Handler = std::function<void(Request request, Responder responder)>;
+using Endpoint = std::function<void(Request request, Responder responder)>;
 
 /// Who may ask under which name. A page of another site can make a browser ask a server it can reach; the name it asks
 /// under (Host) gives that away.
@@ -27,7 +27,7 @@ enum class Access : std::uint8_t {
 class Router {
  public:
   /// Requires a pattern that starts with '/' and was not added for this method before.
-  void add(std::string_view method, std::string_view pattern, Handler handler, Access access = Access::trusted_host);
+  void add(std::string_view method, std::string_view pattern, Endpoint endpoint, Access access = Access::trusted_host);
   /// Answers at once, from a function of the request.
   void add_simple(std::string_view method, std::string_view pattern, std::function<Response(const Request&)> answer,
                   Access access = Access::trusted_host);
@@ -36,7 +36,7 @@ class Router {
     std::string method;
     std::string pattern;
     std::vector<std::string> segments;
-    Handler handler;
+    Endpoint endpoint;
     Access access;
   };
   struct Match {

@@ -120,7 +120,7 @@ void Server::handle(Request request, Responder responder) {
     return;
   }
   if (match.route != nullptr) {
-    match.route->handler(std::move(request), std::move(responder));
+    match.route->endpoint(std::move(request), std::move(responder));
     return;
   }
   if (match.allowed.empty()) {
