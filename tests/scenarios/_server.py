@@ -45,19 +45,7 @@ def check(condition, what):
         sys.exit(1)
 
 
-CONFIG = """
-topics:
-  - {name: message-log, partitions: 6, config: {retention.ms: 172800000}}
-  - {name: message-boot, partitions: 6, config: {retention.ms: 172800000}}
-  - {name: rule-errors, partitions: 1}
-rules:
-  report_to_kafka:
-    sql: |
-      SELECT *, parse_time("yyyy-MM-dd'T'HH:mm:ssz", timestamp()) as timestamp FROM 'report'
-    actions:
-      - kafka: {topic: "message-${type}", key: "${device_no}"}
-    errorAction: {kafka: {topic: rule-errors}}
-"""
+CONFIG = (SOURCE / "examples" / "scenario-a.yaml").read_text(encoding="utf-8")
 
 
 class Server:
