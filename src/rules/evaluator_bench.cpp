@@ -12,20 +12,22 @@
 namespace millrace::rules {
 namespace {
 
-/// A terminal's report: 16 members, about 300 bytes, no two alike.
+/// A terminal's report: 17 members, about 300 bytes, no two alike.
 std::vector<std::string> reports() {
   constexpr int kMessages = 512;
   const std::vector<std::string> types = {"gps", "kinematic", "adas", "log"};
   Rng rng(1);
   std::vector<std::string> out;
   for (int i = 0; i < kMessages; ++i) {
-    out.push_back(fmt::format(
-        R"({{"device_no":"T{:08}","type":"{}","seq":{},"lat":{}.{:06},"lon":{}.{:06},"speed":{}.{},"heading":{},)"
-        R"("fuel":{}.{},"rpm":{},"temp":{},"ignition":{},"door":{},"sat":{},"fw":"v2.{}.{}","msg":"periodic report {}"}})",
-        rng.below(20'000), types[rng.below(4)], rng.below(100'000), 33 + rng.below(5), rng.below(1'000'000),
-        124 + rng.below(6), rng.below(1'000'000), rng.below(130), rng.below(10), rng.below(360), rng.below(100),
-        rng.below(10), rng.below(6'000), rng.between(-20, 45), rng.chance(1, 2),
-        rng.chance(1, 10) ? "null" : "\"closed\"", rng.below(20), rng.below(10), rng.below(100), rng.below(1'000'000)));
+    out.push_back(
+        fmt::format(R"({{"device_no":"T{:08}","type":"{}","seq":{},"lat":{}.{:06},"lon":{}.{:06},"speed":{}.{},)"
+                    R"("heading":{},"fuel":{}.{},"rpm":{},"temp":{},"ignition":{},"door":{},"sat":{},"fw":"v2.{}.{}",)"
+                    R"("vin":"KMHXX00XXXX{:06}","msg":"periodic report of the terminal, number {:06}"}})",
+                    rng.below(20'000), types[rng.below(4)], rng.below(100'000), 33 + rng.below(5), rng.below(1'000'000),
+                    124 + rng.below(6), rng.below(1'000'000), rng.below(130), rng.below(10), rng.below(360),
+                    rng.below(100), rng.below(10), rng.below(6'000), rng.between(-20, 45), rng.chance(1, 2),
+                    rng.chance(1, 10) ? "null" : "\"closed\"", rng.below(20), rng.below(10), rng.below(1'000'000),
+                    rng.below(1'000'000)));
   }
   return out;
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes truth_table.test and random.test: what expressions of the rule language yield, worked out by a second evaluator that shares
-nothing with the first (another language, another decimal arithmetic, a tree of tuples walked in the most obvious way).
+"""Writes truth_table.test and random.test: what expressions of the rule language yield, worked out by a second evaluator that
+shares nothing with the first (another language, another decimal arithmetic, a tree of tuples walked in the most obvious way).
 
 The rules are those of docs/rules.md: coercions, three-valued logic, type-strict equality, 34-digit decimals rounded half to even.
 Run it only when the language changes; its output is committed.
