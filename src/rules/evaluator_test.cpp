@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/log.h"
+
 namespace millrace::rules {
 namespace {
 
@@ -86,6 +88,165 @@ TEST(Evaluator, OtherTopicsMatchNothing) {
   const auto rules = compiled({scenario_rule()});
   Evaluator evaluator(1);
   EXPECT_EQ(evaluator.evaluate(*rules, message("reports", "{}")).matched, 0U);
+}
+
+RuleDefinition rule_of(std::string name, std::string sql, ActionDefinition action) {
+  RuleDefinition rule;
+  rule.name = std::move(name);
+  rule.sql = std::move(sql);
+  rule.actions.push_back(std::move(action));
+  return rule;
+}
+ActionDefinition to_kafka(std::string topic, std::string key = "", std::string partition = "") {
+  ActionDefinition action;
+  action.kafka = {std::move(topic), std::move(key), std::move(partition), {}};
+  return action;
+}
+ActionDefinition to_mqtt(std::string topic, int qos = 0, bool retain = false) {
+  ActionDefinition action;
+  action.kind = ActionDefinition::Kind::republish;
+  action.republish = {std::move(topic), qos, retain};
+  return action;
+}
+
+TEST(Evaluator, SeveralRulesAndActionsForOneMessage) {
+  RuleDefinition first = rule_of("first", "SELECT a FROM 'in/#'", to_kafka("one", "${a}", "${p}"));
+  first.actions[0].kafka.headers.push_back({"type-${p}", "${a}"});
+  first.actions.push_back(to_mqtt("out/${topic(2)}", 1, true));
+  const auto rules = compiled({first, rule_of("second", "SELECT b FROM '+/x' WHERE a = 'k'", to_kafka("two")),
+                               rule_of("third", "SELECT b FROM 'in/x' WHERE a = 'other'", to_kafka("three"))});
+  Evaluator evaluator(1);
+  const auto outcome = evaluator.evaluate(*rules, message("in/x", R"({"a":"k","b":2,"p":3})"));
+  EXPECT_EQ(outcome.matched, 2U);
+  ASSERT_EQ(outcome.outputs.size(), 3U);
+  EXPECT_EQ(outcome.outputs[0].topic, "one");
+  EXPECT_EQ(outcome.outputs[0].partition, 3);
+  ASSERT_EQ(outcome.outputs[0].headers.size(), 1U);
+  EXPECT_EQ(outcome.outputs[0].headers[0].key, "type-3");
+  EXPECT_EQ(as_text(*outcome.outputs[0].headers[0].value), "k");
+  EXPECT_EQ(as_text(outcome.outputs[0].value), R"({"a":"k"})");
+  EXPECT_EQ(outcome.outputs[1].kind, RuleOutput::Kind::republish);
+  EXPECT_EQ(outcome.outputs[1].topic, "out/x");
+  EXPECT_EQ(outcome.outputs[1].action, 1U);
+  EXPECT_EQ(outcome.outputs[1].qos, 1);
+  EXPECT_TRUE(outcome.outputs[1].retain);
+  EXPECT_EQ(as_text(outcome.outputs[2].value), R"({"b":2})");
+  EXPECT_FALSE(outcome.outputs[2].key);
+  EXPECT_EQ(rules->rules()[2]->counters->not_passed.load(), 1U);
+}
+
+// Names made from payloads never reach what they must not: other people's topics stay out of reach of a device.
+TEST(Evaluator, NamesFromPayloadsAreChecked) {
+  const auto rules = compiled({rule_of("k", "SELECT * FROM 'k'", to_kafka("${t}")),
+                               rule_of("p", "SELECT * FROM 'p'", to_kafka("x", "", "${t}")),
+                               rule_of("m", "SELECT * FROM 'm'", to_mqtt("${t}")),
+                               rule_of("s", "SELECT * FROM 's'", to_mqtt("$$SYS/${t}"))});
+  Evaluator evaluator(1);
+  const auto passes = [&](const char* topic, const std::string& value) {
+    const std::string payload = "{\"t\":" + value + "}";
+    return !evaluator.evaluate(*rules, message(topic, payload)).outputs.empty();
+  };
+  log::set_level(log::Level::off);
+  EXPECT_TRUE(passes("k", "\"good.topic-1\""));
+  for (const char* bad : {"\"__sessions\"", "\"a/b\"", "\"\"", "\"..\"", "\"a b\"", "null", "{}"}) {
+    EXPECT_FALSE(passes("k", bad)) << bad;
+  }
+  EXPECT_TRUE(passes("p", "0"));
+  EXPECT_TRUE(passes("p", "\"12\""));
+  for (const char* bad : {"-1", "1.5", "\"x\"", "2147483648", "null"}) EXPECT_FALSE(passes("p", bad)) << bad;
+  EXPECT_TRUE(passes("m", "\"a/b\""));
+  for (const char* bad : {"\"a/+\"", "\"#\"", "\"\"", "\"$SYS/x\"", "\"a\\u0000\""})
+    EXPECT_FALSE(passes("m", bad)) << bad;
+  EXPECT_TRUE(passes("s", "\"x\""));
+  log::set_level(log::Level::info);
+}
+
+TEST(Evaluator, OneErrorMessageListsAllFailedActions) {
+  RuleDefinition rule = scenario_rule();
+  rule.actions.push_back(to_kafka("other", "${serial}"));
+  rule.actions.push_back(to_kafka("fine"));
+  const auto rules = compiled({rule});
+  Evaluator evaluator(1);
+  const auto outcome = evaluator.evaluate(*rules, message("report", "{}"));
+  ASSERT_EQ(outcome.outputs.size(), 2U);
+  EXPECT_EQ(outcome.outputs[0].topic, "fine");
+  EXPECT_EQ(outcome.outputs[1].action, kErrorAction);
+  const std::string value(as_text(outcome.outputs[1].value));
+  EXPECT_THAT(value, HasSubstr("${type} is undefined"));
+  EXPECT_THAT(value,
+              HasSubstr(R"({"failedAction":"KafkaAction","failedResource":"other","errorMessage":"key: ${serial} is)"));
+  EXPECT_EQ(rules->rules()[0]->counters->actions_failed.load(), 2U);
+}
+
+TEST(Evaluator, FailuresAfterEvaluation) {
+  const auto rules = compiled({scenario_rule()});
+  Evaluator evaluator(1);
+  const std::string payload = R"({"type":"log","device_no":"d1"})";
+  const DeviceMessage report = message("report", payload);
+  const auto outcome = evaluator.evaluate(*rules, report);
+  ASSERT_EQ(outcome.outputs.size(), 1U);
+  const RuleOutput failed = outcome.outputs[0];
+  const auto error = evaluator.error_output(failed, report, "topic message-log does not exist");
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->action, kErrorAction);
+  EXPECT_EQ(error->topic, "rule-errors");
+  EXPECT_THAT(std::string(as_text(error->value)),
+              HasSubstr(R"("failedResource":"message-log","errorMessage":"topic message-log)"));
+  // The outputs of evaluate() are still there; a second failure of this rule and message has no second error message.
+  EXPECT_EQ(as_text(*outcome.outputs[0].key), "d1");
+  EXPECT_FALSE(evaluator.error_output(failed, report, "again"));
+  // An error action's own failure goes no further.
+  EXPECT_FALSE(evaluator.error_output(*error, report, "rule-errors does not exist"));
+  EXPECT_EQ(rules->rules()[0]->counters->error_actions.load(), 1U);
+}
+
+TEST(Evaluator, ARuleWithoutErrorActionOnlyCounts) {
+  RuleDefinition rule = scenario_rule();
+  rule.error_action.reset();
+  const auto rules = compiled({rule});
+  Evaluator evaluator(1);
+  log::set_level(log::Level::off);
+  const auto outcome = evaluator.evaluate(*rules, message("report", "{}"));
+  log::set_level(log::Level::info);
+  EXPECT_TRUE(outcome.outputs.empty());
+  EXPECT_EQ(outcome.matched, 1U);
+  EXPECT_EQ(rules->rules()[0]->counters->actions_failed.load(), 1U);
+}
+
+TEST(Evaluator, BasicIngestReachesOneRule) {
+  const auto rules = compiled({rule_of("BuildingManager", "SELECT topic() AS whole, topic(3) AS third", to_kafka("x")),
+                               rule_of("all", "SELECT * FROM '#'", to_kafka("x"))});
+  Evaluator evaluator(1);
+  const auto outcome =
+      evaluator.evaluate(*rules, message("$aws/rules/BuildingManager/Buildings/Building5/Floor2/Room201/Lights", "{}"));
+  ASSERT_EQ(outcome.outputs.size(), 1U);
+  EXPECT_EQ(as_text(outcome.outputs[0].value),
+            R"({"whole":"Buildings/Building5/Floor2/Room201/Lights","third":"Floor2"})");
+  EXPECT_EQ(evaluator.evaluate(*rules, message("$aws/rules/unknown/x", "{}")).matched, 0U);
+}
+
+TEST(Evaluator, ANewRuleSetIsSeenAtOnceAndDisabledRulesRest) {
+  Evaluator evaluator(1);
+  const auto before = compiled({rule_of("a", "SELECT * FROM 't'", to_kafka("one"))});
+  RuleDefinition resting = rule_of("b", "SELECT * FROM 't'", to_kafka("three"));
+  resting.disabled = true;
+  const auto after = compiled({rule_of("a", "SELECT * FROM 't'", to_kafka("two")), resting}, before.get());
+  EXPECT_EQ(evaluator.evaluate(*before, message("t", "{}")).outputs[0].topic, "one");
+  const auto outcome = evaluator.evaluate(*after, message("t", "{}"));
+  ASSERT_EQ(outcome.outputs.size(), 1U);
+  EXPECT_EQ(outcome.outputs[0].topic, "two");
+}
+
+TEST(Evaluator, ManyTopicsAreBoundedAndRight) {
+  const auto rules = compiled({rule_of("odd", "SELECT * FROM 'd/+/odd'", to_kafka("odd")),
+                               rule_of("all", "SELECT * FROM 'd/#'", to_kafka("all"))});
+  Evaluator evaluator(1);
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < 5000; ++i) {
+      const std::string topic = "d/" + std::to_string(i) + (i % 2 == 1 ? "/odd" : "/even");
+      ASSERT_EQ(evaluator.evaluate(*rules, message(topic, "{}")).matched, i % 2 == 1 ? 2U : 1U) << topic;
+    }
+  }
 }
 
 }  // namespace
