@@ -92,6 +92,7 @@ Result<Journal::Ready> Journal::make_file(std::uint64_t size) {
   {
     const std::scoped_lock lock(mutex_);
     if (total_bytes_ + size > options_.journal_max_bytes) {
+      refused_ = true;
       return fail(ErrorCode::disk_full, "journal is full until segments caught up (journal_max_bytes)");
     }
     total_bytes_ += size;
@@ -269,6 +270,7 @@ Journal::Published Journal::published() const {
 void Journal::release_before(const Published& mark) {
   const std::scoped_lock lock(mutex_);
   released_bytes_ = mark.bytes;
+  refused_ = false;
   while (!live_.empty() && live_.front().generation != mark.position.generation) {
     free_.push_back(live_.front());
     live_.pop_front();
@@ -282,7 +284,7 @@ std::uint64_t Journal::bytes_since_release() const {
 
 bool Journal::nearly_full() const {
   const std::scoped_lock lock(mutex_);
-  return (published_.bytes - released_bytes_) > options_.journal_max_bytes / 4 * 3;
+  return refused_ || (published_.bytes - released_bytes_) > options_.journal_max_bytes / 4 * 3;
 }
 
 std::uint64_t Journal::total_bytes() const {

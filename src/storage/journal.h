@@ -67,7 +67,7 @@ class Journal {
   /// A durable checkpoint covers everything before `mark`.
   void release_before(const Published& mark);
   [[nodiscard]] std::uint64_t bytes_since_release() const;
-  /// True when less than a quarter of journal_max_bytes is left for groups.
+  /// True when less than a quarter of journal_max_bytes is left for groups, or one was refused since the last release.
   [[nodiscard]] bool nearly_full() const;
   [[nodiscard]] std::uint64_t total_bytes() const;
 
@@ -117,6 +117,7 @@ class Journal {
   Published published_;
   std::uint64_t total_bytes_ = 0;  // of all files, the one being zeroed included
   std::uint64_t released_bytes_ = 0;
+  bool refused_ = false;
   Generation next_generation_{1};
 };
 

@@ -81,7 +81,7 @@ Result<std::optional<TimestampedOffset>> Partition::find_timestamp(std::int64_t 
   }
   for (const StoredBatch& batch : waiting) {
     MR_TRY_ASSIGN(const BatchHeader header, parse_batch_header(batch.bytes.view()));
-    MR_TRY_ASSIGN(const auto match, find_in_batch(header, batch.bytes.view(), timestamp_ms, start));
+    const auto match = find_in_batch(header, batch.bytes.view(), timestamp_ms, start);
     if (match) return answer(*match);
   }
   return std::nullopt;
@@ -107,7 +107,8 @@ Result<std::optional<TimestampedOffset>> Partition::find_max_timestamp() {
     MR_TRY_ASSIGN(best, find_timestamp(candidate));
     if (best) break;
   }
-  // A candidate may be the timestamp of a record below the log start; what it hides is found by climbing from the first record.
+  // A candidate may be the timestamp of a record below the log start; what it hides is found by climbing from the first
+  // record.
   if (!best) {
     MR_TRY_ASSIGN(best, find_timestamp(kNoTimestamp));
   }

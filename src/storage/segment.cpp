@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/endian.h"
+#include "codec/compression.h"
 #include "model/record_reader.h"
 #include "storage/durable_file.h"
 
@@ -34,17 +35,23 @@ std::optional<SegmentFileName> parse_segment_file_name(std::string_view name) {
   return SegmentFileName{Offset(base), name.substr(kNameDigits)};
 }
 
-Result<std::optional<TimestampMatch>> find_in_batch(const BatchHeader& header, ByteView batch,
-                                                    std::int64_t timestamp_ms, Offset from) {
+std::optional<TimestampMatch> find_in_batch(const BatchHeader& header, ByteView batch, std::int64_t timestamp_ms,
+                                            Offset from) {
   if (header.max_timestamp < timestamp_ms || header.last_offset() < from) return std::nullopt;
+  const TimestampMatch garbled{header.max_timestamp, std::max(header.base_offset, from)};
+  ByteView section = batch.subspan(kBatchHeaderSize);
+  Buffer plain;
   if (header.compression() != Compression::none) {
-    return TimestampMatch{header.max_timestamp, std::max(header.base_offset, from)};
+    const auto codec = static_cast<CompressionCodec>(header.compression());
+    if (!decompress(codec, section, kMaxRecordsBytes, plain)) return garbled;
+    section = plain.view();
   }
-  RecordReader records = RecordReader::of_batch(header, batch);
+  RecordReader records(header, section);
   while (!records.done()) {
-    MR_TRY_ASSIGN(const ReadRecord record, records.next());
-    if (record.offset >= from && record.record.timestamp_ms >= timestamp_ms) {
-      return TimestampMatch{record.record.timestamp_ms, record.offset};
+    const auto record = records.next();
+    if (!record) return garbled;
+    if (record->offset >= from && record->record.timestamp_ms >= timestamp_ms) {
+      return TimestampMatch{record->record.timestamp_ms, record->offset};
     }
   }
   return std::nullopt;
@@ -145,7 +152,8 @@ Result<SegmentState> Segment::seal(const SegmentState& state) {
     MR_TRY(time_file->write_at(state.time_entries * kTimeEntryBytes, time_bytes.view()));
     dirty_ = true;
   }
-  // Always: blocks may be reserved since before a restart, and a write without room may have left something behind the end.
+  // Always: blocks may be reserved since before a restart, and a write without room may have left something behind the
+  // end.
   MR_TRY(truncate(after));
   reserved_ = 0;
   return after;
@@ -349,9 +357,7 @@ Result<std::optional<TimestampMatch>> Segment::find_timestamp(const SegmentState
     if (!batch_crc_matches(*bytes)) {
       return corrupt(batch.position, {ErrorCode::malformed, "record batch CRC does not match", {}});
     }
-    const auto match = find_in_batch(batch.header, *bytes, timestamp_ms, from);
-    if (!match) return corrupt(batch.position, match.error());
-    if (*match) return *match;
+    if (const auto match = find_in_batch(batch.header, *bytes, timestamp_ms, from)) return match;
   }
 }
 

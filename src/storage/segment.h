@@ -24,6 +24,7 @@ namespace millrace::storage {
 inline constexpr std::uint64_t kMaxIndexBytes = 10_MiB;  // Kafka's segment.index.bytes
 inline constexpr std::size_t kIndexEntryBytes = 8;
 inline constexpr std::size_t kTimeEntryBytes = 12;
+inline constexpr std::size_t kMaxRecordsBytes = 256_MiB;  // of one batch, decompressed
 
 /// A batch on its way from the journal to a segment, and in the tail for readers.
 struct StoredBatch {
@@ -47,10 +48,10 @@ struct TimestampMatch {
   std::int64_t timestamp_ms = 0;
   Offset offset;
 };
-/// First record of `batch` at or behind `from` with a timestamp >= `timestamp_ms`. Of a batch whose records cannot be
-/// decoded here (compressed): its first offset, when the batch as a whole qualifies.
-Result<std::optional<TimestampMatch>> find_in_batch(const BatchHeader& header, ByteView batch,
-                                                    std::int64_t timestamp_ms, Offset from);
+/// First record of `batch`, compressed or not, at or behind `from` with a timestamp >= `timestamp_ms`. A batch whose
+/// records a producer garbled (its CRC holds) answers with its first offset.
+[[nodiscard]] std::optional<TimestampMatch> find_in_batch(const BatchHeader& header, ByteView batch,
+                                                          std::int64_t timestamp_ms, Offset from);
 
 class Segment {
  public:

@@ -9,8 +9,6 @@
 namespace millrace::storage {
 namespace {
 
-constexpr std::size_t kMaxRecordsBytes = 256_MiB;  // of one batch, decompressed
-
 // Opens a file of the segment and judges its size. No file and no error: damage was reported.
 Result<std::unique_ptr<io::File>> open_checked(io::FileSystem& files, const std::string& path, std::uint64_t size,
                                                bool exact, VerifyReport& report) {
