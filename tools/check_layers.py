@@ -130,7 +130,7 @@ def purpose(module):
     if not readme.exists():
         return ""
     text = re.sub(r"^#[^\n]*", "", readme.read_text(encoding="utf-8")).strip().split("\n\n", 1)[0]
-    return re.split(r"(?<=[.:;])\s", " ".join(text.split()) + " ", maxsplit=1)[0].rstrip(".:; ").replace("|", "/")
+    return re.split(r"(?<=\.)\s", " ".join(text.split()) + " ", maxsplit=1)[0].rstrip(".:; ").replace("|", "/")
 
 
 def code_map(root, layers):

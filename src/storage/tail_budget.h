@@ -56,6 +56,7 @@ class TailBudget {
     std::size_t count = 0;
   };
   const std::uint64_t limit_;
+  // Guards order_ and bytes_. A partition takes its own lock inside it (evict_oldest).
   mutable std::mutex mutex_;
   std::deque<Run> order_;
   std::uint64_t bytes_ = 0;

@@ -51,6 +51,7 @@ class Waiters {
     Executor* executor = nullptr;
     Task task;
   };
+  // Guards waiting_. Held while a task is posted, so an executor takes its own lock inside it.
   std::mutex mutex_;
   std::vector<Waiter> waiting_;
 };

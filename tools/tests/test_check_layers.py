@@ -105,12 +105,13 @@ class CheckLayers(unittest.TestCase):
 
     def test_code_map_is_held_against_the_table(self):
         self.write("src/base/CMakeLists.txt", "")
-        self.write("src/base/README.md", "# base\n\nWhat all use: ids. More.\n")
+        self.write("src/base/README.md", "# base\n\nWhat all use: ids\nand bytes. More.\n")
         self.write("ARCHITECTURE.md", "# A\n<!-- code map -->\n<!-- end of code map -->\nrest\n")
         self.assert_one("ARCHITECTURE.md:2", "code map")
         self.assertEqual(check_layers.check(self.root, write_map=True), [])
         self.assertEqual(self.problems(), [])
-        self.assertIn("| 0 | `base` | nothing | What all use |", (self.root / "ARCHITECTURE.md").read_text(encoding="utf-8"))
+        page = (self.root / "ARCHITECTURE.md").read_text(encoding="utf-8")
+        self.assertIn("| 0 | `base` | nothing | What all use: ids and bytes |", page)
 
 
 if __name__ == "__main__":
