@@ -23,7 +23,8 @@ constexpr app::Verb kVerbs[] = {
 };
 
 void print_usage(std::FILE* out) {
-  fmt::print(out, "millrace: device data in, rules, a durable log that speaks Kafka\n\nusage: millrace VERB [options]\n\n");
+  fmt::print(out,
+             "millrace: device data in, rules, a durable log that speaks Kafka\n\nusage: millrace VERB [options]\n\n");
   for (const app::Verb& verb : kVerbs) fmt::print(out, "  {:<10} {}\n", verb.name, verb.summary);
   fmt::print(out, "\n'millrace VERB --help' tells more.\n");
 }

@@ -43,7 +43,8 @@ Result<Options> parse_options(Arguments arguments, std::span<const OptionRow> ro
                   std::string(name) + (near.empty() ? "" : ", did you mean " + near + "?"));
     }
     if (row->value.empty()) {
-      if (equals != std::string_view::npos) return fail(ErrorCode::invalid_argument, "option takes no value", std::string(name));
+      if (equals != std::string_view::npos)
+        return fail(ErrorCode::invalid_argument, "option takes no value", std::string(name));
       options.values.emplace(name, "");
     } else if (equals != std::string_view::npos) {
       options.values.emplace(name, argument.substr(equals + 1));

@@ -14,8 +14,8 @@
 namespace millrace::app {
 
 struct OptionRow {
-  std::string_view name;     // with its dashes
-  std::string_view value;    // what follows it in the help page; empty for a flag
+  std::string_view name;   // with its dashes
+  std::string_view value;  // what follows it in the help page; empty for a flag
   std::string_view summary;
 };
 

@@ -7,7 +7,9 @@ namespace {
 
 constexpr OptionRow kRows[] = {{"--config", "FILE", ""}, {"--set", "KEY=VALUE", ""}, {"--deep", "", ""}};
 
-Result<Options> parse(std::vector<std::string_view> arguments) { return parse_options(arguments, kRows); }
+Result<Options> parse(std::vector<std::string_view> arguments) {
+  return parse_options(arguments, kRows);
+}
 
 TEST(Options, BothFormsOfValuesFlagsAndTheRest) {
   const auto options = parse({"--config", "a.yaml", "--set=x=1", "--set", "y=2", "--deep", "dir"});

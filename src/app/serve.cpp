@@ -31,7 +31,8 @@ void print_help() {
 
 // The log cannot go on: nothing may be acknowledged any more, and a clean stop would need the disk that failed.
 [[noreturn]] void die_of_disk(const Error& error) {
-  log::error("stopping", {{"reason", error.message()}, {"what_to_do", "check the disk, then start again: the log recovers by itself"}});
+  log::error("stopping", {{"reason", error.message()},
+                          {"what_to_do", "check the disk, then start again: the log recovers by itself"}});
   std::_Exit(kExitDiskError);
 }
 
@@ -40,8 +41,8 @@ void print_help() {
 int serve_main(Arguments arguments) {
   const Result<Options> options = parse_options(arguments, kOptions);
   if (!options || !options->rest.empty()) {
-    fmt::print(stderr, "millrace serve: {}\n", options ? "unexpected argument '" + options->rest.front() + "'"
-                                                       : options.error().message());
+    fmt::print(stderr, "millrace serve: {}\n",
+               options ? "unexpected argument '" + options->rest.front() + "'" : options.error().message());
     return kExitUsage;
   }
   if (options->has("--help")) {

@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "app/admin_server.h"
 #include "app/loop_thread.h"
 #include "app/mqtt_republisher.h"
 #include "app/rule_settings.h"
@@ -13,10 +14,13 @@
 #include "base/rng.h"
 #include "io/posix_file_system.h"
 #include "kafka/server/server.h"
+#include "metrics/process.h"
 #include "metrics/registry.h"
 #include "mqtt/server/server.h"
 #include "pipeline/open_deliveries.h"
+#include "pipeline/rule_metrics.h"
 #include "topics/embedded/embedded_topic_log.h"
+#include "topics/topic_metrics.h"
 
 namespace millrace::app {
 
@@ -34,12 +38,15 @@ struct Server::Parts {
   std::unique_ptr<kafka::Server> kafka;
   std::unique_ptr<mqtt::Server> mqtt;
   std::vector<std::unique_ptr<MqttRepublisher>> republishers;
+  std::unique_ptr<AdminServer> admin;  // its exposition looks at everything above
 
+  Result<void> start_admin();
   Result<void> open_log(std::function<void(const Error&)> on_fatal);
   Result<void> start_loops();
   Result<void> start_kafka();
   Result<void> start_mqtt();
   [[nodiscard]] std::vector<net::Loop*> loop_pointers() const;
+  [[nodiscard]] AdminServer::Listeners listeners() const;
 };
 
 namespace {
@@ -71,7 +78,9 @@ kafka::ServerSettings kafka_settings(const Settings& settings, const net::Addres
 }
 
 mqtt::Settings mqtt_settings(const Settings& settings, const net::Address& address) {
-  const auto seconds = [](std::chrono::milliseconds duration) { return std::chrono::duration_cast<std::chrono::seconds>(duration); };
+  const auto seconds = [](std::chrono::milliseconds duration) {
+    return std::chrono::duration_cast<std::chrono::seconds>(duration);
+  };
   mqtt::Settings mqtt;
   mqtt.listen = {address};
   mqtt.max_packet_size = settings.mqtt.max_packet_bytes;
@@ -101,23 +110,48 @@ std::vector<net::Loop*> Server::Parts::loop_pointers() const {
   return pointers;
 }
 
+// In the order of the ready line.
+AdminServer::Listeners Server::Parts::listeners() const {
+  AdminServer::Listeners all;
+  if (mqtt) all.emplace_back("mqtt", mqtt->addresses().front().to_string());
+  if (kafka) all.emplace_back("kafka", kafka->address().to_string());
+  if (admin) all.emplace_back("http", admin->address().to_string());
+  return all;
+}
+
+Result<void> Server::Parts::start_admin() {
+  metrics::register_process_metrics(metrics, clock, {.version = MILLRACE_VERSION, .commit = {}});
+  const auto address = settings.http_listener.address();
+  if (!address) return {};
+  MR_TRY_ASSIGN(admin, AdminServer::start(settings, *address, metrics));
+  return {};
+}
+
 Result<void> Server::Parts::open_log(std::function<void(const Error&)> on_fatal) {
   MR_TRY_ASSIGN(files, io::PosixFileSystem::open(settings.data_dir));
   storage::RecoveryReport report;
-  MR_TRY_ASSIGN(log, topics::EmbeddedTopicLog::open(*files, clock, metrics, embedded_settings(settings), std::move(on_fatal),
-                                                    &report));
+  MR_TRY_ASSIGN(log, topics::EmbeddedTopicLog::open(*files, clock, metrics, embedded_settings(settings),
+                                                    std::move(on_fatal), &report));
   log::info("log_opened", {{"data_dir", settings.data_dir},
                            {"clean", report.clean},
                            {"partitions", report.partitions},
                            {"groups_replayed", report.groups_replayed},
                            {"bytes_replayed", report.bytes_replayed},
                            {"took_ms", std::chrono::duration_cast<std::chrono::milliseconds>(report.took).count()}});
+  topics::register_topic_metrics(metrics, *log);
+  if (admin) {
+    admin->readiness().add_check([this]() -> std::optional<std::string> {
+      if (log->disk_full()) return "the disk is full: acknowledgements are withheld";
+      return std::nullopt;
+    });
+  }
   return create_missing_topics(*log, settings);
 }
 
 Result<void> Server::Parts::start_loops() {
   MR_TRY_ASSIGN(auto compiled, compile_rules(settings.rules));
   rules = std::make_unique<pipeline::RuleSetSlot>(std::move(compiled));
+  pipeline::register_rule_metrics(metrics, *rules);
   pipeline::PipelineSettings pipeline;
   pipeline.max_gathered_bytes = settings.pipeline_gathered_bytes;
   pipeline.max_republish_depth = settings.rules_max_republish_depth;
@@ -156,27 +190,34 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, std::function<v
   parts->settings = std::move(settings);
   parts->started = parts->clock.mono();
   log::set_level(level_of(parts->settings.log_level));
+  MR_TRY(parts->start_admin());
   MR_TRY(parts->open_log(std::move(on_fatal)));
   MR_TRY(parts->start_loops());
   MR_TRY(parts->start_kafka());
   MR_TRY(parts->start_mqtt());
   for (const auto& thread : parts->loops) thread->start();
+  if (parts->admin) {
+    parts->admin->set_listeners(parts->listeners());
+    parts->admin->readiness().set_ready();
+  }
   parts->start_took = parts->clock.mono() - parts->started;
   return std::unique_ptr<Server>(new Server(std::move(parts)));
 }
 
 std::string Server::ready_line() const {
   std::string line = "millrace ready:";
-  if (parts_->mqtt) line += " mqtt=" + parts_->mqtt->addresses().front().to_string();
-  if (parts_->kafka) line += " kafka=" + parts_->kafka->address().to_string();
-  return line + fmt::format(" ({} ms)", std::chrono::duration_cast<std::chrono::milliseconds>(parts_->start_took).count());
+  for (const auto& [name, address] : parts_->listeners()) line += fmt::format(" {}={}", name, address);
+  return line +
+         fmt::format(" ({} ms)", std::chrono::duration_cast<std::chrono::milliseconds>(parts_->start_took).count());
 }
 
 Result<void> Server::stop() {
   Parts& parts = *parts_;
+  if (parts.admin) parts.admin->readiness().set_not_ready("stopping");
   if (parts.mqtt) parts.mqtt->stop();
   if (parts.kafka) parts.kafka->stop(parts.settings.stop_timeout / 4);
   for (const auto& thread : parts.loops) thread->stop();
+  if (parts.admin) parts.admin->stop();
   return parts.log->stop();
 }
 

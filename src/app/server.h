@@ -1,5 +1,5 @@
-// Server: the composition root. Constructs every part from the settings, connects them, starts them, and stops them in reverse order.
-// It holds no state of its own beyond the parts.
+// Server: the composition root. Constructs every part from the settings, connects them, starts them, and stops them in
+// reverse order. It holds no state of its own beyond the parts.
 //
 // Thread: start() and stop() are called by one thread; `on_fatal` may be called from the log's threads.
 #pragma once
@@ -24,7 +24,8 @@ class Server {
   /// "millrace ready: mqtt=127.0.0.1:1883 kafka=… (38 ms)"
   [[nodiscard]] std::string ready_line() const;
 
-  /// Takes nothing new, lets what was received become durable and be acknowledged (for at most stop.timeout), closes the log cleanly.
+  /// Takes nothing new, lets what was received become durable and be acknowledged (for at most stop.timeout), closes
+  /// the log cleanly.
   Result<void> stop();
 
  private:

@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 
-
 namespace millrace::app {
 
 ShutdownSignal::ShutdownSignal() {
@@ -19,6 +18,5 @@ int ShutdownSignal::wait() {
   }
   return number;
 }
-
 
 }  // namespace millrace::app

@@ -1,5 +1,5 @@
-// ShutdownSignal: SIGTERM and SIGINT as something a thread can wait for. Blocks both signals for the calling thread and every thread
-// started after it, so construct it first. SIGPIPE is ignored for the process.
+// ShutdownSignal: SIGTERM and SIGINT as something a thread can wait for. Blocks both signals for the calling thread and
+// every thread started after it, so construct it first. SIGPIPE is ignored for the process.
 #pragma once
 
 #include <atomic>

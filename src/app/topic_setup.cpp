@@ -12,12 +12,12 @@ namespace {
 Result<void> create(topics::TopicLog& log, topics::NewTopic topic) {
   const auto table = log.table();
   if (const topics::Topic* existing = table->find(topic.name); existing != nullptr) {
-    const bool other_count = topic.partitions > 0 && static_cast<std::size_t>(topic.partitions) != existing->partitions.size();
+    const bool other_count =
+        topic.partitions > 0 && static_cast<std::size_t>(topic.partitions) != existing->partitions.size();
     if (other_count || topic.config != existing->config) {
-      log::warn("topic_differs_from_configuration",
-                {{"topic", topic.name},
-                 {"partitions", existing->partitions.size()},
-                 {"effect", "the existing topic stays as it is"}});
+      log::warn("topic_differs_from_configuration", {{"topic", topic.name},
+                                                     {"partitions", existing->partitions.size()},
+                                                     {"effect", "the existing topic stays as it is"}});
     }
     return {};
   }
@@ -35,10 +35,14 @@ Result<void> create(topics::TopicLog& log, topics::NewTopic topic) {
 
 Result<void> create_missing_topics(topics::TopicLog& log, const Settings& settings) {
   // Kept for ever: an entry is taken back by its tombstone, not by age.
-  MR_TRY(create(log, {.name = std::string(pipeline::kDeliveryTopic), .partitions = 1,
-                      .config = {{"cleanup.policy", "compact"}, {"retention.ms", "-1"}}, .internal = true}));
-  MR_TRY(create(log, {.name = std::string(pipeline::kFallbackErrorTopic), .partitions = 1,
-                      .config = {{"retention.ms", "604800000"}}, .internal = true}));
+  MR_TRY(create(log, {.name = std::string(pipeline::kDeliveryTopic),
+                      .partitions = 1,
+                      .config = {{"cleanup.policy", "compact"}, {"retention.ms", "-1"}},
+                      .internal = true}));
+  MR_TRY(create(log, {.name = std::string(pipeline::kFallbackErrorTopic),
+                      .partitions = 1,
+                      .config = {{"retention.ms", "604800000"}},
+                      .internal = true}));
   for (const TopicSetting& topic : settings.topics) {
     if (auto made = create(log, {.name = topic.name, .partitions = topic.partitions, .config = topic.config}); !made) {
       Error error = std::move(made).error();

@@ -7,7 +7,8 @@
 
 namespace millrace::app {
 
-/// Creates what is missing; blocks until it is durable. A topic that exists with other settings is left as it is, with a log line.
+/// Creates what is missing; blocks until it is durable. A topic that exists with other settings is left as it is, with
+/// a log line.
 Result<void> create_missing_topics(topics::TopicLog& log, const Settings& settings);
 
 }  // namespace millrace::app

@@ -1,5 +1,5 @@
-// QueueExecutor: an Executor without a thread of its own. Tasks wait until the owner runs them: for tests, and for threads that
-// must wait for an answer (start-up code). Thread: post() any; the rest by the owner.
+// QueueExecutor: an Executor without a thread of its own. Tasks wait until the owner runs them: for tests, and for
+// threads that must wait for an answer (start-up code). Thread: post() any; the rest by the owner.
 #pragma once
 
 #include <chrono>

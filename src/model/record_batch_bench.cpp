@@ -15,7 +15,8 @@ void build_batch(benchmark::State& state) {
   constexpr int kRecords = 1000;
   for (auto _ : state) {
     for (int i = 0; i < kRecords; ++i) {
-      builder.append({.key = as_bytes(key), .value = as_bytes(value), .headers = {}, .timestamp_ms = 1'700'000'000'000 + i});
+      builder.append(
+          {.key = as_bytes(key), .value = as_bytes(value), .headers = {}, .timestamp_ms = 1'700'000'000'000 + i});
     }
     benchmark::DoNotOptimize(builder.finish());
   }

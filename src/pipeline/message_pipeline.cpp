@@ -12,10 +12,14 @@ using topics::Placement;
 
 std::string_view reason_of(Placement placement) {
   switch (placement) {
-    case Placement::no_topic: return "the topic does not exist";
-    case Placement::no_partition: return "the partition does not exist";
-    case Placement::too_large: return "the record is larger than the topic's max.message.bytes";
-    case Placement::added: break;
+    case Placement::no_topic:
+      return "the topic does not exist";
+    case Placement::no_partition:
+      return "the partition does not exist";
+    case Placement::too_large:
+      return "the record is larger than the topic's max.message.bytes";
+    case Placement::added:
+      break;
   }
   return "";
 }
@@ -34,10 +38,13 @@ MessagePipeline::MessagePipeline(topics::TopicLog& log, Executor& loop, const Ru
       rules_(rules.current()),
       gathered_(log, seed ^ 0x5DEECE66DULL) {}
 
-MessagePipeline::~MessagePipeline() { *alive_ = false; }
+MessagePipeline::~MessagePipeline() {
+  *alive_ = false;
+}
 
 Pressure MessagePipeline::receive(std::span<const DeviceMessage> messages, ReceiptSink& sink) {
-  if (rules_->version() != slot_.version()) [[unlikely]] rules_ = slot_.current();
+  if (rules_->version() != slot_.version()) [[unlikely]]
+    rules_ = slot_.current();
   for (const DeviceMessage& message : messages) {
     std::uint32_t matched = 0;
     Stored stored = process_one(message, matched);
@@ -60,7 +67,9 @@ Pressure MessagePipeline::receive(std::span<const DeviceMessage> messages, Recei
     }
     republished_.clear();
     if (!message.delivery_id.empty()) {
-      const RecordView entry{.key = as_bytes(message.delivery_id), .value = ByteView{}, .headers = {},
+      const RecordView entry{.key = as_bytes(message.delivery_id),
+                             .value = ByteView{},
+                             .headers = {},
                              .timestamp_ms = message.received_at.count()};
       if (gathered_.add(kDeliveryTopic, std::nullopt, entry) != Placement::added) stored = Stored::no;
     }
@@ -105,8 +114,8 @@ MessagePipeline::Stored MessagePipeline::process_one(const DeviceMessage& messag
 }
 
 topics::Placement MessagePipeline::place(const rules::RuleOutput& output, const DeviceMessage& message) {
-  const RecordView record{.key = output.key, .value = output.value, .headers = output.headers,
-                          .timestamp_ms = message.received_at.count()};
+  const RecordView record{
+      .key = output.key, .value = output.value, .headers = output.headers, .timestamp_ms = message.received_at.count()};
   return gathered_.add(output.topic, output.partition, record);
 }
 
@@ -145,8 +154,8 @@ MessagePipeline::Stored MessagePipeline::store_error(const rules::RuleOutput& fa
     return Stored::yes;
   }
   if (!was_error && error->kind == rules::RuleOutput::Kind::republish) return store(*error, message);
-  const RecordView record{.key = error->key, .value = error->value, .headers = error->headers,
-                          .timestamp_ms = message.received_at.count()};
+  const RecordView record{
+      .key = error->key, .value = error->value, .headers = error->headers, .timestamp_ms = message.received_at.count()};
   if (gathered_.add(kFallbackErrorTopic, std::nullopt, record) != Placement::added) return Stored::no;
   ++tally_.fallback_errors;
   ++tally_.records;
@@ -180,14 +189,14 @@ void MessagePipeline::topic_created(const std::string& name, const Error* error)
   }
   std::erase_if(parked_, [&](const ParkedRecord& parked) { return parked.output().topic == name; });
   metrics_.add(tally_);
-  // Some of the gathered receipts belong to a message that could be stored nowhere; which one is no longer known, so none of them is
-  // acknowledged and all are sent again.
+  // Some of the gathered receipts belong to a message that could be stored nowhere; which one is no longer known, so
+  // none of them is acknowledged and all are sent again.
   if (refused) gathered_refused_ = true;
 }
 
 void MessagePipeline::release(std::string_view delivery_id, Receipt receipt, ReceiptSink& sink) {
-  const RecordView tombstone{.key = as_bytes(delivery_id), .value = std::nullopt, .headers = {},
-                             .timestamp_ms = clock_.wall().count()};
+  const RecordView tombstone{
+      .key = as_bytes(delivery_id), .value = std::nullopt, .headers = {}, .timestamp_ms = clock_.wall().count()};
   const bool added = gathered_.add(kDeliveryTopic, std::nullopt, tombstone) == Placement::added;
   gathered_receipts_.add(sink, receipt, added ? ReceiptStatus::durable : ReceiptStatus::quota);
 }
@@ -230,10 +239,11 @@ void MessagePipeline::completed(std::unique_ptr<topics::AppendRequest> request) 
   for (const topics::PartitionAppend& item : request->items) {
     if (item.outcome) continue;
     failed = true;
-    log::warn("append_refused", {{"partition", item.partition->name().to_string()}, {"reason", item.outcome.error().message()}});
+    log::warn("append_refused",
+              {{"partition", item.partition->name().to_string()}, {"reason", item.outcome.error().message()}});
   }
-  metrics_.commit_latency().observe_us(
-      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(clock_.mono() - submitted_at_).count()));
+  metrics_.commit_latency().observe_us(static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(clock_.mono() - submitted_at_).count()));
   in_flight_ = false;
   in_flight_receipts_.settle(failed);
   request->items.clear();

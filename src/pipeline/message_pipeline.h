@@ -1,15 +1,17 @@
 // MessagePipeline: one loop's way from device messages to durable records and back to acknowledgements.
 //
-//   receive() ──► rules ──► open batches (one per partition)          turn_end(): nothing in flight? hand all of it to the log
-//                   └─────► receipts, in order                        completion: settle the receipts, relieve paused sources
+//   receive() ──► rules ──► open batches (one per partition)          turn_end(): nothing in flight? hand all of it to
+//   the log
+//                   └─────► receipts, in order                        completion: settle the receipts, relieve paused
+//                   sources
 //
-// At most one append is in flight per loop: while it is being synced the next one gathers, so commits grow with the load and no
-// timer is needed. A message's records, its exactly-once ledger entry and its receipt travel in the same append, which the log makes
-// durable as one atomic group.
+// At most one append is in flight per loop: while it is being synced the next one gathers, so commits grow with the
+// load and no timer is needed. A message's records, its exactly-once ledger entry and its receipt travel in the same
+// append, which the log makes durable as one atomic group.
 //
-// A record is never lost silently: a missing topic is created (auto.create.topics.enable) or becomes the rule's error output; when
-// that cannot be stored either, the fallback error topic takes it; when even that is missing, the receipt is refused (`quota`).
-// Thread: the loop's, for every call.
+// A record is never lost silently: a missing topic is created (auto.create.topics.enable) or becomes the rule's error
+// output; when that cannot be stored either, the fallback error topic takes it; when even that is missing, the receipt
+// is refused (`quota`). Thread: the loop's, for every call.
 #pragma once
 
 #include <chrono>

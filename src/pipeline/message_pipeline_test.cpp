@@ -190,13 +190,19 @@ TEST_F(PipelineTest, ACreationThatFailsBecomesTheErrorRecord) {
 }
 
 TEST_F(PipelineTest, ExactlyOnceStateTravelsWithTheAppend) {
-  send("report", R"({"device_no":"A","type":"log"})", 1, std::string_view("c1\0" "9", 4));
+  send("report", R"({"device_no":"A","type":"log"})", 1,
+       std::string_view("c1\0"
+                        "9",
+                        4));
   pipeline_->turn_end();
   EXPECT_EQ(log_.pending.front()->items.size(), 2U);
   log_.complete_one();
   ASSERT_EQ(log_.records(std::string(kDeliveryTopic)).size(), 1U);
   EXPECT_FALSE(log_.records(std::string(kDeliveryTopic))[0].tombstone);
-  pipeline_->release(std::string_view("c1\0" "9", 4), {.connection = 1, .token = 2}, sink_);
+  pipeline_->release(std::string_view("c1\0"
+                                      "9",
+                                      4),
+                     {.connection = 1, .token = 2}, sink_);
   pipeline_->turn_end();
   EXPECT_EQ(sink_.settled.size(), 1U);
   log_.complete_one();

@@ -1,5 +1,5 @@
-// The exactly-once deliveries (MQTT QoS 2) that were received but not yet released when the process ended: what a client that comes
-// back may send again and must not have stored twice.
+// The exactly-once deliveries (MQTT QoS 2) that were received but not yet released when the process ended: what a
+// client that comes back may send again and must not have stored twice.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace millrace::pipeline {
 
-/// Reads the delivery topic from its start and returns the ids that have no tombstone behind them, sorted. Blocks; for start-up.
-/// An absent topic holds none. Errors: corrupt, io_error.
+/// Reads the delivery topic from its start and returns the ids that have no tombstone behind them, sorted. Blocks; for
+/// start-up. An absent topic holds none. Errors: corrupt, io_error.
 Result<std::vector<std::string>> read_open_deliveries(const topics::TopicLog& log);
 
 }  // namespace millrace::pipeline

@@ -1,5 +1,5 @@
-// ParkedRecord: a rule's output that waits for its topic to be created, with copies of everything it views, and of the message in
-// case the topic cannot be created and the rule's error action speaks instead.
+// ParkedRecord: a rule's output that waits for its topic to be created, with copies of everything it views, and of the
+// message in case the topic cannot be created and the rule's error action speaks instead.
 #pragma once
 
 #include <memory>
@@ -15,7 +15,8 @@ namespace millrace::pipeline {
 
 class ParkedRecord {
  public:
-  ParkedRecord(const rules::RuleOutput& output, const DeviceMessage& message, std::shared_ptr<const rules::RuleSet> rules);
+  ParkedRecord(const rules::RuleOutput& output, const DeviceMessage& message,
+               std::shared_ptr<const rules::RuleSet> rules);
   ParkedRecord(const ParkedRecord&) = delete;
   ParkedRecord& operator=(const ParkedRecord&) = delete;
 

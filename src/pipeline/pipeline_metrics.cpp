@@ -5,7 +5,8 @@ namespace millrace::pipeline {
 PipelineMetrics::PipelineMetrics(metrics::Registry& registry)
     : received_(registry.counter("millrace_pipeline_messages_total", "Device messages taken in, from every source")),
       no_match_(registry.counter("millrace_pipeline_no_match_total", "Device messages that no rule matched")),
-      records_(registry.counter("millrace_pipeline_records_total", "Records produced by rules, error records included")),
+      records_(
+          registry.counter("millrace_pipeline_records_total", "Records produced by rules, error records included")),
       republished_(registry.counter("millrace_pipeline_republished_total", "Messages republished by rules")),
       republish_loops_(registry.counter("millrace_pipeline_republish_loops_total",
                                         "Republished messages not sent on because they went in a circle")),

@@ -12,7 +12,8 @@ namespace millrace::pipeline {
 class ReceiptLedger {
  public:
   void add(ReceiptSink& sink, Receipt receipt, ReceiptStatus status) {
-    if (runs_.empty() || runs_.back().sink != &sink || runs_.back().status != status) runs_.push_back({&sink, status, 0});
+    if (runs_.empty() || runs_.back().sink != &sink || runs_.back().status != status)
+      runs_.push_back({&sink, status, 0});
     ++runs_.back().count;
     receipts_.push_back(receipt);
   }

@@ -4,7 +4,8 @@
 
 namespace millrace::topics {
 
-// A new table may have changed partitions and limits: what is open is finished under the old one and everything is looked up again.
+// A new table may have changed partitions and limits: what is open is finished under the old one and everything is
+// looked up again.
 void BatchAccumulator::refresh_table() {
   for (auto& [topic, batch] : touched_) finish(*batch);
   touched_.clear();
@@ -13,8 +14,10 @@ void BatchAccumulator::refresh_table() {
 }
 
 BatchAccumulator::OpenTopic* BatchAccumulator::resolve(std::string_view name) {
-  if (!table_ || table_->version != log_.table_version()) [[unlikely]] refresh_table();
-  if (const auto it = open_.find(name); it != open_.end()) [[likely]] return it->second.get();
+  if (!table_ || table_->version != log_.table_version()) [[unlikely]]
+    refresh_table();
+  if (const auto it = open_.find(name); it != open_.end()) [[likely]]
+    return it->second.get();
   const Topic* const topic = table_->find(name);
   if (topic == nullptr) return nullptr;
   auto open = std::make_unique<OpenTopic>();
@@ -28,7 +31,8 @@ void BatchAccumulator::finish(OpenBatch& batch) {
   finished_.push_back({.partition = batch.partition, .batch = batch.builder.finish(), .outcome = AppendResult{}});
 }
 
-Placement BatchAccumulator::add(std::string_view topic, std::optional<std::int32_t> partition, const RecordView& record) {
+Placement BatchAccumulator::add(std::string_view topic, std::optional<std::int32_t> partition,
+                                const RecordView& record) {
   OpenTopic* const open = resolve(topic);
   if (open == nullptr) return Placement::no_topic;
   const auto count = static_cast<std::int32_t>(open->batches.size());

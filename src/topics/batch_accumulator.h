@@ -1,7 +1,7 @@
 // BatchAccumulator: gathers records into one open batch per partition until the whole lot is handed to the log.
 //
-// Topic names are resolved once per table version; a record costs one hash look-up, the partitioner and the encoding into its batch.
-// Thread: one owner (one per loop).
+// Topic names are resolved once per table version; a record costs one hash look-up, the partitioner and the encoding
+// into its batch. Thread: one owner (one per loop).
 #pragma once
 
 #include <memory>
@@ -21,9 +21,9 @@ namespace millrace::topics {
 
 enum class Placement : std::uint8_t {
   added,
-  no_topic,       // the table does not have it
-  no_partition,   // the partition asked for does not exist
-  too_large,      // the record alone is over the topic's max.message.bytes
+  no_topic,      // the table does not have it
+  no_partition,  // the partition asked for does not exist
+  too_large,     // the record alone is over the topic's max.message.bytes
 };
 
 class BatchAccumulator {

@@ -22,13 +22,18 @@ std::int32_t murmur2(ByteView key) {
   }
   const std::uint8_t* tail = key.data() + 4 * words;
   switch (key.size() % 4) {
-    case 3: hash ^= static_cast<std::uint32_t>(tail[2]) << 16U; [[fallthrough]];
-    case 2: hash ^= static_cast<std::uint32_t>(tail[1]) << 8U; [[fallthrough]];
+    case 3:
+      hash ^= static_cast<std::uint32_t>(tail[2]) << 16U;
+      [[fallthrough]];
+    case 2:
+      hash ^= static_cast<std::uint32_t>(tail[1]) << 8U;
+      [[fallthrough]];
     case 1:
       hash ^= tail[0];
       hash *= kMultiplier;
       break;
-    default: break;
+    default:
+      break;
   }
   hash ^= hash >> 13U;
   hash *= kMultiplier;

@@ -1,5 +1,6 @@
-// Which partition a record goes to, as the Java client decides it: murmur2 of the key (seed 0x9747b28c), positive, modulo the number
-// of partitions; a null key stays on one partition until a batch is full, then moves to a random other one (KIP-480).
+// Which partition a record goes to, as the Java client decides it: murmur2 of the key (seed 0x9747b28c), positive,
+// modulo the number of partitions; a null key stays on one partition until a batch is full, then moves to a random
+// other one (KIP-480).
 #pragma once
 
 #include <cstdint>

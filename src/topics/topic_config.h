@@ -1,7 +1,7 @@
 // TopicConfig: one topic's explicit settings under Kafka's names, and what they come to.
 //
-// One table row per key (topic_config.cpp) drives the parser, the error texts and the list of known keys. Keys that Kafka knows but
-// that mean nothing on one node are accepted and kept, so that tools which set them work.
+// One table row per key (topic_config.cpp) drives the parser, the error texts and the list of known keys. Keys that
+// Kafka knows but that mean nothing on one node are accepted and kept, so that tools which set them work.
 #pragma once
 
 #include <map>
@@ -16,7 +16,8 @@ namespace millrace::topics {
 
 using ConfigMap = std::map<std::string, std::string>;
 
-/// `defaults` with `explicit_settings` applied. Error: invalid_argument naming key, value, what is allowed, and the nearest known key.
+/// `defaults` with `explicit_settings` applied. Error: invalid_argument naming key, value, what is allowed, and the
+/// nearest known key.
 Result<storage::LogConfig> effective_config(const storage::LogConfig& defaults, const ConfigMap& explicit_settings);
 
 /// Every key effective_config() takes, sorted.

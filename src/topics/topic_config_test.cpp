@@ -6,8 +6,10 @@ namespace millrace::topics {
 namespace {
 
 TEST(TopicConfig, KafkaKeysTakeEffect) {
-  const auto config = effective_config({}, {{"retention.ms", "172800000"}, {"cleanup.policy", "compact,delete"},
-                                            {"message.timestamp.type", "LogAppendTime"}, {"min.insync.replicas", "1"}});
+  const auto config = effective_config({}, {{"retention.ms", "172800000"},
+                                            {"cleanup.policy", "compact,delete"},
+                                            {"message.timestamp.type", "LogAppendTime"},
+                                            {"min.insync.replicas", "1"}});
   ASSERT_TRUE(config) << config.error().message();
   EXPECT_EQ(config->retention_ms, 172'800'000);
   EXPECT_TRUE(config->compact);

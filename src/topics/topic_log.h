@@ -1,6 +1,6 @@
-// TopicLog: the seam between everything that produces or consumes records and wherever the log is. embedded/ keeps it in this
-// process (storage::Log behind a thread of its own); remote/ will speak to a Kafka cluster. The contract test suite
-// (topic_log_contract.h) is what an implementation must pass.
+// TopicLog: the seam between everything that produces or consumes records and wherever the log is. embedded/ keeps it
+// in this process (storage::Log behind a thread of its own); remote/ will speak to a Kafka cluster. The contract test
+// suite (topic_log_contract.h) is what an implementation must pass.
 //
 // Thread: every call may come from any loop; answers are posted to the Executor named in the request.
 #pragma once
@@ -31,9 +31,9 @@ using storage::LogConfig;
 struct Topic {
   std::string name;
   Uuid id;
-  bool internal = false;                             // made by millrace for itself; name starts with "__"
-  std::map<std::string, std::string> config;         // settings given explicitly, Kafka's keys
-  LogConfig log_config;                              // the effective ones
+  bool internal = false;                               // made by millrace for itself; name starts with "__"
+  std::map<std::string, std::string> config;           // settings given explicitly, Kafka's keys
+  LogConfig log_config;                                // the effective ones
   std::vector<std::shared_ptr<Partition>> partitions;  // index = partition
 };
 
@@ -70,7 +70,8 @@ struct PartitionAppend {
 struct AppendRequest {
   std::vector<PartitionAppend> items;
   Executor* reply_to = nullptr;
-  /// Called on reply_to when every outcome is known: durable, or refused. The request comes back so that its memory is reused.
+  /// Called on reply_to when every outcome is known: durable, or refused. The request comes back so that its memory is
+  /// reused.
   std::move_only_function<void(std::unique_ptr<AppendRequest>)> done;
 };
 

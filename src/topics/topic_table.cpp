@@ -8,7 +8,8 @@
 namespace millrace::topics {
 namespace {
 
-// Kafka reports metrics with '.' and '_' both as '_', so it refuses two names that differ only there (Topic.hasCollision).
+// Kafka reports metrics with '.' and '_' both as '_', so it refuses two names that differ only there
+// (Topic.hasCollision).
 std::string collision_form(std::string_view name) {
   std::string form(name);
   std::ranges::replace(form, '.', '_');
@@ -51,7 +52,8 @@ Result<PlannedTopic> plan_topic(const TopicTable& table, const NewTopic& request
     const std::string form = collision_form(request.name);
     for (const auto& [name, topic] : table.topics) {
       if (collision_form(name) == form) {
-        return fail(ErrorCode::invalid_argument, "Topic name collides with an existing one ('.' and '_' count as the same)", name);
+        return fail(ErrorCode::invalid_argument,
+                    "Topic name collides with an existing one ('.' and '_' count as the same)", name);
       }
     }
   }
@@ -69,8 +71,8 @@ Result<PlannedTopic> plan_topic(const TopicTable& table, const NewTopic& request
   planned.preview.log_config = config;
   const std::string properties = serialize_config(request.config);
   for (std::int32_t i = 0; i < count; ++i) {
-    planned.partitions.push_back({.name = {request.name, PartitionIndex(i)}, .topic_id = id, .config = config,
-                                  .properties = properties});
+    planned.partitions.push_back(
+        {.name = {request.name, PartitionIndex(i)}, .topic_id = id, .config = config, .properties = properties});
   }
   return planned;
 }

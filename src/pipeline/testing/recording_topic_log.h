@@ -1,5 +1,5 @@
-// RecordingTopicLog: a TopicLog in memory whose answers come when the test says so, so that everything between an append and its
-// completion can be looked at. Thread: the test's.
+// RecordingTopicLog: a TopicLog in memory whose answers come when the test says so, so that everything between an
+// append and its completion can be looked at. Thread: the test's.
 #pragma once
 
 #include <deque>
@@ -23,7 +23,9 @@ class RecordingPartition final : public topics::Partition {
   [[nodiscard]] Offset high_watermark() const override { return Offset(static_cast<std::int64_t>(values.size())); }
   [[nodiscard]] bool deleted() const override { return false; }
   [[nodiscard]] std::uint64_t size_bytes() const override { return 0; }
-  Result<storage::ReadResult> read(Offset, std::size_t) override { return fail(ErrorCode::internal, "not in this fake"); }
+  Result<storage::ReadResult> read(Offset, std::size_t) override {
+    return fail(ErrorCode::internal, "not in this fake");
+  }
   Result<std::optional<storage::TimestampedOffset>> find_timestamp(std::int64_t) override { return std::nullopt; }
   Result<std::optional<storage::TimestampedOffset>> find_max_timestamp() override { return std::nullopt; }
   void when_beyond(Offset, Executor&, Task) override {}

@@ -28,7 +28,8 @@ void post_answers(std::vector<std::unique_ptr<AppendRequest>> requests) {
     Executor* const target = requests.front()->reply_to;
     const auto rest = std::stable_partition(requests.begin(), requests.end(),
                                             [&](const auto& request) { return request->reply_to == target; });
-    std::vector<std::unique_ptr<AppendRequest>> mine(std::make_move_iterator(requests.begin()), std::make_move_iterator(rest));
+    std::vector<std::unique_ptr<AppendRequest>> mine(std::make_move_iterator(requests.begin()),
+                                                     std::make_move_iterator(rest));
     requests.erase(requests.begin(), rest);
     target->post([mine = std::move(mine)]() mutable {
       for (auto& request : mine) answer(std::move(request));
@@ -124,9 +125,8 @@ void EmbeddedTopicLog::next_producer_id(Executor& reply_to, ProducerIdDone done)
 void EmbeddedTopicLog::refuse(Control& control) {
   std::visit(
       [](auto& request) {
-        request.reply_to->post([done = std::move(request.done)]() mutable {
-          done(fail(ErrorCode::closed, "the log is stopping"));
-        });
+        request.reply_to->post(
+            [done = std::move(request.done)]() mutable { done(fail(ErrorCode::closed, "the log is stopping")); });
       },
       control);
 }
@@ -211,7 +211,8 @@ bool EmbeddedTopicLog::commit_appends(std::vector<std::unique_ptr<AppendRequest>
     for (PartitionAppend& item : request->items) {
       Result<storage::Appended>& outcome = storage_appends_[next++].outcome;
       if (outcome) {
-        item.outcome = AppendResult{outcome->base_offset, outcome->log_start, outcome->log_append_time_ms, outcome->duplicate};
+        item.outcome =
+            AppendResult{outcome->base_offset, outcome->log_start, outcome->log_append_time_ms, outcome->duplicate};
       } else {
         item.outcome = std::unexpected<Error>(std::move(outcome).error());
       }
@@ -241,7 +242,8 @@ bool EmbeddedTopicLog::commit_control(Control& control) {
             die(id.error());
             return false;
           }
-          request.reply_to->post([done = std::move(request.done), id = std::move(id)]() mutable { done(std::move(id)); });
+          request.reply_to->post(
+              [done = std::move(request.done), id = std::move(id)]() mutable { done(std::move(id)); });
           return true;
         }
       },
@@ -261,7 +263,8 @@ bool EmbeddedTopicLog::create(Create& request) {
   if (request.topic.validate_only) return respond(std::make_shared<const Topic>(planned->preview));
 
   std::vector<storage::PartitionChange> changes;
-  for (const storage::PartitionSpec& spec : planned->partitions) changes.emplace_back(storage::CreatePartition{.spec = spec});
+  for (const storage::PartitionSpec& spec : planned->partitions)
+    changes.emplace_back(storage::CreatePartition{.spec = spec});
   if (!commit_until_room(changes, {})) return false;
   for (const storage::PartitionChange& change : changes) {
     const auto& outcome = std::get<storage::CreatePartition>(change).outcome;
@@ -287,7 +290,8 @@ bool EmbeddedTopicLog::remove(Delete& request) {
     publish_table();
     log::info("topic_deleted", {{"topic", request.name}});
   }
-  request.reply_to->post([done = std::move(request.done), result = std::move(result)]() mutable { done(std::move(result)); });
+  request.reply_to->post(
+      [done = std::move(request.done), result = std::move(result)]() mutable { done(std::move(result)); });
   return true;
 }
 
@@ -308,8 +312,8 @@ void EmbeddedTopicLog::publish_table() {
 
 void EmbeddedTopicLog::die(const Error& error) {
   if (dead_.exchange(true)) return;
-  log::error("log_failed", {{"effect", "no further acknowledgement; the process must end and recover"},
-                            {"reason", error.message()}});
+  log::error("log_failed",
+             {{"effect", "no further acknowledgement; the process must end and recover"}, {"reason", error.message()}});
   {
     const std::scoped_lock lock(mutex_);
     accepting_ = false;

@@ -1,11 +1,13 @@
-// EmbeddedTopicLog: the log in this process. storage::Log is a single-threaded state machine; this class gives it its two threads.
+// EmbeddedTopicLog: the log in this process. storage::Log is a single-threaded state machine; this class gives it its
+// two threads.
 //
-// The log thread takes everything that is queued, commits it as one group, posts the outcomes back (one task per executor and
-// commit), and looks again: while one group is being synced the next gathers by itself, without a timer. The segment writer runs
-// write_behind(), checkpoint() and waits when there is nothing to do.
+// The log thread takes everything that is queued, commits it as one group, posts the outcomes back (one task per
+// executor and commit), and looks again: while one group is being synced the next gathers by itself, without a timer.
+// The segment writer runs write_behind(), checkpoint() and waits when there is nothing to do.
 //
-// A failed journal write or sync is final: no outcome is posted, `on_fatal` is called once and must not return to serving. When the
-// disk is full the group stays queued, congested() turns true, and the log thread tries again until there is room.
+// A failed journal write or sync is final: no outcome is posted, `on_fatal` is called once and must not return to
+// serving. When the disk is full the group stays queued, congested() turns true, and the log thread tries again until
+// there is room.
 #pragma once
 
 #include <atomic>
@@ -35,7 +37,7 @@ struct EmbeddedSettings {
   bool auto_create = true;              // auto.create.topics.enable
   std::chrono::milliseconds retention_check_interval{300'000};
   std::chrono::milliseconds disk_full_retry{100};
-  std::size_t queue_bytes = 64_MiB;     // waiting appends; above it congested() is true
+  std::size_t queue_bytes = 64_MiB;  // waiting appends; above it congested() is true
 };
 
 class EmbeddedTopicLog final : public TopicLog {
@@ -44,8 +46,8 @@ class EmbeddedTopicLog final : public TopicLog {
   using Fatal = std::function<void(const Error&)>;
   /// Recovers and starts both threads. Errors: those of storage::Log::open.
   static Result<std::unique_ptr<EmbeddedTopicLog>> open(io::FileSystem& files, const Clock& clock,
-                                                        metrics::Registry& metrics, EmbeddedSettings settings, Fatal on_fatal,
-                                                        storage::RecoveryReport* report = nullptr);
+                                                        metrics::Registry& metrics, EmbeddedSettings settings,
+                                                        Fatal on_fatal, storage::RecoveryReport* report = nullptr);
   ~EmbeddedTopicLog() override;
 
   /// Commits what is queued, stops both threads, closes the log cleanly. Appends that come later are answered `closed`.
@@ -55,7 +57,8 @@ class EmbeddedTopicLog final : public TopicLog {
   [[nodiscard]] std::uint64_t table_version() const override { return table_version_.load(std::memory_order_acquire); }
   void append(std::unique_ptr<AppendRequest> request) override;
   [[nodiscard]] bool congested() const override {
-    return disk_full_.load(std::memory_order_relaxed) || queued_bytes_.load(std::memory_order_relaxed) > settings_.queue_bytes;
+    return disk_full_.load(std::memory_order_relaxed) ||
+           queued_bytes_.load(std::memory_order_relaxed) > settings_.queue_bytes;
   }
   [[nodiscard]] bool disk_full() const { return disk_full_.load(std::memory_order_relaxed); }
   void create_topic(NewTopic topic, Executor& reply_to, TopicDone done) override;
@@ -123,8 +126,8 @@ class EmbeddedTopicLog final : public TopicLog {
   std::atomic<std::size_t> queued_bytes_{0};
   std::atomic<std::uint64_t> table_version_{0};
   Guarded<std::shared_ptr<const TopicTable>> table_;
-  MonoTime next_retention_{};           // log thread
-  std::size_t unwritten_bytes_ = 0;     // log thread: committed since the writer was last woken
+  MonoTime next_retention_{};        // log thread
+  std::size_t unwritten_bytes_ = 0;  // log thread: committed since the writer was last woken
   std::vector<storage::Append> storage_appends_;
   std::vector<storage::Append*> storage_pointers_;
 
