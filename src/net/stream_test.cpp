@@ -2,6 +2,7 @@
 #include "net/stream.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -371,8 +372,48 @@ TEST_F(StreamTest, streams_may_be_destroyed_by_another_streams_callback) {
   }
 }
 
-TEST_F(StreamTest, idle_stream_is_small) {
-  EXPECT_LE(sizeof(TcpStream), 304U);
+// What a connection costs on the heap, before and after it has carried data both ways.
+TEST(IdleStream, owns_no_buffer) {
+  struct Echo final : StreamHandler {
+    std::unique_ptr<Stream> stream;
+    std::size_t on_bytes(ByteView view) override {
+      const std::size_t whole = view.size() - view.size() % 7;  // keeps a rest now and then
+      stream->send_copy(view.first(whole));
+      return whole;
+    }
+    void on_closed(const Error&) override {}
+  };
+  constexpr std::size_t kStreams = 200;
+  LoopThread thread;
+  std::vector<Echo> echoes(kStreams);
+  std::size_t accepted = 0;
+  auto listener = Listener::bind(thread.loop(), Address{}, [&](std::unique_ptr<Stream> stream) {
+    echoes[accepted].stream = std::move(stream);
+    echoes[accepted].stream->start(echoes[accepted]);
+    ++accepted;
+  });
+  ASSERT_TRUE(listener.has_value());
+  std::vector<std::unique_ptr<SocketClient>> clients;
+  clients.reserve(kStreams);
+  thread.run([&] { (*listener)->start(); });
+  const auto heap = [] { return ::mallinfo2().uordblks; };
+  const std::size_t before = heap();
+  for (std::size_t i = 0; i < kStreams; ++i) {
+    clients.push_back(std::make_unique<SocketClient>((*listener)->address().port));
+  }
+  while (thread.run([&] { return accepted; }) < kStreams) {
+  }
+  constexpr std::size_t kLargest = 400;  // the stream, the test's client object, and malloc's own
+  EXPECT_LE((heap() - before) / kStreams, kLargest);
+  constexpr std::size_t kSent = 70'000;  // a multiple of 7: in the end nothing is left over
+  for (auto& client : clients) {
+    client->send(std::string(kSent, 'x'));
+    EXPECT_EQ(client->receive(kSent).size(), kSent);
+  }
+  thread.run([] {});
+  constexpr std::size_t kSpareBuffers = 64 * 64 * 1024;  // the loop keeps some for the next output
+  EXPECT_LE(heap() - before, kStreams * kLargest + kSpareBuffers);
+  thread.run([&] { echoes.clear(), listener->reset(); });
 }
 
 TEST_F(StreamTest, accepting_pauses_without_descriptors_and_goes_on) {
