@@ -17,6 +17,27 @@ def snapshot(folder):
     return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
+def copy_with_format(data, name, change, mend):
+    """A copy of a data directory with another format file; `mend`: with its checksum right."""
+    copy = scratch() / name
+    shutil.copytree(data, copy)
+    text = (copy / "format").read_text(encoding="ascii")
+    head = change(text[:text.rindex("crc32c ")])
+    check(head != text[:len(head)], "the format file was changed")
+    (copy / "format").write_text(head + (f"crc32c {crc32c(head.encode()):08x}\n" if mend else text[text.rindex("crc32c "):]),
+                                 encoding="ascii")
+    return copy
+
+
 def main():
     need("mosquitto_pub", "kcat")
     wrong_key = CONFIG + "kafka:\n  prot: 9092\n"
@@ -36,16 +57,15 @@ def main():
         check(server.consume("message-log", "%k\n") == ["T-1"], "the first server is not disturbed")
         check(server.stop() == 0, "clean stop")
 
-    newer = scratch() / "newer"
-    shutil.copytree(data, newer)
-    form = newer / "format"
-    check(form.exists(), "a data directory has a format file")
-    damaged = bytearray(form.read_bytes())
-    damaged[len(damaged) // 2] ^= 0x40
-    form.write_bytes(bytes(damaged))
+    newer = copy_with_format(data, "newer", lambda text: text.replace("version 1\n", "version 99\n"), mend=True)
     before = snapshot(newer)
-    refused("damaged format file", "format", data=newer)
-    check(snapshot(newer) == before, "a refused data directory is left as it was")
+    refused("newer format", "newer", "99", data=newer)
+    check(snapshot(newer) == before, "a data directory of a newer version is left as it was")
+
+    damaged = copy_with_format(data, "damaged", lambda text: text.replace("salt ", "sa1t "), mend=False)
+    before = snapshot(damaged)
+    refused("damaged format file", "format", data=damaged)
+    check(snapshot(damaged) == before, "a damaged data directory is left as it was")
 
 
 main()
