@@ -288,4 +288,8 @@ std::optional<RuleOutput> Evaluator::error_output(std::span<const FailedOutput> 
   return output;
 }
 
+bool Evaluator::has_error_message(const Rule& rule) const {
+  return std::find(impl_->reported.begin(), impl_->reported.end(), &rule) != impl_->reported.end();
+}
+
 }  // namespace millrace::rules

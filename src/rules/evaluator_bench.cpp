@@ -26,8 +26,8 @@ std::vector<std::string> reports() {
                     rng.below(20'000), types[rng.below(4)], rng.below(100'000), 33 + rng.below(5), rng.below(1'000'000),
                     124 + rng.below(6), rng.below(1'000'000), rng.below(130), rng.below(10), rng.below(360),
                     rng.below(100), rng.below(10), rng.below(6'000), rng.between(-20, 45), rng.chance(1, 2),
-                    rng.chance(1, 10) ? "null" : "\"closed\"", rng.below(20), rng.below(10), rng.below(1'000'000),
-                    rng.below(1'000'000)));
+                    rng.chance(1, 10) ? "null" : "\"closed\"", rng.below(20), rng.below(10), rng.below(100),
+                    rng.below(1'000'000), rng.below(1'000'000)));
   }
   return out;
 }

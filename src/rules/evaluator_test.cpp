@@ -195,6 +195,7 @@ TEST(Evaluator, FailuresAfterEvaluation) {
   // The outputs of evaluate() are still there; a second failure of this rule and message has no second error message.
   EXPECT_EQ(as_text(*outcome.outputs[0].key), "d1");
   EXPECT_FALSE(evaluator.error_output(failed, report, "again"));
+  EXPECT_TRUE(evaluator.has_error_message(*failed.rule));
   // An error action's own failure goes no further.
   EXPECT_FALSE(evaluator.error_output(*error, report, "rule-errors does not exist"));
   EXPECT_EQ(rules->rules()[0]->counters->error_actions.load(), 1U);

@@ -44,6 +44,7 @@ constexpr Missing kMissing[] = {
     {"principal", kNotYet},
     {"sourceip", kNotYet},
     {"accountid", kNotYet},
+    {"get_mqtt_property", kNotYet},
 };
 
 }  // namespace
