@@ -142,6 +142,7 @@ Result<void> Journal::move_to_next_file(std::uint64_t need) {
     }
   }
   if (!next) {
+    if (!spare) MR_TRY(make_room(need));
     auto made =
         spare ? recycle(*spare)
               : make_file(std::max(
@@ -159,6 +160,29 @@ Result<void> Journal::move_to_next_file(std::uint64_t need) {
   live_.push_back({current_.generation, current_.size, true});
   current_ = {next->generation, std::move(next->file), next->size, 0};
   return {};
+}
+
+// A group larger than every file there is: files that hold nothing make way for one that fits.
+Result<void> Journal::make_room(std::uint64_t need) {
+  for (;;) {
+    Generation victim;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (total_bytes_ + need <= options_.journal_max_bytes) return {};
+      if (!free_.empty()) {
+        victim = free_.back().generation;
+        total_bytes_ -= free_.back().size;
+        free_.pop_back();
+      } else if (!ready_.empty()) {
+        victim = ready_.back().generation;
+        total_bytes_ -= ready_.back().size;
+        ready_.pop_back();
+      } else {
+        return {};
+      }
+    }
+    MR_TRY(files_.remove_file(journal_path(victim)));
+  }
 }
 
 Result<void> Journal::write(GroupEncoder& group, std::span<const ByteView> batches, std::int64_t wall_ms) {

@@ -89,6 +89,7 @@ class Journal {
     std::uint64_t done = 0;
   };
   Result<void> move_to_next_file(std::uint64_t need);
+  Result<void> make_room(std::uint64_t need);
   Result<Ready> make_file(std::uint64_t size);
   Result<Ready> recycle(const JournalFile& file);
   Result<bool> zero_a_piece();

@@ -245,6 +245,27 @@ TEST(Read, AFullJournalRefusesUntilACheckpoint) {
   EXPECT_EQ(read_all(*disk.find("t"), Offset(0)), values);
 }
 
+// Larger than any file of a journal that is all used up: unused files make way.
+TEST(Read, ALargeGroupAfterManySmallOnes) {
+  LogOnDisk disk;
+  disk.options.journal_file_bytes = 64_KiB;
+  disk.options.journal_max_bytes = 512_KiB;
+  ASSERT_TRUE(disk.open());
+  ASSERT_TRUE(disk.create("t"));
+  std::vector<std::string> values;
+  for (int i = 0; i < 40; ++i) {
+    values.push_back(std::to_string(i) + std::string(9'000, 's'));
+    ASSERT_TRUE(disk.append(*disk.find("t"), batch_of({values.back()})));
+  }
+  ASSERT_TRUE(disk.log->checkpoint());
+  values.push_back(std::string(300'000, 'l'));
+  const auto appended = disk.append(*disk.find("t"), batch_of({values.back()}));
+  ASSERT_TRUE(appended) << appended.error().message();
+  disk.crash();
+  ASSERT_TRUE(disk.open());
+  EXPECT_EQ(read_all(*disk.find("t"), Offset(0)), values);
+}
+
 // The log thread, the segment writer and readers at once; under the thread sanitizer this is the test of the locks.
 TEST(Read, ReadersAndTheSegmentWriterBesideTheLogThread) {
   LogOnDisk disk;

@@ -184,8 +184,8 @@ Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, O
   return {};
 }
 
-// What the process before wrote last may be known to the kernel only: the checkpoint's name, and the group whose sync was
-// interrupted or failed (then its pages even count as clean: only writing them again helps). Files are removed and
+// What the process before wrote last may be known to the kernel only: the checkpoint's name, and the group whose sync
+// was interrupted or failed (then its pages even count as clean: only writing them again helps). Files are removed and
 // recycled on the word of both, so the device has to know them first.
 Result<void> DiskLog::confirm(const JournalScan& scan) {
   MR_TRY(sync_names(files_, "", options_.bugs));
