@@ -1,5 +1,5 @@
-// mqtt_settling_server [port [loops]]: the MQTT server with a receiver that keeps nothing and settles everything at the
-// end of each turn. For real clients and for measuring the server alone. Prints "ready <address>"; ends on SIGINT or
+// mqtt_settling_server [port [loops]]: the MQTT server with a receiver that keeps nothing and settles everything, as
+// matched by no rule, at the end of each turn. For real clients and for measuring the server alone. Prints "ready <address>"; ends on SIGINT or
 // SIGTERM.
 #include <csignal>
 #include <cstdio>
@@ -35,7 +35,7 @@ class SettlingReceiver final : public MessageReceiver {
 
  private:
   void settle() {
-    if (sink_ != nullptr && !waiting_.empty()) sink_->settle(waiting_, ReceiptStatus::durable);
+    if (sink_ != nullptr && !waiting_.empty()) sink_->settle(waiting_, ReceiptStatus::no_match);
     waiting_.clear();
   }
   std::vector<Receipt> waiting_;
