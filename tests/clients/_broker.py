@@ -25,8 +25,8 @@ def python_package(requirement, module):
         return __import__(module, fromlist=["x"])
     except ImportError:
         target = _server.scratch() / "python"
-        done = subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), requirement],
-                              capture_output=True, text=True, timeout=200)
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), requirement]
+        done = subprocess.run(install, capture_output=True, text=True, timeout=200)
         if done.returncode != 0:
             _server.skip(f"{requirement} cannot be installed: {done.stderr.strip()[-200:]}")
         sys.path.insert(0, str(target))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Debian's mosquitto clients: MQTT 3.1, 3.1.1 and 5, QoS 0, 1 and 2, small and 200 KB payloads, wildcards, wills, request and response."""
+"""Debian's mosquitto clients: MQTT 3.1, 3.1.1 and 5, QoS 0, 1 and 2, 200 KB payloads, wildcards, wills, request and response."""
 import subprocess
 
 from _broker import _server, mqtt_port
@@ -58,8 +58,8 @@ def will(port):
 
 def request_and_response(port):
     responder = subscriber(port, "-V", "mqttv5", "-t", "clients/request", "-F", "%R %D", count=1)
-    asker = subprocess.Popen([RR, "-p", str(port), "-t", "clients/request", "-e", "clients/response", "-m", "question", "-W", "30"],
-                             stdout=subprocess.PIPE)
+    question = ["-t", "clients/request", "-e", "clients/response", "-m", "question", "-W", "30"]
+    asker = subprocess.Popen([RR, "-p", str(port), *question], stdout=subprocess.PIPE)
     topic = received(responder)[0].split(b" ")[0].decode()
     publish(port, "-V", "mqttv5", "-t", topic, "-m", "answer")
     _server.check(asker.communicate(timeout=60)[0].strip() == b"answer", "request and response")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Paho's Python client: every version and QoS, properties of MQTT 5, take-over, exactly once across connections, wills, reason codes."""
+"""Paho's Python client: every version and QoS, MQTT 5 properties, take-over, exactly once, wills, reason codes."""
 import queue
 import sys
 
@@ -20,8 +20,8 @@ class Client:
     def __init__(self, port, name, version="5", clean=True, will=None, expiry=None, **options):
         five = version == "5"
         arguments = {} if five else {"clean_session": clean}
-        self.client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name, protocol=VERSIONS[version], reconnect_on_failure=False,
-                                  **arguments)
+        self.client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=name, protocol=VERSIONS[version],
+                                  reconnect_on_failure=False, **arguments)
         self.connected, self.messages, self.acked, self.subscribed, self.gone = (queue.Queue() for _ in range(5))
         self.client.on_connect = lambda _c, _u, flags, reason, properties: self.connected.put((flags, reason, properties))
         self.client.on_message = lambda _c, _u, message: self.messages.put(message)
@@ -150,7 +150,8 @@ def exactly_once(port):
         while not seen or seen[-1] != "last":
             seen.append(reader.next().payload.decode())
         numbers = [int(text) for text in seen[:-1]]
-        _server.check(sorted(numbers) == list(range(200)), f"each once with MQTT {version}, session present {flags.session_present}")
+        _server.check(sorted(numbers) == list(range(200)),
+                      f"each once with MQTT {version}, session present {flags.session_present}")
         device.end()
     reader.end()
 
@@ -185,7 +186,8 @@ def assigned_identifier(port):
 
 
 with mqtt_port() as at:
-    for test in (round_trips, properties, topic_aliases, reasons, take_over, exactly_once, wills, keep_alive, assigned_identifier):
+    for test in (round_trips, properties, topic_aliases, reasons, take_over, exactly_once, wills, keep_alive,
+                 assigned_identifier):
         test(at)
         print(f"passed: {test.__name__}", flush=True)
 sys.exit(0)

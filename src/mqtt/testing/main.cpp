@@ -1,6 +1,6 @@
 // mqtt_settling_server [port [loops]]: the MQTT server with a receiver that keeps nothing and settles everything, as
-// matched by no rule, at the end of each turn. For real clients and for measuring the server alone. Prints "ready <address>"; ends on SIGINT or
-// SIGTERM.
+// matched by no rule, at the end of each turn. For real clients and for measuring the server alone. Prints
+// "ready <address>"; ends on SIGINT or SIGTERM.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
