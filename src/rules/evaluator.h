@@ -63,7 +63,8 @@ class Evaluator {
   /// The same for several failed outputs of one rule: one error message that lists them all. Later than the message's
   /// own turn, call this once per rule and message.
   std::optional<RuleOutput> error_output(std::span<const FailedOutput> failed, const DeviceMessage& message);
-  /// True when `rule` already has its error message for the message last evaluated: a further failure is counted, but adds none.
+  /// True when `rule` already has its error message for the message last evaluated: a further failure is counted, but
+  /// adds none.
   [[nodiscard]] bool has_error_message(const Rule& rule) const;
 
  private:

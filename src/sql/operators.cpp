@@ -1,6 +1,9 @@
 #include "sql/operators.h"
 
+#include <algorithm>
 #include <charconv>
+#include <memory>
+#include <span>
 
 #include "sql/lexer.h"
 
@@ -59,51 +62,41 @@ std::optional<std::int64_t> integer_result(Operator op, std::int64_t a, std::int
   }
 }
 
-std::size_t member_count(const Value& object) {
-  if (object.form() == Value::Form::built) return object.count();
-  const JsonDocument& document = object.document();
-  const std::uint32_t end = document.node(object.node()).end;
+/// The members of an object by name, each name once: of several the last counts. Undefined ones are no members.
+std::span<const Member> sorted_members(Evaluation& evaluation, const Value& object) {
+  Arena& arena = evaluation.arena();
+  Member* members = nullptr;
   std::size_t count = 0;
-  for (std::uint32_t i = object.node() + 1; i < end; i = document.node(i).end) ++count;
-  return count;
-}
-
-/// Calls `visit(name, value)` for every member until it answers false. Of members of the same name only the last is
-/// visited: it is the one that counts, and visiting all would let a nested document double the work at every level.
-template <class Visit>
-bool each_member(Evaluation& evaluation, const Value& object, Visit&& visit) {
   if (object.form() == Value::Form::built) {
-    for (std::size_t i = 0; i < object.count(); ++i) {
-      const Member& member = object.members()[i];
-      if (!member.value.is_undefined() && !visit(member.name, member.value)) return false;
+    members = arena.array<Member>(object.count());
+    count = object.count();
+    std::uninitialized_copy_n(object.members(), count, members);
+  } else {
+    const JsonDocument& document = object.document();
+    const std::uint32_t end = document.node(object.node()).end;
+    members = arena.array<Member>(end - object.node());
+    for (std::uint32_t i = object.node() + 1; i < end; i = document.node(i).end) {
+      const JsonNode& member = document.node(i);
+      const std::string_view raw = document.key_of(member);
+      const Value name = member.key_escaped ? Value::string_source(raw) : Value::string(raw);
+      new (members + count++) Member{name.characters(arena), Value::of(document, i)};
     }
-    return true;
   }
-  const JsonDocument& document = object.document();
-  const std::uint32_t end = document.node(object.node()).end;
-  for (std::uint32_t i = object.node() + 1; i < end; i = document.node(i).end) {
-    const JsonNode& member = document.node(i);
-    const std::string_view raw = document.key_of(member);
-    const Value name = member.key_escaped ? Value::string_source(raw) : Value::string(raw);
-    const std::string_view characters = name.characters(evaluation.arena());
-    if (document.find(object.node(), characters) != i) continue;
-    if (!visit(characters, Value::of(document, i))) return false;
+  std::stable_sort(members, members + count, [](const Member& a, const Member& b) { return a.name < b.name; });
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    const bool last = i + 1 == count || members[i + 1].name != members[i].name;
+    if (last && !members[i].value.is_undefined()) members[kept++] = members[i];
   }
-  return true;
+  return {members, kept};
 }
 
 bool equal_objects(Evaluation& evaluation, const Value& a, const Value& b) {
-  // Looking every name up both ways is quadratic; what an expression compares that way is small, and larger objects
-  // differ.
-  constexpr std::size_t kMostMembers = 256;
-  if (member_count(a) > kMostMembers || member_count(b) > kMostMembers) return false;
-  const auto covered = [&](const Value& one, const Value& other, bool deep) {
-    return each_member(evaluation, one, [&](std::string_view name, const Value& mine) {
-      const Value theirs = other.member(name);
-      return !theirs.is_undefined() && (!deep || equal_values(evaluation, mine, theirs));
-    });
-  };
-  return covered(a, b, true) && covered(b, a, false);
+  const auto left = sorted_members(evaluation, a);
+  const auto right = sorted_members(evaluation, b);
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(), [&](const Member& x, const Member& y) {
+    return x.name == y.name && equal_values(evaluation, x.value, y.value);
+  });
 }
 
 bool equal_arrays(Evaluation& evaluation, const Value& a, const Value& b) {
