@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "net/connection_count.h"
 #include "net/loop_impl.h"
 #include "net/tcp_stream.h"
 
@@ -86,8 +87,8 @@ Result<Socket> bound_socket(const Address& address, const SocketAddress& where, 
 }  // namespace
 
 struct Listener::Impl final : Pollable {
-  Impl(Loop::Impl& owner, int socket, Address bound, Accept callback)
-      : loop(owner), fd(socket), address(std::move(bound)), accept(std::move(callback)) {}
+  Impl(Loop::Impl& owner, int socket, Address bound, Accept callback, std::shared_ptr<ConnectionCount> counted)
+      : loop(owner), fd(socket), address(std::move(bound)), accept(std::move(callback)), count(std::move(counted)) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() { stop(); }
@@ -117,9 +118,15 @@ struct Listener::Impl final : Pollable {
         return;  // EAGAIN: all taken; anything else belongs to a connection that is gone already
       }
       told = false;
+      if (!count->enter()) {
+        ::close(connection);
+        if (!std::exchange(full, true)) log::warn("connections_refused", {{"listener", address.to_string()}});
+        continue;
+      }
+      full = false;
       const int on = 1;
       ::setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      accept(std::make_unique<TcpStream>(loop, connection, peer.storage));
+      accept(std::make_unique<TcpStream>(loop, connection, peer.storage, ConnectionCount::Place(count)));
     }
   }
 
@@ -143,10 +150,18 @@ struct Listener::Impl final : Pollable {
   std::uint64_t pause = 0;
   bool accepting = false;
   bool told = false;  // the log line of this shortage was written
+  std::shared_ptr<ConnectionCount> count;
+  bool full = false;  // the log line of this fullness was written
 };
 
 Listener::Listener(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Listener::~Listener() = default;
+void Listener::limit_connections(std::size_t most) {
+  impl_->count->set_most(most);
+}
+std::uint64_t Listener::refused_connections() const {
+  return impl_->count->refused();
+}
 Address Listener::address() const {
   return impl_->address;
 }
@@ -178,7 +193,9 @@ Result<std::unique_ptr<Listener>> Listener::bind(Loop& loop, const Address& addr
     std::memcpy(&in, &bound.storage, sizeof in);
     wanted.port = ntohs(in.sin_port);
   }
-  auto impl = std::make_unique<Impl>(loop.impl(), socket.release(), std::move(wanted), std::move(accept));
+  auto count = joins != nullptr ? joins->impl_->count : std::make_shared<ConnectionCount>();
+  auto impl =
+      std::make_unique<Impl>(loop.impl(), socket.release(), std::move(wanted), std::move(accept), std::move(count));
   return std::unique_ptr<Listener>(new Listener(std::move(impl)));
 }
 

@@ -33,6 +33,11 @@ class Listener {
   static Result<std::unique_ptr<Listener>> bind(Loop& loop, const Address& address, Accept accept,
                                                 const Listener* joins = nullptr);
   ~Listener();
+  /// Connections open at a time through this listener and all that join it, now or later; further ones are closed at
+  /// once, with a log line when that begins. Thread: any, before start().
+  void limit_connections(std::size_t most);
+  /// How many were closed for that reason. Thread: any.
+  [[nodiscard]] std::uint64_t refused_connections() const;
   /// The bound address, port resolved.
   [[nodiscard]] Address address() const;
   /// Thread: the loop's. Accepting pauses by itself for a moment when file descriptors run out, with a log line.

@@ -56,6 +56,34 @@ TEST(Listener, connections_of_joined_listeners_are_spread) {
   b.run([&] { streams_b.clear(), second->reset(); });
 }
 
+TEST(Listener, connections_over_the_limit_are_closed_in_all_that_join) {
+  LoopThread thread;
+  std::vector<std::unique_ptr<Stream>> streams;
+  const auto keep = [&](std::unique_ptr<Stream> stream) { streams.push_back(std::move(stream)); };
+  auto first = Listener::bind(thread.loop(), Address{}, keep);
+  ASSERT_TRUE(first.has_value());
+  auto second = Listener::bind(thread.loop(), Address{}, keep, first->get());
+  ASSERT_TRUE(second.has_value());
+  (*first)->limit_connections(3);
+  thread.run([&] {
+    (*first)->start();
+    (*second)->start();
+  });
+  const std::uint16_t port = (*first)->address().port;
+  std::vector<std::unique_ptr<SocketClient>> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(std::make_unique<SocketClient>(port));
+  while (thread.run([&] { return streams.size(); }) < 3) {
+  }
+  EXPECT_TRUE(SocketClient(port).ended());
+  EXPECT_EQ((*second)->refused_connections(), 1U);
+  thread.run([&] { streams.pop_back(); });
+  SocketClient again(port);
+  while (thread.run([&] { return streams.size(); }) < 3) {
+  }
+  EXPECT_EQ((*first)->refused_connections(), 1U);
+  thread.run([&] { streams.clear(), second->reset(), first->reset(); });
+}
+
 TEST(Address, text_form) {
   const auto read = [](std::string_view text) {
     const auto address = parse_address(text);

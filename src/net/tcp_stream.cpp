@@ -25,7 +25,8 @@ constexpr auto kCloseTime = std::chrono::seconds(3);
 
 }  // namespace
 
-TcpStream::TcpStream(Loop::Impl& loop, int fd, const sockaddr_storage& peer) : loop_(loop), fd_(fd) {
+TcpStream::TcpStream(Loop::Impl& loop, int fd, const sockaddr_storage& peer, ConnectionCount::Place place)
+    : loop_(loop), place_(std::move(place)), fd_(fd) {
   if (peer.ss_family == AF_INET6) {
     sockaddr_in6 in{};
     std::memcpy(&in, &peer, sizeof in);

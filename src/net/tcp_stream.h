@@ -10,6 +10,7 @@
 #include <array>
 #include <vector>
 
+#include "net/connection_count.h"
 #include "net/listener.h"
 #include "net/loop_impl.h"
 #include "net/stream.h"
@@ -22,7 +23,7 @@ std::string to_text(const std::array<std::uint8_t, 16>& ip, bool v6, std::uint16
 class TcpStream final : public Stream, private Pollable {
  public:
   /// Takes over `fd`.
-  TcpStream(Loop::Impl& loop, int fd, const sockaddr_storage& peer);
+  TcpStream(Loop::Impl& loop, int fd, const sockaddr_storage& peer, ConnectionCount::Place place);
   ~TcpStream() override;
   TcpStream(const TcpStream&) = delete;
   TcpStream& operator=(const TcpStream&) = delete;
@@ -78,6 +79,7 @@ class TcpStream final : public Stream, private Pollable {
   void release_output();
 
   Loop::Impl& loop_;
+  ConnectionCount::Place place_;
   StreamHandler* handler_ = nullptr;
   Buffer kept_;  // received, not consumed; in frame mode the frame so far
   std::size_t kept_from_ = 0;
