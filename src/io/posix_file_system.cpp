@@ -155,7 +155,9 @@ Result<std::unique_ptr<File>> PosixFileSystem::lock(std::string_view path) {
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
   if (::fcntl(descriptor, F_OFD_SETLK, &whole) != 0) {
-    if (errno == EAGAIN || errno == EACCES) return fail(ErrorCode::locked, "lock", full);
+    if (errno == EAGAIN || errno == EACCES) {
+      return fail(ErrorCode::locked, "another process has this data directory open; stop it first", full);
+    }
     return posix_failure("lock", full, errno);
   }
   return file;
