@@ -1,10 +1,10 @@
-// The only door to the disk. PosixFileSystem is the real one, FaultInjectingFileSystem fails the Nth operation on purpose, and the
-// simulator's SimDisk forgets what was not synced.
+// The only door to the disk. PosixFileSystem is the real one, FaultInjectingFileSystem fails the Nth operation on
+// purpose, and the simulator's SimDisk forgets what was not synced.
 //
 // Paths are relative to the root of the file system, with '/' between parts. All calls block. Errors: not_found,
 // already_exists, disk_full (ENOSPC, EDQUOT), locked, io_error (everything else; detail holds path and errno text).
-// A failed sync is final: the caller must not retry it (the kernel may have dropped the pages); it is an io_error even when the
-// kernel said ENOSPC. A path that is absolute or has ".", ".." or empty parts is invalid_argument.
+// A failed sync is final: the caller must not retry it (the kernel may have dropped the pages); it is an io_error even
+// when the kernel said ENOSPC. A path that is absolute or has ".", ".." or empty parts is invalid_argument.
 #pragma once
 
 #include <cstdint>
@@ -19,20 +19,22 @@
 
 namespace millrace::io {
 
-/// One open file. Thread: one caller at a time for writing; read_at may run beside it. Closes on destruction, without a sync.
+/// One open file. Thread: one caller at a time for writing; read_at may run beside it. Closes on destruction, without a
+/// sync.
 class File {
  public:
   virtual ~File() = default;
   /// Fills `into` from `offset`; returns how many bytes there were (less only at the end of the file).
   virtual Result<std::size_t> read_at(std::uint64_t offset, MutableByteView into) = 0;
-  /// Writes all pieces one behind the other from `offset`, extending the file as needed. After an error any part may be written.
+  /// Writes all pieces one behind the other from `offset`, extending the file as needed. After an error any part may be
+  /// written.
   virtual Result<void> write_at(std::uint64_t offset, std::span<const ByteView> pieces) = 0;
   Result<void> write_at(std::uint64_t offset, ByteView bytes) { return write_at(offset, std::span(&bytes, 1)); }
   /// fdatasync: what was written before this call, and a size that grew, survive a power cut once it returns.
   virtual Result<void> sync_data() = 0;
   virtual Result<void> truncate(std::uint64_t size) = 0;
-  /// Reserves blocks without changing the size (FALLOC_FL_KEEP_SIZE). disk_full when there is no room; a file system that
-  /// cannot reserve succeeds without effect.
+  /// Reserves blocks without changing the size (FALLOC_FL_KEEP_SIZE). disk_full when there is no room; a file system
+  /// that cannot reserve succeeds without effect.
   virtual Result<void> reserve(std::uint64_t offset, std::uint64_t length) = 0;
   /// Asks the kernel to start writing the range back and returns at once. Promises nothing.
   virtual void start_writeback(std::uint64_t offset, std::uint64_t length) = 0;
@@ -42,10 +44,10 @@ class File {
 };
 
 enum class OpenMode : std::uint8_t {
-  read_only,       // must exist
-  read_write,      // must exist
-  create,          // made or opened, read and write
-  create_new,      // must not exist
+  read_only,   // must exist
+  read_write,  // must exist
+  create,      // made or opened, read and write
+  create_new,  // must not exist
 };
 
 class FileSystem {
@@ -64,7 +66,8 @@ class FileSystem {
   /// Names in the directory, sorted, without "." and "..".
   virtual Result<std::vector<std::string>> list(std::string_view path) = 0;
   [[nodiscard]] virtual bool exists(std::string_view path) = 0;
-  /// Holds an exclusive lock on `path` (created if missing) until the returned object dies. `locked` when another process has it.
+  /// Holds an exclusive lock on `path` (created if missing) until the returned object dies. `locked` when another
+  /// process has it.
   virtual Result<std::unique_ptr<File>> lock(std::string_view path) = 0;
   /// Bytes a file could still grow.
   virtual Result<std::uint64_t> free_bytes() = 0;
@@ -72,8 +75,8 @@ class FileSystem {
   [[nodiscard]] virtual std::string describe(std::string_view path) const { return std::string(path); }
 };
 
-/// Writes `bytes` under `path` so that after a power cut there is the old content or the new one: temporary file, sync, rename,
-/// directory sync.
+/// Writes `bytes` under `path` so that after a power cut there is the old content or the new one: temporary file, sync,
+/// rename, directory sync.
 Result<void> replace_file(FileSystem& files, std::string_view path, ByteView bytes);
 /// The whole file; too_large over `limit`.
 Result<std::string> read_file(FileSystem& files, std::string_view path, std::size_t limit);

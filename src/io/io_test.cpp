@@ -1,3 +1,4 @@
+// The contract over the real disk and the fault injector; a short write; a fault at every operation of replace_file.
 #include <gtest/gtest.h>
 
 #include <sys/resource.h>

@@ -1,3 +1,4 @@
+// Names and sums of LogRunCounts.
 #include "sim/log_world.h"
 
 namespace millrace::sim {

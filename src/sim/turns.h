@@ -43,7 +43,7 @@ class Turns {
   void pass_to(Player* next);
 
   Rng& rng_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // guards everything below; the only one here
   std::condition_variable over_;
   std::vector<std::unique_ptr<Player>> players_;
   Player* current_ = nullptr;
