@@ -18,9 +18,13 @@ constexpr std::pair<const char*, Field> kFields[] = {
     {"batches", &LogRunCounts::batches},
     {"duplicates", &LogRunCounts::duplicates},
     {"reads", &LogRunCounts::reads},
+    {"waits", &LogRunCounts::waits},
+    {"clock jumps", &LogRunCounts::clock_jumps},
     {"checkpoints", &LogRunCounts::checkpoints},
     {"retentions", &LogRunCounts::retentions},
     {"images verified", &LogRunCounts::verifications},
+    {"flipped bits", &LogRunCounts::flipped_bits},
+    {"of them refused by a read", &LogRunCounts::flips_refused},
 };
 static_assert(sizeof(LogRunCounts) == sizeof(kFields) / sizeof(kFields[0]) * sizeof(std::uint64_t));
 

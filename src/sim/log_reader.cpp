@@ -134,6 +134,51 @@ SeenLog scan_log(LogWorld& world) {
   return seen;
 }
 
+bool scan_damaged(LogWorld& world) {
+  bool told = false;
+  for (const auto& entry : world.log->partitions()) {
+    const TopicPartition name = entry.log->name();
+    const auto model = world.model.partitions.find(name);
+    if (model == world.model.partitions.end()) {
+      world.violate(name.to_string() + " was invented");
+      return told;
+    }
+    if (entry.log->high_watermark() != model->second.end())
+      world.violate(name.to_string() + " lost its end in silence");
+    Offset next = entry.log->log_start();
+    while (next < entry.log->high_watermark()) {
+      const auto read = entry.log->read(next, 64_KiB);
+      if (!read) {
+        if (read.error().code != ErrorCode::corrupt) world.violate(name.to_string() + ": " + read.error().message());
+        told = true;
+        next = next + 1;
+        continue;
+      }
+      for (const SharedBytes& bytes : read->batches) {
+        const auto records = decode(world.source, bytes.view());
+        if (!records) {
+          world.violate(name.to_string() + ": served " + records.error().message());
+          return told;
+        }
+        for (const auto& record : *records) {
+          const ModelBatch* batch = model->second.find(record.offset);
+          if (batch == nullptr ||
+              batch->records[static_cast<std::size_t>(record.offset - batch->base)] != record.name) {
+            world.violate(name.to_string() + ": served a wrong record at " + std::to_string(record.offset.value()));
+            return told;
+          }
+        }
+        if (records->front().offset > next || records->back().offset < next) {
+          world.violate(name.to_string() + ": a gap at " + std::to_string(next.value()));
+          return told;
+        }
+        next = records->back().offset + 1;
+      }
+    }
+  }
+  return told;
+}
+
 void check_timestamps(LogWorld& world, const SeenLog& seen, Rng& rng) {
   for (const auto& entry : world.log->partitions()) {
     const auto it = seen.find(entry.log->name());

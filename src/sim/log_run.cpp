@@ -2,16 +2,19 @@
 
 #include "sim/log_reader.h"
 #include "sim/log_script.h"
+#include "sim/log_waits.h"
 #include "storage/verify.h"
 
 namespace millrace::sim {
 namespace {
 
 constexpr int kOpenAttempts = 5;
+constexpr std::uint64_t kJournalBytes = 512_KiB;  // the largest journal_max_bytes of a run
 
 class LogRun {
  public:
-  LogRun(std::uint64_t seed, const LogRunOptions& options) : world_(seed), options_(options), script_(world_) {
+  LogRun(std::uint64_t seed, const LogRunOptions& options)
+      : world_(seed), options_(options), script_(world_), waits_(world_) {
     world_.trace.keep_lines(options.keep_lines);
   }
 
@@ -30,10 +33,12 @@ class LogRun {
   void end(bool last);
   void die();
   void verify();
+  void rot();
 
   LogWorld world_;
   LogRunOptions options_;
   LogScript script_;
+  LogWaits waits_;
   bool stopped_clean_ = false;
 };
 
@@ -114,7 +119,7 @@ void LogRun::check_recovery(const storage::RecoveryReport& report) {
   }
   const SeenLog seen = scan_log(world_);
   if (world_.violation) return;
-  const std::int64_t now = world_.now_ms();
+  const std::int64_t now = world_.latest_possible_ms();
   bool kept = false;
   if (world_.in_doubt) {
     LogModel with = world_.model;
@@ -169,7 +174,12 @@ void LogRun::run_threads() {
   });
   turns.add([&, rng = world_.rng.fork()]() mutable {
     while (!world_.script_over && !world_.dying) {
-      read_somewhere(world_, rng);
+      waits_.run();
+      if (rng.chance(1, 8)) {
+        waits_.wait_somewhere(rng);
+      } else {
+        read_somewhere(world_, rng);
+      }
       turns.yield();
     }
   });
@@ -181,6 +191,12 @@ void LogRun::end(bool last) {
   if (world_.violation) return;
   world_.disk.set_capacity(1_GiB);
   if (last && !world_.dying) script_.must_commit();
+  if (!world_.dying) {
+    waits_.check_rest();
+    const std::uint64_t journal = world_.disk.bytes_below("journal/");
+    if (journal > kJournalBytes) world_.violate("the journal holds " + std::to_string(journal) + " bytes");
+  }
+  waits_.forget();
   if (!world_.dying && (last || world_.rng.chance(1, 2))) {
     const auto closed = world_.log->close();
     if (closed) {
@@ -195,7 +211,9 @@ void LogRun::end(bool last) {
       } else {
         world_.disk.restart_process();
       }
-      return verify();
+      verify();
+      if (last && !world_.violation) rot();
+      return;
     }
     world_.judge_failure(closed.error(), "close");
   }
@@ -230,6 +248,37 @@ void LogRun::verify() {
     world_.violate("verify finds damage: " + damage.file + " at " + std::to_string(damage.position) + ": " +
                    damage.what);
   }
+}
+
+// One bit of the closed log flips. Nothing wrong may ever be served, and what is not reported must be whole.
+void LogRun::rot() {
+  std::vector<std::string> live;
+  for (const std::string& path : world_.disk.all_files()) {
+    if (path.starts_with("topics/") || path == "checkpoint" || path == "format") live.push_back(path);
+  }
+  const std::string path = live[world_.rng.below(live.size())];
+  const std::uint64_t size = world_.disk.file_bytes(path);
+  if (size == 0) return;
+  const std::uint64_t byte = world_.rng.below(size);
+  world_.disk.flip_bit(path, byte, static_cast<unsigned>(world_.rng.below(8)));
+  world_.trace.note("rot", byte, size);
+  world_.trace.say("  a bit of " + path + " at " + std::to_string(byte) + " flips");
+  ++world_.counts.flipped_bits;
+  const auto report = storage::verify_directory(world_.disk, {.deep = true});
+  const bool reported = !report || !report->good();
+  auto log = storage::Log::open(world_.disk, world_.clock, world_.metrics, world_.options, nullptr);
+  if (!log) {
+    const bool told = log.error().code == ErrorCode::corrupt || log.error().code == ErrorCode::unsupported_version;
+    if (!told) world_.violate("open of a damaged log: " + log.error().message());
+    if (!reported) world_.violate("verify finds nothing, but open: " + log.error().message());
+    return;
+  }
+  world_.log = std::move(*log);
+  if (scan_damaged(world_)) {
+    ++world_.counts.flips_refused;
+    if (!reported) world_.violate("a read finds damage that verify does not");
+  }
+  world_.log.reset();
 }
 
 }  // namespace

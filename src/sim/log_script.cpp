@@ -43,8 +43,13 @@ void LogScript::run(std::uint64_t steps, const std::function<void()>& yield) {
     } else if (kind < 94) {
       world_.disk.set_capacity(world_.disk.used_bytes() + rng_.below(48_KiB));
       ++world_.counts.full_disks;
-    } else {
+    } else if (kind < 99) {
       world_.disk.set_capacity(1_GiB);
+    } else {
+      if (!clock_jumps_) continue;
+      // Less than a day in all: after that producers are forgotten, as they should be.
+      world_.set_wall_off(std::chrono::minutes(rng_.between(-600, 600)));
+      ++world_.counts.clock_jumps;
     }
     world_.clock.advance(std::chrono::milliseconds(rng_.chance(1, 30) ? rng_.below(600'000) : rng_.below(500)));
     yield();
@@ -318,7 +323,7 @@ void LogScript::enforce_retention() {
   for (const auto& [name, partition] : world_.handles) {
     ModelPartition& model = world_.model.partitions.at(name);
     const Offset start = partition->log_start();
-    if (auto objection = model.objection_to_start(start, world_.now_ms()))
+    if (auto objection = model.objection_to_start(start, world_.latest_possible_ms()))
       world_.violate(name.to_string() + " " + *objection);
     model.log_start = std::max(model.log_start, start);
   }

@@ -80,6 +80,7 @@ class LogScript {
   std::vector<Writer> writers_{Writer{}};
   std::vector<Batch> unanswered_;  // of idempotent writers, in their order: to be sent again
   std::uint64_t topics_made_ = 0;
+  bool clock_jumps_ = rng_.chance(1, 3);
 };
 
 }  // namespace millrace::sim

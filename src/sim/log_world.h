@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -35,9 +36,13 @@ struct LogRunCounts {
   std::uint64_t batches = 0;
   std::uint64_t duplicates = 0;
   std::uint64_t reads = 0;
+  std::uint64_t waits = 0;  // of readers at the end, all of them woken
+  std::uint64_t clock_jumps = 0;
   std::uint64_t checkpoints = 0;
   std::uint64_t retentions = 0;
   std::uint64_t verifications = 0;
+  std::uint64_t flipped_bits = 0;
+  std::uint64_t flips_refused = 0;  // by a read; the others by open, or they hit what nobody reads
   void add(const LogRunCounts& other);
   [[nodiscard]] std::string to_string() const;
 };
@@ -62,6 +67,9 @@ struct LogWorld {
   std::optional<ModelGroup> in_doubt;  // handed to commit(), not answered
   bool doubt_was_seen = false;         // a reader saw some of it: it must last
   std::map<TopicPartition, Offset> starts_seen;
+  WallTime wall_off{};
+  bool clock_went_back = false;  // then retention by time cannot be judged from outside
+  std::int64_t latest_ms = 0;    // the farthest the wall clock ever was: retention may have acted on it
   std::set<ProducerId> producer_ids;
 
   // The running process.
@@ -80,6 +88,17 @@ struct LogWorld {
     dying = true;
   }
   [[nodiscard]] std::int64_t now_ms() const { return clock.wall().count(); }
+  /// Sets the wall clock `off` from where it would be without jumps.
+  void set_wall_off(WallTime off) {
+    latest_ms = std::max(latest_ms, now_ms());
+    if (off < wall_off) clock_went_back = true;
+    clock.jump_wall(off - wall_off);
+    wall_off = off;
+  }
+  /// For LogModel's retention rule.
+  [[nodiscard]] std::int64_t latest_possible_ms() const {
+    return clock_went_back ? std::numeric_limits<std::int64_t>::max() : std::max(latest_ms, now_ms());
+  }
   /// For any answer of the log but success: final ones end the life, and are a violation when nothing on the disk
   /// failed.
   void judge_failure(const Error& error, const char* call) {

@@ -307,6 +307,17 @@ bool SimDisk::flip_bit(std::string_view path, std::uint64_t byte, unsigned bit) 
   return true;
 }
 
+std::uint64_t SimDisk::file_bytes(std::string_view path) const {
+  const auto inode = find(path);
+  return inode ? (*inode)->content.size() : 0;
+}
+
+std::uint64_t SimDisk::bytes_below(std::string_view prefix) const {
+  std::uint64_t sum = 0;
+  for (const std::string& path : all_files()) sum += path.starts_with(prefix) ? file_bytes(path) : 0;
+  return sum;
+}
+
 std::vector<std::string> SimDisk::all_files() const {
   std::vector<std::string> files;
   std::vector<std::pair<std::string, Inode>> left{{"", root_}};

@@ -68,6 +68,9 @@ class SimDisk final : public io::FileSystem {
   [[nodiscard]] std::uint64_t syncs() const { return syncs_; }
   [[nodiscard]] std::uint64_t used_bytes() const { return used_; }
   [[nodiscard]] int open_files() const { return open_files_; }
+  [[nodiscard]] std::uint64_t file_bytes(std::string_view path) const;
+  /// Sizes of all files whose path begins with `prefix`, added up.
+  [[nodiscard]] std::uint64_t bytes_below(std::string_view prefix) const;
   /// Every file, with its path, sorted.
   [[nodiscard]] std::vector<std::string> all_files() const;
   /// Called before each change, sync and read of a file while running: the place where another thread could run. May

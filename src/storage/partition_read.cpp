@@ -50,6 +50,8 @@ Result<ReadResult> Partition::read(Offset from, std::size_t max_bytes) {
       if (from < log_start()) return fail(ErrorCode::out_of_range, "offset is not in the log");
       return std::unexpected(batches.error());
     }
+    // The path may belong to a new partition of the same name by now.
+    if (deleted()) return fail(ErrorCode::closed, "partition was deleted");
     result.batches = std::move(*batches);
     for (const SharedBytes& batch : result.batches) result.bytes += batch.size();
   }

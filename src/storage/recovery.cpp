@@ -150,7 +150,6 @@ Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, O
   for (const std::string& directory : replay.stale_directories) {
     if (!files_.exists(directory)) continue;
     MR_TRY(set_aside(files_, directory));
-    topics_unsynced_ = true;
   }
   for (const auto& [id, partition] : replay.by_id) {
     const auto known = checkpointed.find(id);
@@ -163,7 +162,6 @@ Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, O
     partition->directory_made = true;
     if (!replay.after_clean_stop && partition->segments().empty()) {
       // No checkpoint vouches for this directory: a process that died may have made it without a sync.
-      topics_unsynced_ = true;
       new_directories_.push_back(partition->directory());
       unsynced_names_.insert(partition->directory());
     }
@@ -216,6 +214,8 @@ Result<void> DiskLog::recover(RecoveryReport& report) {
   Replay replay;
   replay.known_below = checkpoint.next_partition;
   replay.after_clean_stop = checkpoint.clean && scan.groups.empty();
+  // A directory may have been made or set aside by a process, or a recovery, that died before its sync.
+  topics_unsynced_ = !replay.after_clean_stop;
   std::map<PartitionId, Offset> checkpointed;
   for (PartitionCheckpoint& description : checkpoint.partitions) {
     checkpointed[description.id] = description.next;
