@@ -284,21 +284,29 @@ Result<std::vector<SharedBytes>> Segment::read(const SegmentState& state, Offset
   std::vector<SharedBytes> batches;
   Offset expected = first.header.base_offset;
   std::size_t at = 0;
+  // What stands before a damaged batch is served; the damage is the answer to the read that begins at it.
+  const char* damage = nullptr;
   while (bytes.size() - at >= kBatchHeaderSize) {
     const ByteView rest = bytes.view().subspan(at);
     const auto header = parse_batch_header(rest);
-    if (!header) return corrupt(first.position + at, {ErrorCode::malformed, header.error().context, {}});
+    if (!header) {
+      damage = header.error().context;
+      break;
+    }
     if (header->size_bytes() > rest.size()) break;
     if (header->base_offset != expected || header->leader_epoch.value() != 0) {
-      return corrupt(first.position + at, {ErrorCode::malformed, "record batch does not begin at the next offset", {}});
+      damage = "record batch does not begin at the next offset";
+      break;
     }
     if (!batch_crc_matches(rest.first(header->size_bytes()))) {
-      return corrupt(first.position + at, {ErrorCode::malformed, "record batch CRC does not match", {}});
+      damage = "record batch CRC does not match";
+      break;
     }
     expected = header->next_offset();
     batches.push_back(bytes.slice(at, header->size_bytes()));
     at += header->size_bytes();
   }
+  if (batches.empty() && damage != nullptr) return corrupt(first.position, {ErrorCode::malformed, damage, {}});
   if (batches.empty())
     return corrupt(first.position, {ErrorCode::malformed, "segment file ends inside a record batch", {}});
   const std::scoped_lock lock(open_mutex_);

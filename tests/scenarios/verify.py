@@ -39,7 +39,7 @@ def main():
     check(segment.read_bytes() == bytes(content), "verify changes nothing")
 
     with serving(data=data, name="damaged") as server:
-        done = subprocess.run(["kcat", "-b", server.ports["kafka"], "-C", "-e", "-q", "-o", "beginning", "-t", "message-log", "-f",
+        done = subprocess.run(["kcat", "-u", "-b", server.ports["kafka"], "-C", "-e", "-q", "-o", "beginning", "-t", "message-log", "-f",
                                "%o\\n"], capture_output=True, text=True, timeout=20, check=False)
         offsets = done.stdout.split()
         check(0 < len(offsets) < len(whole), f"{len(offsets)} of {len(whole)} records are served, those before the damage")
