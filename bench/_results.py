@@ -111,9 +111,9 @@ Machine: {machine}.
 Its disk in this run, one write and fdatasync, p50 / p99: {sync}.
 
 Server pinned to core {bench.o.server_core}, generator to core {bench.o.load_core} (`taskset`), over loopback.
-Every run starts on an empty data directory, servers taking turns. A throughput is {runs}, after {bench.warmup} s of warm-up, measured
-for {bench.seconds} s. CPU is user and system time of the server's process. SATURATED: the generator was the limit. Ratios
-within this page may be compared, figures of different machines may not.{looked}{failed}
+Every run starts on an empty data directory, servers taking turns. A throughput is {runs}, after {bench.warmup} s of
+warm-up, measured for {bench.seconds} s. CPU is user and system time of the server's process. SATURATED: the generator was
+the limit. Ratios within this page may be compared, figures of different machines may not.{looked}{failed}
 
 {(chr(10) * 2).join(bench.tables)}
 
