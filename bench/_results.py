@@ -79,7 +79,7 @@ def profile(perf_data):
         done = subprocess.run(["perf", "report", "-i", str(perf_data), "--stdio", "--no-children", "-g", "none",
                                "--percent-limit", "1", "-F", "overhead," + ",".join(keys)], capture_output=True, text=True)
         rows = re.findall(r"^\s+(\d+\.\d+)%\s+(.+?)\s*$", done.stdout, re.M)
-        return [(f"{share} %", f"`{shorten(what)}`") for share, what in rows]
+        return [(f"{share} %", f"`{shorten(what) or 'unknown'}`") for share, what in rows]
 
     def shorten(name):
         name = re.sub(r"^\[[.k]\]\s*", "", name)

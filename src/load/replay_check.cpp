@@ -58,8 +58,8 @@ std::string_view find_member(std::string_view json, std::string_view name) {
   return {};
 }
 
-ReplayCheck::ReplayCheck(const ReplayScript& script, const std::vector<std::uint64_t>& resent_by_device)
-    : script_(script), resent_(resent_by_device), devices_(script.devices().size()) {
+ReplayCheck::ReplayCheck(const ReplayScript& script, std::vector<std::uint64_t> resent_by_device)
+    : script_(script), resent_(std::move(resent_by_device)), devices_(script.devices().size()) {
   for (std::size_t i = 0; i < script.devices().size(); ++i) {
     by_name_.emplace(script.devices()[i].name, i);
     devices_[i].seen.resize(script.devices()[i].events.size());

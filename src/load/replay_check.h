@@ -19,7 +19,9 @@ namespace millrace::load {
 
 class ReplayCheck {
  public:
-  ReplayCheck(const ReplayScript& script, const std::vector<std::uint64_t>& resent_by_device);
+  /// `resent_by_device`: how many messages of each device were sent more than once; empty: none. The script must
+  /// outlive this.
+  ReplayCheck(const ReplayScript& script, std::vector<std::uint64_t> resent_by_device);
 
   /// One record of a topic, in the order of its partition. `key` empty: no key.
   void see(std::string_view topic, std::int32_t partition, std::string_view key, std::string_view value);
@@ -56,7 +58,7 @@ class ReplayCheck {
   void example(std::string text);
 
   const ReplayScript& script_;
-  const std::vector<std::uint64_t>& resent_;
+  std::vector<std::uint64_t> resent_;
   std::unordered_map<std::string_view, std::size_t> by_name_;
   std::vector<Device> devices_;
   std::string run_mark_;

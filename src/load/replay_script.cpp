@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <limits>
+#include <tuple>
 #include <unordered_map>
 
 #include "load/report.h"
@@ -172,7 +173,7 @@ Result<ReplayScript> ReplayScript::load(const std::vector<std::string>& paths, R
       script.span_ms_ = std::max(script.span_ms_, latest);
     }
     // Several files of one device (signals of one car) are one stream; each keeps its own order.
-    std::ranges::stable_sort(device.events, {}, &Event::due_ms);
+    std::ranges::sort(device.events, {}, [](const Event& e) { return std::tuple(e.due_ms, e.file, e.row); });
   }
   return script;
 }
