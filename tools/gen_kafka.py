@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Kafka message descriptors (JSON) -> C++ codecs. Python 3 standard library only; runs as a build step (src/kafka/CMakeLists.txt).
+"""Kafka message descriptors (JSON) -> C++ codecs. Standard library only; runs as a build step (src/kafka/CMakeLists.txt).
 
   gen_kafka.py --schemas DIR --out DIR          write the files
   gen_kafka.py --schemas DIR --out DIR --list   print the files it would write, ';' between them: library;...|cases;...
 
-For every message of served.json: <out>/kafka/protocol/messages/<name>.h with one struct for the request and one for the response,
-nested structs inside; codecs in <unit>.cpp, a few messages each; api_keys.h with the table of keys. For tests and the fuzz target:
-cases_<unit>.cpp with random values, equality and round trips.
+For every message of served.json: <out>/kafka/protocol/messages/<name>.h with one struct for the request and one for the
+response, nested structs inside; codecs in <unit>.cpp, a few messages each; api_keys.h with the table of keys. For tests and
+the fuzz target: cases_<unit>.cpp with random values and equality.
 Rules of the descriptors: https://github.com/apache/kafka/blob/trunk/clients/src/main/resources/common/message/README.md
 """
 import argparse
@@ -70,7 +70,8 @@ def read_field(field, indent, decoder="in"):
         wire = field.message.structs[field.item].min_wire_all() if field.is_struct() else min(
             field.min_item_wire(v) for v in range(field.versions[0], field.versions[1] + 1))
         vector = f"{target}.value()" if field.nullable else target
-        out.append(f"if (const auto n = {decoder}.count(flexible, {wire}, sizeof({field.item_type() if not field.is_struct() else field.message.structs[field.item].cpp_name()}))) {{")
+        item_type = field.message.structs[field.item].cpp_name() if field.is_struct() else field.item_type()
+        out.append(f"if (const auto n = {decoder}.count(flexible, {wire}, sizeof({item_type}))) {{")
         if field.nullable:
             out.append(f"  {target}.emplace();")
         out.append(f"  {vector}.resize(*n);")
@@ -87,7 +88,8 @@ def read_field(field, indent, decoder="in"):
     elif field.nullable and field.item in ("string", "bytes") or field.item == "records" and field.nullable:
         call = "nullable_string" if field.item == "string" else "nullable_bytes"
         if field.item == "records" and field.message.kind == "response":
-            out.append(f"if (const auto view = {decoder}.nullable_bytes(flexible)) {target}.emplace().bytes = *view; else {target}.reset();")
+            out.append(f"if (const auto view = {decoder}.nullable_bytes(flexible)) {target}.emplace().bytes = *view;")
+            out.append(f"else {target}.reset();")
         else:
             out.append(f"{target} = {decoder}.{call}(flexible);")
         if null_check:
@@ -210,12 +212,13 @@ def emit_unit(messages):
                 "  if (!reader.ok() || reader.remaining() != 0) {",
                 f'    return fail(ErrorCode::malformed, "{message.name} does not follow its format");', "  }",
                 "  return result;", "}",
-                f"void {message.name}::encode(Encoder& out, std::int16_t version) const {{ write(out, *this, version); }}", ""]
+                f"void {message.name}::encode(Encoder& out, std::int16_t version) const {{",
+                "  write(out, *this, version);", "}", ""]
     return "\n".join(out + ["}  // namespace millrace::kafka", ""])
 
 
 def emit_keys(apis):
-    out = [BANNER + "// Every API that has a codec: its key, name, versions, and the first flexible one (request header v2, KIP-482).",
+    out = [BANNER + "// Every API that has a codec: key, name, versions, first flexible version (request header v2, KIP-482).",
            "#pragma once", "", "#include <cstdint>", "#include <string_view>", "", "namespace millrace::kafka {", "",
            "enum class ApiKey : std::int16_t {"]
     out += [f"  {snake(request.api)} = {request.key}," for request, _ in apis]

@@ -56,12 +56,13 @@ def emit_cases(unit, messages):
     out += ['#include "kafka/testing/message_case.h"', "", "namespace millrace::kafka::testing {", "namespace {", ""]
     for message in messages:
         for struct in message.all_structs():
-            out.append(f"void fill([[maybe_unused]] RandomSource& random, [[maybe_unused]] {struct.cpp_name()}& out, [[maybe_unused]] int version) {{")
+            unused = "[[maybe_unused]] "
+            out.append(f"void fill({unused}RandomSource& random, {unused}{struct.cpp_name()}& out, {unused}int version) {{")
             for field in struct.fields:
                 out += random_field(field)
             out.append("}")
             parts = [equal_field(field) for field in struct.fields] or ["true"]
-            out.append(f"bool same([[maybe_unused]] const {struct.cpp_name()}& a, [[maybe_unused]] const {struct.cpp_name()}& b) {{")
+            out.append(f"bool same({unused}const {struct.cpp_name()}& a, {unused}const {struct.cpp_name()}& b) {{")
             out.append("  return " + " &&\n         ".join(parts) + ";")
             out += ["}", ""]
         out.append(f"std::unique_ptr<AnyMessage> make_{message.name}() {{ return std::make_unique<Typed<{message.name}, "
@@ -80,4 +81,5 @@ def emit_case_list(units):
     out += ["", "const std::vector<MessageCase>& message_cases() {", "  static const std::vector<MessageCase> all = [] {",
             "    std::vector<MessageCase> cases;"]
     out += [f"    add_cases_{unit}(cases);" for unit in units]
-    return "\n".join(out + ["    return cases;", "  }();", "  return all;", "}", "", "}  // namespace millrace::kafka::testing", ""])
+    out += ["    return cases;", "  }();", "  return all;", "}"]
+    return "\n".join(out + ["", "}  // namespace millrace::kafka::testing", ""])

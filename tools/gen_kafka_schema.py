@@ -76,13 +76,11 @@ class Field:
     def initializer(self):
         value = self.default
         if self.nullable:
-            return "" if value == "null" or self.item == "records" else " = " + self.cpp_type() + "{std::in_place}"
-        if self.array or self.is_struct() or self.item in ("bytes", "records"):
-            return ""
-        if self.item == "uuid":
+            return "{}" if value == "null" or self.item == "records" else " = " + self.cpp_type() + "{std::in_place}"
+        if self.array or self.is_struct() or self.item in ("bytes", "records", "uuid"):
             return "{}"
         if self.item == "string":
-            return f' = "{value}"' if value else ""
+            return f' = "{value}"' if value else "{}"
         if self.item == "bool":
             return " = true" if str(value).lower() == "true" else " = false"
         return f" = {value if value not in (None, '') else 0}"

@@ -69,6 +69,7 @@ kafka::ServerSettings kafka_settings(const Settings& settings, const net::Addres
   kafka.advertised_host = settings.kafka.advertised_host;
   kafka.advertised_port = static_cast<std::uint16_t>(settings.kafka.advertised_port);
   kafka.node_id = settings.kafka.node_id;
+  kafka.max_connections = static_cast<std::size_t>(settings.kafka.max_connections);
   kafka.request_max_bytes = settings.kafka.request_max_bytes;
   kafka.loop_in_flight_bytes = settings.kafka.queued_max_request_bytes;
   kafka.connection_pending_bytes = settings.kafka.connection_pending_bytes;

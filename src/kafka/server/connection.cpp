@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "kafka/protocol/header.h"
 #include "kafka/server/endpoint.h"
-#include "kafka/server/handlers.h"
 #include "kafka/server/request.h"
+#include "kafka/server/served_apis.h"
 
 namespace millrace::kafka {
 namespace {
@@ -89,22 +89,22 @@ void Connection::dispatch(Buffer frame) {
   ByteReader reader(shared.view());
   const auto header = read_request_header(reader);
   if (!header) return close(CloseReason::malformed_request, header.error().message());
-  const Handler* handler = find_handler(header->api_key);
-  if (handler == nullptr) return close(CloseReason::unknown_api, "api key " + std::to_string(header->api_key));
-  const bool served = header->api_version >= handler->first_served && header->api_version <= handler->last;
-  if (!served && handler->key != ApiKey::api_versions) {
+  const ServedApi* api = find_served_api(header->api_key);
+  if (api == nullptr) return close(CloseReason::unknown_api, "api key " + std::to_string(header->api_key));
+  const bool served = header->api_version >= api->first_served && header->api_version <= api->last;
+  if (!served && api->key != ApiKey::api_versions) {
     return close(CloseReason::unsupported_version,
-                 std::string(handler->codec().name) + " version " + std::to_string(header->api_version));
+                 std::string(api->codec().name) + " version " + std::to_string(header->api_version));
   }
   trusted_ = true;
-  endpoint_.count_request(handler->codec());
+  endpoint_.count_request(api->codec());
   Slot& slot = slots_.emplace_back();
   slot.request_bytes = shared.size();
   in_flight_bytes_ += shared.size();
   endpoint_.add_in_flight(shared.size());
   const auto body = shared.view().last(reader.remaining());
-  handler->handle(
-      endpoint_, Request(shared_from_this(), first_slot_ + slots_.size() - 1, *header, handler->codec(), shared, body));
+  api->handle(endpoint_,
+              Request(shared_from_this(), first_slot_ + slots_.size() - 1, *header, api->codec(), shared, body));
 }
 
 Connection::Slot* Connection::find(std::uint64_t slot) {

@@ -204,6 +204,15 @@ TEST_F(ConnectionTest, DrainingAnswersWhatWasTakenAndThenCloses) {
   EXPECT_TRUE(drained);
 }
 
+TEST_F(ConnectionTest, ConnectionsOverTheLimitAreClosed) {
+  settings.max_connections = 1;
+  WireClient& first = connect();
+  WireClient& second = connect();
+  EXPECT_TRUE(first.wire.alive);
+  EXPECT_FALSE(second.wire.alive);
+  EXPECT_EQ(closed(CloseReason::too_many), 1U);
+}
+
 TEST_F(ConnectionTest, IdleConnectionsAreClosedAndWaitingOnesAreNot) {
   WireClient& quiet = connect();
   WireClient& waiting = connect();

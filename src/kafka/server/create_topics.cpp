@@ -7,7 +7,7 @@
 
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
-#include "kafka/server/handlers.h"
+#include "kafka/server/served_apis.h"
 #include "kafka/server/topic_lookup.h"
 
 namespace millrace::kafka {
@@ -19,6 +19,7 @@ struct Outcome {
   KafkaError error = KafkaError::none;
   std::string message;
   std::shared_ptr<const topics::Topic> topic;
+  std::int32_t partitions = -1;  // a topic that was only validated has none yet
 };
 
 struct Creation {
@@ -29,7 +30,7 @@ struct Creation {
 };
 
 Outcome refuse(KafkaError error, std::string message) {
-  return {error, std::move(message), nullptr};
+  return {error, std::move(message), nullptr, -1};
 }
 
 // Error, or the partition count to ask for (-1: default).
@@ -85,7 +86,7 @@ void respond(Creation& creation) {
     out.configs->clear();
     if (outcome.topic == nullptr) continue;
     out.topic_id = outcome.topic->id.bytes;
-    out.num_partitions = static_cast<std::int32_t>(outcome.topic->partitions.size());
+    out.num_partitions = outcome.partitions;
     out.replication_factor = 1;
     for (const auto& [name, value] : outcome.topic->config) {
       constexpr std::int8_t kTopicConfig = 1;
@@ -117,6 +118,7 @@ void handle_create_topics(Endpoint& endpoint, Request request) {
       --creation->open;
       continue;
     }
+    creation->outcomes[i].partitions = topic.partitions == -1 ? endpoint.log().default_partitions() : topic.partitions;
     for (const auto& entry : wanted.configs) topic.config.emplace(entry.name, *entry.value);
     endpoint.log().create_topic(
         std::move(topic), endpoint.executor(), [creation, i](Result<std::shared_ptr<const topics::Topic>> made) {

@@ -4,7 +4,7 @@
 #include "kafka/server/authorized_operations.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
-#include "kafka/server/handlers.h"
+#include "kafka/server/served_apis.h"
 
 namespace millrace::kafka {
 

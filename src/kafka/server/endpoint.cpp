@@ -27,6 +27,10 @@ Endpoint::~Endpoint() {
 
 void Endpoint::accept(std::unique_ptr<net::Stream> stream) {
   if (draining_) return;
+  if (metrics_.connections.value() >= static_cast<std::int64_t>(settings_.max_connections)) {
+    metrics_.closed[static_cast<std::size_t>(CloseReason::too_many)]->add();
+    return;
+  }
   auto connection = std::make_shared<Connection>(*this, std::move(stream));
   connections_.emplace(connection.get(), connection);
   metrics_.connections.add(1);

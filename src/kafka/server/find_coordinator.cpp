@@ -5,7 +5,7 @@
 #include "kafka/protocol/messages/find_coordinator.h"
 
 #include "kafka/server/error_codes.h"
-#include "kafka/server/handlers.h"
+#include "kafka/server/served_apis.h"
 
 namespace millrace::kafka {
 

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
-#include "kafka/server/handlers.h"
+#include "kafka/server/served_apis.h"
 
 namespace millrace::kafka {
 

@@ -3,7 +3,7 @@
 
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
-#include "kafka/server/handlers.h"
+#include "kafka/server/served_apis.h"
 #include "kafka/server/topic_lookup.h"
 
 namespace millrace::kafka {

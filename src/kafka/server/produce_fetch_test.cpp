@@ -1,3 +1,4 @@
+// Produce and Fetch: durability before the answer, no copies, KIP-74 limits, long polling, and the error codes of both.
 #include <gtest/gtest.h>
 
 #include "kafka/server/error_codes.h"

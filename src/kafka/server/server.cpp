@@ -36,7 +36,7 @@ class Countdown {
   }
 
  private:
-  std::mutex mutex_;
+  std::mutex mutex_;  // guards count_; nothing else is locked under it
   std::condition_variable zero_;
   std::size_t count_;
 };
@@ -67,6 +67,12 @@ Server::Server(std::vector<net::Loop*> loops, topics::TopicLog& log, const Clock
 Server::~Server() = default;
 
 Result<void> Server::start() {
+  const std::string& host = impl_->settings.address.host;
+  if (impl_->settings.advertised_host.empty() && (host == "0.0.0.0" || host == "::")) {
+    return fail(ErrorCode::invalid_argument,
+                "Kafka clients must be told an address they can reach: set kafka.advertised.host",
+                "kafka.host is " + host);
+  }
   // All sockets first: nothing is accepted unless all could be bound.
   net::Address address = impl_->settings.address;
   const net::Listener* first = nullptr;
@@ -75,12 +81,15 @@ Result<void> Server::start() {
     part.loop = loop;
     part.executor = std::make_unique<LoopExecutor>(*loop);
     const std::size_t index = impl_->parts.size() - 1;
-    MR_TRY_ASSIGN(part.listener, net::Listener::bind(
-                                     *loop, address,
-                                     [this, index](std::unique_ptr<net::Stream> stream) {
-                                       impl_->parts[index].endpoint->accept(std::move(stream));
-                                     },
-                                     first));
+    auto bound = net::Listener::bind(
+        *loop, address,
+        [this, index](std::unique_ptr<net::Stream> stream) { impl_->parts[index].endpoint->accept(std::move(stream)); },
+        first);
+    if (!bound) {
+      impl_->parts.clear();
+      return std::unexpected(std::move(bound).error());
+    }
+    part.listener = std::move(*bound);
     if (first == nullptr) first = part.listener.get();
     address = part.listener->address();
   }

@@ -5,8 +5,9 @@
 //   server.address();                  // port resolved
 //   server.stop(std::chrono::seconds(5));
 //
-// stop() is called while the loops still run, and before the log stops: requests that were taken are answered, waiting
-// fetches are answered with what there is. The object must outlive the loops' last task and the log's last reply.
+// stop() is called while the loops and the log still run: requests that were taken are answered, waiting fetches are
+// answered with what there is. Afterwards, in this order: the log stops, the loops' threads end, this object goes, the
+// loops go.
 #pragma once
 
 #include <chrono>

@@ -18,6 +18,8 @@ std::string_view to_string(CloseReason reason) {
       return "produce_refused";
     case CloseReason::encode_failed:
       return "encode_failed";
+    case CloseReason::too_many:
+      return "too_many";
     case CloseReason::idle:
       return "idle";
     case CloseReason::stopping:

@@ -13,14 +13,15 @@ namespace millrace::kafka {
 enum class CloseReason {
   frame_size,           // negative, or over socket.request.max.bytes
   malformed_request,    // header or body does not follow its format
-  unknown_api,          // a key that is not in the handler list
-  unsupported_version,  // a version that is not in the handler list
+  unknown_api,          // a key that is not in the list of served APIs
+  unsupported_version,  // a version that is not in the list of served APIs
   produce_refused,      // acks=0 and the batch was refused: the close is the only answer there is
   encode_failed,        // a bug of ours
+  too_many,             // max.connections
   idle,                 // connections.max.idle.ms
   stopping,             // the server stops
 };
-inline constexpr std::size_t kCloseReasons = 8;
+inline constexpr std::size_t kCloseReasons = 9;
 [[nodiscard]] std::string_view to_string(CloseReason reason);
 
 struct ServerMetrics {

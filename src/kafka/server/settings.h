@@ -13,10 +13,11 @@ namespace millrace::kafka {
 struct ServerSettings {
   net::Address address{.host = "127.0.0.1", .port = 9092};
   /// What Metadata tells clients to connect to; empty: the bound host. 0: the bound port.
-  std::string advertised_host;
+  std::string advertised_host{};
   std::uint16_t advertised_port = 0;
   std::int32_t node_id = 1;
 
+  std::size_t max_connections = 10'000;             // max.connections, all loops; further ones are closed
   std::size_t request_max_bytes = 100_MiB;          // socket.request.max.bytes: one frame
   std::size_t first_request_max_bytes = 1_MiB;      // the same before a connection has sent one valid request
   std::size_t connection_in_flight_bytes = 16_MiB;  // requests taken and not answered, one connection; beyond: not read

@@ -63,7 +63,7 @@ class ManualExecutor final : public TimedExecutor {
     Task task;
   };
   ManualClock& clock_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // guards tasks_; nothing else is locked under it
   std::deque<Task> tasks_;
   std::map<TimerId, Timer> timers_;
   TimerId last_id_ = 0;

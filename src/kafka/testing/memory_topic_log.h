@@ -120,7 +120,7 @@ class MemoryPartition final : public topics::Partition {
   }
 
   const TopicPartition name_;
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards everything below; taken under the log's
   std::vector<Entry> entries_;
   std::vector<Wait> waits_;
   Offset log_start_{0};
@@ -225,7 +225,7 @@ class MemoryTopicLog final : public topics::TopicLog {
     }
   }
 
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // guards everything below; taken before a partition's
   std::shared_ptr<const topics::TopicTable> table_ = std::make_shared<topics::TopicTable>();
   std::vector<std::unique_ptr<topics::AppendRequest>> held_;
   Uuid cluster_id_ = Uuid::from_random(1, 2);

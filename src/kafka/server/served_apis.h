@@ -1,5 +1,5 @@
-// The list of handlers. It is the dispatch table, the answer to ApiVersions and (through a test) docs/kafka-api.md:
-// what is not in it is not advertised and not served.
+// The list of served APIs. It is the dispatch table, the answer to ApiVersions and (through a test)
+// docs/reference/kafka-api.md: what is not in it is not advertised and not served.
 #pragma once
 
 #include <span>
@@ -12,7 +12,7 @@ namespace millrace::kafka {
 
 class Endpoint;
 
-struct Handler {
+struct ServedApi {
   ApiKey key;
   std::int16_t first_advertised;
   std::int16_t first_served;  // versions below it are advertised only; a request with one closes the connection
@@ -23,8 +23,8 @@ struct Handler {
 };
 
 /// In order of the key.
-[[nodiscard]] std::span<const Handler> handlers();
-[[nodiscard]] const Handler* find_handler(std::int16_t api_key);
+[[nodiscard]] std::span<const ServedApi> served_apis();
+[[nodiscard]] const ServedApi* find_served_api(std::int16_t api_key);
 
 // Each in a file of its own name.
 void handle_produce(Endpoint& endpoint, Request request);

@@ -1,4 +1,4 @@
-#include "kafka/server/handlers.h"
+#include "kafka/server/served_apis.h"
 
 #include "kafka/protocol/header.h"
 
@@ -8,7 +8,7 @@ namespace {
 // librdkafka up to 2.11 looks for single versions instead of ranges: it compresses only when Produce v0 is advertised,
 // and LZ4 only when FindCoordinator v0 is as well. So both are, as Apache Kafka 4 lists Produce v0 to v2 for the same
 // reason (KAFKA-18659).
-constexpr Handler kHandlers[] = {
+constexpr ServedApi kServedApis[] = {
     {ApiKey::produce, 0, 3, 11, &handle_produce,
      "Versions 0 to 2 are listed for librdkafka before 2.11, which compresses only then; a request with one closes the "
      "connection. "
@@ -21,7 +21,7 @@ constexpr Handler kHandlers[] = {
      "Creates missing topics when the request and auto.create.topics.enable allow it."},
     {ApiKey::find_coordinator, 0, 0, 0, &handle_find_coordinator,
      "Listed because librdkafka before 2.11 compresses with LZ4 only then. There are no groups yet: answers "
-     "UNSUPPORTED_VERSION."},
+     "COORDINATOR_NOT_AVAILABLE."},
     {ApiKey::api_versions, 0, 0, 4, &handle_api_versions,
      "An unknown version is answered with error 35 in version 0 (KIP-511)."},
     {ApiKey::create_topics, 0, 0, 7, &handle_create_topics,
@@ -35,17 +35,17 @@ constexpr Handler kHandlers[] = {
 
 }  // namespace
 
-const ApiCodec& Handler::codec() const {
+const ApiCodec& ServedApi::codec() const {
   return *find_codec(static_cast<std::int16_t>(key));
 }
 
-std::span<const Handler> handlers() {
-  return kHandlers;
+std::span<const ServedApi> served_apis() {
+  return kServedApis;
 }
 
-const Handler* find_handler(std::int16_t api_key) {
-  for (const Handler& handler : kHandlers) {
-    if (static_cast<std::int16_t>(handler.key) == api_key) return &handler;
+const ServedApi* find_served_api(std::int16_t api_key) {
+  for (const ServedApi& api : kServedApis) {
+    if (static_cast<std::int16_t>(api.key) == api_key) return &api;
   }
   return nullptr;
 }

@@ -1,0 +1,43 @@
+// Any bytes on a connection: the input is fed in pieces of changing size to a server with a log in memory. Two topics
+// exist, so that well-formed requests do something. Frames whose size field is wild are made sane now and then, or
+// little would get past it.
+#include <cstdint>
+
+#include "base/endian.h"
+#include "base/log.h"
+#include "kafka/testing/manual_executor.h"
+#include "kafka/testing/memory_topic_log.h"
+#include "kafka/testing/wire_client.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace millrace;
+  using namespace millrace::kafka;
+  using namespace millrace::kafka::testing;
+  log::set_level(log::Level::off);
+  ManualClock clock;
+  ManualExecutor executor(clock);
+  MemoryTopicLog topic_log;
+  (void)topic_log.create({.name = "t", .partitions = 2, .config = {}});
+  metrics::Registry registry;
+  ServerMetrics metrics(registry);
+  ServerSettings settings;
+  settings.max_partitions_per_topic = 10;
+  Endpoint endpoint(executor, topic_log, clock, metrics, settings);
+  WireClient client(endpoint, executor);
+  if (size == 0) return 0;
+  const std::size_t step = 1 + data[0];
+  ByteView left(data + 1, size - 1);
+  while (!left.empty()) {
+    const ByteView piece = left.first(std::min(left.size(), step));
+    if ((data[0] & 1) != 0) {
+      std::uint8_t length[4];
+      store_be(length, static_cast<std::int32_t>(piece.size()));
+      client.feed(as_text(ByteView(length)));
+    }
+    client.feed(as_text(piece));
+    executor.run();
+    left = left.subspan(piece.size());
+  }
+  executor.advance(std::chrono::hours(1));
+  return 0;
+}

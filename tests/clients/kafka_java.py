@@ -1,0 +1,76 @@
+"""Apache Kafka's own tools (Java): console producer with every compression (idempotent by default), console consumer, topics,
+offsets, and the performance producer."""
+# timeout: 900
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scenarios"))
+from _server import SOURCE, check, need, serving, skip  # noqa: E402
+
+VERSION, LOG4J = "4.3.1", "2.25.4"
+TOOLS = "org.apache.kafka.tools."
+COUNT = 500
+
+
+def jars():
+    """Apache Kafka's tools from Maven Central, kept between runs."""
+    folder = SOURCE / "build" / f"clients-kafka-{VERSION}"
+    if not (folder / "complete").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        wanted = [("org.apache.kafka", "kafka-tools", VERSION), ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J),
+                  ("org.apache.logging.log4j", "log4j-core", LOG4J)]
+        dependencies = "".join(
+            f"<dependency><groupId>{g}</groupId><artifactId>{a}</artifactId><version>{v}</version></dependency>"
+            for g, a, v in wanted)
+        (folder / "pom.xml").write_text("<project><modelVersion>4.0.0</modelVersion><groupId>millrace</groupId>"
+                                        "<artifactId>clients</artifactId><version>1</version><packaging>pom</packaging>"
+                                        f"<dependencies>{dependencies}</dependencies></project>")
+        done = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime",
+                               "-DoutputDirectory=libs"], cwd=folder, capture_output=True, text=True, timeout=600)
+        if done.returncode != 0:
+            skip(f"Maven could not fetch Apache Kafka's tools: {done.stdout[-300:]}")
+        (folder / "complete").touch()
+    return folder / "libs"
+
+
+def tool(libs, name, *arguments, data=None):
+    done = subprocess.run(["java", "-Xmx256M", "-XX:TieredStopAtLevel=1", "-cp", f"{libs}/*", TOOLS + name, *arguments],
+                          input=data, capture_output=True, text=True, timeout=180)
+    return done.returncode, done.stdout, done.stderr
+
+
+def run(libs, name, *arguments, data=None):
+    status, out, err = tool(libs, name, *arguments, data=data)
+    check(status == 0, f"{name} {' '.join(arguments)} ended with {status}: {out[-1000:]}{err[-2000:]}")
+    check("ERROR" not in out + err, f"{name} complains: {out[-1000:]}{err[-2000:]}")
+    return out
+
+
+def main():
+    need("java", "mvn")
+    libs = jars()
+    with serving() as server:
+        at = ("--bootstrap-server", server.ports["kafka"])
+        run(libs, "TopicCommand", *at, "--create", "--topic", "java", "--partitions", "1", "--config", "retention.ms=3600000")
+        check("java" in run(libs, "TopicCommand", *at, "--list").split(), "kafka-topics --list names the topic")
+        wanted = []
+        for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
+            lines = [f"device-{i % 9}:{codec} {i} " + "x" * 100 for i in range(COUNT)]
+            run(libs, "ConsoleProducer", *at, "--topic", "java", "--reader-property", "parse.key=true", "--reader-property",
+                "key.separator=:", "--compression-codec", codec, data="\n".join(lines) + "\n")
+            wanted += lines
+        got = run(libs, "consumer.ConsoleConsumer", *at, "--topic", "java", "--partition", "0", "--offset", "earliest",
+                  "--max-messages", str(len(wanted)), "--formatter-property", "print.key=true", "--formatter-property",
+                  "key.separator=:")
+        check([line for line in got.splitlines() if ":" in line] == wanted, "what comes out is what went in, in order")
+        check(f"java:0:{len(wanted)}" in run(libs, "GetOffsetShell", *at, "--topic", "java"), "the end offset is the count")
+        out = run(libs, "ProducerPerformance", "--topic", "java-perf", "--num-records", "100000", "--record-size", "300",
+                  "--throughput", "-1", "--producer-props", f"bootstrap.servers={server.ports['kafka']}", "acks=all")
+        check(re.search(r"100000 records sent", out), out)
+        print(out.strip().splitlines()[-1])
+        run(libs, "TopicCommand", *at, "--delete", "--topic", "java")
+
+
+main()
