@@ -24,6 +24,7 @@ RULES = {
     "opening": "a header, or a source file without one, opens with a comment: purpose, invariant, thread, clause",
     "readme": f"every module has a README.md of at most {README_LINES} lines",
     "title": "a document has exactly one H1",
+    "link": "the file a document points at does not exist",
     "length": f"ARCHITECTURE.md fits in {ARCHITECTURE_LINES} lines",
     "machine": "a path of one machine means nothing on another",
     "mutex": "a mutex outside base says in a comment what it guards and its order; prefer Guarded<T>",
@@ -38,6 +39,7 @@ BANNED_ANYWHERE = {"manager", "helper", "helpers", "util", "utils", "utility", "
 BANNED_LAST = {"data", "info"}
 TYPE = re.compile(r"^\s*(?:template\s*<.*>\s*)?(?:class|struct|enum class|enum|union)\s+(?:\[\[\w+\]\]\s*)?([A-Z]\w*)\b"
                   r"(?!.*;\s*$)|^\s*using\s+([A-Z]\w*)\s*=")
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 MARK = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK")) + r")\b")
 MACHINE = re.compile(r"(?<![\w.])/(?:work|farm|home|root|Users)/")
 CLOCK = re.compile(r"\b(?:system_clock|steady_clock|high_resolution_clock)::now\b|\bclock_gettime\b|\bgettimeofday\b"
@@ -97,7 +99,7 @@ def check_code(relative, lines, has_header):
         comment_above = line.lstrip().startswith("//")
 
 
-def check_text(relative, lines):
+def check_text(root, relative, lines):
     """Rules for every text file. Yields (rule, line, what)."""
     is_document = relative.endswith(".md")
     for number, line in enumerate(lines, 1):
@@ -115,8 +117,14 @@ def check_text(relative, lines):
         fenced, titles = False, []
         for number, line in enumerate(lines, 1):
             fenced ^= line.lstrip().startswith("```")
-            if not fenced and re.match(r"# \S", line):
+            if fenced:
+                continue
+            if re.match(r"# \S", line):
                 titles.append(number)
+            for target in LINK.findall(line):
+                outside = "://" in target or target.startswith("mailto:")
+                if not outside and not (root / relative).parent.joinpath(target).exists():
+                    yield "link", number, target
         if len(titles) != 1:
             yield "title", titles[1] if len(titles) > 1 else 1, f"{len(titles)} H1 titles"
     if re.fullmatch(r"src/\w+/README\.md", relative) and len(lines) > README_LINES:
@@ -160,7 +168,7 @@ def check(root):
         lines = text.split("\n")
         if lines and not lines[-1]:
             lines.pop()
-        for rule, number, what in check_text(relative, lines):
+        for rule, number, what in check_text(root, relative, lines):
             report(rule, relative, number, what)
         if path.suffix in CODE:
             subject = re.sub(r"_(test|fuzz|bench)$", "", path.stem)

@@ -86,6 +86,11 @@ class CheckTidy(unittest.TestCase):
         self.write("docs/page.md", "# One\n```\n# a comment in code\n```\n# Two\n")
         self.assert_one("docs/page.md:5", "[title]")
 
+    def test_links(self):
+        self.write("docs/page.md", "# One\n[there](other.md#part), [gone](missing.md), [web](https://example.org/x)\n")
+        self.write("docs/other.md", "# Two\n")
+        self.assert_one("docs/page.md:2", "[link]", "missing.md")
+
     def test_architecture_length(self):
         self.write("ARCHITECTURE.md", "# Architecture\n" + "x\n" * 250)
         self.assert_one("ARCHITECTURE.md", "[length]")
