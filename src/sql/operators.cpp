@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <memory>
+#include <new>
 #include <span>
 
 #include "sql/lexer.h"
@@ -62,27 +62,37 @@ std::optional<std::int64_t> integer_result(Operator op, std::int64_t a, std::int
   }
 }
 
+struct PlacedMember {
+  std::string_view name;
+  std::size_t place;
+  Value value;
+};
+
 /// The members of an object by name, each name once: of several the last counts. Undefined ones are no members.
-std::span<const Member> sorted_members(Evaluation& evaluation, const Value& object) {
+std::span<const PlacedMember> sorted_members(Evaluation& evaluation, const Value& object) {
   Arena& arena = evaluation.arena();
-  Member* members = nullptr;
+  PlacedMember* members = nullptr;
   std::size_t count = 0;
   if (object.form() == Value::Form::built) {
-    members = arena.array<Member>(object.count());
-    count = object.count();
-    std::uninitialized_copy_n(object.members(), count, members);
+    members = arena.array<PlacedMember>(object.count());
+    for (; count < object.count(); ++count) {
+      new (members + count) PlacedMember{object.members()[count].name, count, object.members()[count].value};
+    }
   } else {
     const JsonDocument& document = object.document();
     const std::uint32_t end = document.node(object.node()).end;
-    members = arena.array<Member>(end - object.node());
+    members = arena.array<PlacedMember>(end - object.node());
     for (std::uint32_t i = object.node() + 1; i < end; i = document.node(i).end) {
       const JsonNode& member = document.node(i);
       const std::string_view raw = document.key_of(member);
       const Value name = member.key_escaped ? Value::string_source(raw) : Value::string(raw);
-      new (members + count++) Member{name.characters(arena), Value::of(document, i)};
+      new (members + count) PlacedMember{name.characters(arena), count, Value::of(document, i)};
+      ++count;
     }
   }
-  std::stable_sort(members, members + count, [](const Member& a, const Member& b) { return a.name < b.name; });
+  std::sort(members, members + count, [](const PlacedMember& a, const PlacedMember& b) {
+    return a.name != b.name ? a.name < b.name : a.place < b.place;
+  });
   std::size_t kept = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const bool last = i + 1 == count || members[i + 1].name != members[i].name;
@@ -94,9 +104,10 @@ std::span<const Member> sorted_members(Evaluation& evaluation, const Value& obje
 bool equal_objects(Evaluation& evaluation, const Value& a, const Value& b) {
   const auto left = sorted_members(evaluation, a);
   const auto right = sorted_members(evaluation, b);
-  return std::equal(left.begin(), left.end(), right.begin(), right.end(), [&](const Member& x, const Member& y) {
-    return x.name == y.name && equal_values(evaluation, x.value, y.value);
-  });
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                    [&](const PlacedMember& x, const PlacedMember& y) {
+                      return x.name == y.name && equal_values(evaluation, x.value, y.value);
+                    });
 }
 
 bool equal_arrays(Evaluation& evaluation, const Value& a, const Value& b) {
