@@ -120,8 +120,9 @@ Result<JournalScan> scan_journal(io::FileSystem& files, std::uint64_t salt, cons
       continue;
     }
     const auto start = starts.find(scan.next);
-    if (start == starts.end() || start->second == *file ||
-        (start->second != *file && !scan.files[start->second]->group(0, bugs))) {
+    // A file is read once: only a seeded mistake could lead back to one.
+    if (start == starts.end() || std::ranges::find(scan.live, start->second) != scan.live.end() ||
+        !scan.files[start->second]->group(0, bugs)) {
       break;
     }
     file = start->second;
