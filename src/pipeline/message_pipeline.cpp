@@ -148,7 +148,8 @@ MessagePipeline::Stored MessagePipeline::store_error(const rules::RuleOutput& fa
   ++tally_.rule_errors;
   const bool was_error = failed.action == rules::kErrorAction;
   const auto error = was_error ? std::optional(failed) : evaluator_.error_output(failed, message, reason);
-  // One error message per rule and message: when templates of this rule failed too, theirs is already among the outputs.
+  // One error message per rule and message: when templates of this rule failed too, theirs is already among the
+  // outputs.
   if (!error) return evaluator_.has_error_message(*failed.rule) ? Stored::yes : Stored::no;
   if (!was_error && error->kind == rules::RuleOutput::Kind::kafka && place(*error, message) == Placement::added) {
     ++tally_.records;
