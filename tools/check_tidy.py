@@ -92,7 +92,7 @@ def check_code(relative, lines, has_header):
                 yield "clock", number, CLOCK.search(code).group()
             if RANDOM.search(code):
                 yield "random", number, RANDOM.search(code).group()
-        if is_test and SLEEP.search(code):
+        if is_test and not relative.endswith("_bench.cpp") and SLEEP.search(code):
             yield "sleep", number, SLEEP.search(code).group()
         if re.search(r"catch\s*\(\s*\.\.\.\s*\)\s*\{\s*\}", code):
             yield "catch", number, "an empty catch (...)"

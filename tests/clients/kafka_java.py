@@ -7,32 +7,11 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scenarios"))
-from _server import SOURCE, check, need, serving, skip  # noqa: E402
+from _kafka_jars import kafka_jars  # noqa: E402
+from _server import check, need, serving  # noqa: E402
 
-VERSION, LOG4J = "4.3.1", "2.25.4"
 TOOLS = "org.apache.kafka.tools."
 COUNT = 500
-
-
-def jars():
-    """Apache Kafka's tools from Maven Central, kept between runs."""
-    folder = SOURCE / "build" / f"clients-kafka-{VERSION}"
-    if not (folder / "complete").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        wanted = [("org.apache.kafka", "kafka-tools", VERSION), ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J),
-                  ("org.apache.logging.log4j", "log4j-core", LOG4J)]
-        dependencies = "".join(
-            f"<dependency><groupId>{g}</groupId><artifactId>{a}</artifactId><version>{v}</version></dependency>"
-            for g, a, v in wanted)
-        (folder / "pom.xml").write_text("<project><modelVersion>4.0.0</modelVersion><groupId>millrace</groupId>"
-                                        "<artifactId>clients</artifactId><version>1</version><packaging>pom</packaging>"
-                                        f"<dependencies>{dependencies}</dependencies></project>")
-        done = subprocess.run(["mvn", "-q", "-B", "dependency:copy-dependencies", "-DincludeScope=runtime",
-                               "-DoutputDirectory=libs"], cwd=folder, capture_output=True, text=True, timeout=600)
-        if done.returncode != 0:
-            skip(f"Maven could not fetch Apache Kafka's tools: {done.stdout[-300:]}")
-        (folder / "complete").touch()
-    return folder / "libs"
 
 
 def tool(libs, name, *arguments, data=None):
@@ -50,7 +29,7 @@ def run(libs, name, *arguments, data=None):
 
 def main():
     need("java", "mvn")
-    libs = jars()
+    libs = kafka_jars()
     with serving() as server:
         at = ("--bootstrap-server", server.ports["kafka"])
         run(libs, "TopicCommand", *at, "--create", "--topic", "java", "--partitions", "1", "--config", "retention.ms=3600000")
