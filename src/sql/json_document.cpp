@@ -165,12 +165,19 @@ std::uint32_t JsonDocument::find(std::uint32_t object, std::string_view key) con
   const JsonNode& parent = nodes_[object];
   if (parent.type != JsonType::object) return found;
   const char* text = text_.data();
-  for (std::uint32_t i = object + 1; i < parent.end; i = nodes_[i].end) {
+  for (std::uint32_t i = object + 1; i < parent.end;) {
     const JsonNode& member = nodes_[i];
+    const std::uint32_t here = i;
+    // A branch, not a load: the next member's address must not wait for this one's.
+    if (member.type < JsonType::array) [[likely]] {
+      ++i;
+    } else {
+      i = member.end;
+    }
     if (member.key_escaped) [[unlikely]] {
-      if (json_string_equals(key_of(member), key)) found = i;
+      if (json_string_equals(key_of(member), key)) found = here;
     } else if (member.key_size == key.size() && std::memcmp(text + member.key_at, key.data(), key.size()) == 0) {
-      found = i;
+      found = here;
     }
   }
   return found;

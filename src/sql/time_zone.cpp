@@ -198,8 +198,9 @@ ZoneOffset TimeZone::at(std::int64_t second) const {
   if (behind == transitions_.end() && has_rule_) {
     if (!rule_.has_daylight) return of(rule_.standard);
     // The year in standard time is near enough: the changes of a year lie within it.
-    const std::int64_t days = (second + rule_.standard.seconds) / kDay;
-    std::int64_t year = 1970 + days / 366;
+    const std::int64_t local = second + rule_.standard.seconds;
+    const std::int64_t days = (local >= 0 ? local : local - (kDay - 1)) / kDay;
+    std::int64_t year = 1970 + (days >= 0 ? days / 366 : days / 365 - 1);
     while (days_from_civil(year + 1, 1, 1) <= days) ++year;
     const std::int64_t start = rule_.start.in_year(year) - rule_.standard.seconds;
     const std::int64_t end = rule_.end.in_year(year) - rule_.daylight.seconds;
