@@ -170,7 +170,7 @@ void Connection::check_deadline(std::uint32_t at_s) {
     return;
   }
   if (doomed_s_ != 0) {
-    close({protocol::ReasonCode::quota_exceeded, "a message was refused that a 3.1.1 client cannot be told about"});
+    close({protocol::ReasonCode::quota_exceeded, "refused for want of room, and no packet can say so"});
   } else if (state_ == State::connected) {
     close({protocol::ReasonCode::keep_alive_timeout, "nothing received in time [MQTT-3.1.2-22]"});
   } else {
@@ -222,6 +222,12 @@ void Connection::on_closed(const Error& reason) {
   stream_.reset();
   end_session();
   if (!session_) server_.erase(id_);  // destroys this
+}
+
+void Connection::finish_session() {
+  if (!session_ended_ || !owns_client_id_ || !settled()) return;
+  release_session();
+  if (!stream_) server_.erase(id_);  // destroys this
 }
 
 }  // namespace millrace::mqtt

@@ -65,6 +65,8 @@ class Connection final : public net::StreamHandler {
   void displaced();
   /// Ends the session of a connection that is closing; at the end of a turn.
   void end_session();
+  /// Lets go of a session that has ended and whose last receipt has come. May destroy this.
+  void finish_session();
   /// Nothing that was handed over waits for its receipt.
   [[nodiscard]] bool settled() const { return unsettled_ == 0; }
   /// The server goes down: DISCONNECT 0x8B and close.

@@ -14,8 +14,8 @@ using protocol::PropertyId;
 using protocol::ReasonCode;
 
 constexpr std::uint64_t kMatched = 1U << 18U;
-// How long a 3.1.1 client whose message was refused keeps its connection. It cannot be told; it will send again after
-// reconnecting.
+// How long a client keeps its connection that cannot be told that its message (3.1.1) or its PUBREL was refused. It
+// will send again after reconnecting.
 constexpr std::uint32_t kRefusedSeconds = 10;
 
 }  // namespace
@@ -180,8 +180,8 @@ void Connection::settle(std::span<const Receipt> receipts, ReceiptStatus status)
   if (out != nullptr) {
     stream_->mark_dirty();
   } else if (session_ended_ && owns_client_id_ && unsettled_ == 0) {
-    release_session();
-    if (!stream_) server_.erase(id_);  // destroys this
+    // Later: the receiver must not be called from within its own call.
+    server_.with_connection(id_, [](Connection& connection) { connection.finish_session(); });
   }
 }
 
@@ -202,11 +202,11 @@ void Connection::settle_one(Kind kind, std::uint16_t packet_id, bool matched, Re
   } else {
     answer = PacketType::pubcomp;
     if (refused) {
-      session_->received.set(packet_id, DeliveryState::recorded);  // the client repeats PUBREL
-      return;
+      session_->received.set(packet_id, DeliveryState::recorded);
+    } else {
+      session_->received.erase(packet_id);
+      restore_quota();
     }
-    session_->received.erase(packet_id);
-    restore_quota();
   }
   if (out == nullptr) return;
   if (!refused) [[likely]] {
@@ -216,9 +216,9 @@ void Connection::settle_one(Kind kind, std::uint16_t packet_id, bool matched, Re
       protocol::encode(*out, protocol::PublishAck{answer, packet_id, ReasonCode::no_matching_subscribers, {}},
                        version_);
     }
-  } else if (v5()) {
+  } else if (v5() && kind != Kind::pubcomp) {
     protocol::encode(*out, protocol::PublishAck{answer, packet_id, ReasonCode::quota_exceeded, {}}, version_);
-  } else if (doomed_s_ == 0) {
+  } else if (doomed_s_ == 0) {  // nothing to say: reading stops, then the connection ends
     pause(Pause::refused);
     doomed_s_ = server_.now_s() + kRefusedSeconds;
     watch();

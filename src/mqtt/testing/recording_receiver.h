@@ -61,7 +61,7 @@ class RecordingReceiver final : public MessageReceiver {
   }
   void relieve() {
     pressure = Pressure::none;
-    sink_->relieved();
+    if (sink_ != nullptr) sink_->relieved();
   }
   [[nodiscard]] bool detached() const { return sink_ == nullptr; }
 
