@@ -79,7 +79,9 @@ Result<void> DiskLog::commit(std::span<PartitionChange> changes, std::span<Appen
   Planned planned;
   if (!changes.empty()) plan(changes, planned);
 
+  const MonoTime started = clock_.mono();
   const std::int64_t now_ms = clock_.wall().count();
+  std::uint64_t duplicates = 0;
   for (Append* const append : appends) {
     MR_ASSERT(append->partition != nullptr);
     auto& partition = static_cast<Partition&>(*append->partition);
@@ -92,7 +94,9 @@ Result<void> DiskLog::commit(std::span<PartitionChange> changes, std::span<Appen
     const bool first = partition.staged().empty();
     append->outcome = partition.stage(append->batch, now_ms);
     if (first && !partition.staged().empty()) touched_.push_back(&partition);
+    if (append->outcome && append->outcome->duplicate) ++duplicates;
   }
+  if (duplicates > 0) metrics_.duplicates.add(duplicates);
   for (Partition* const partition : touched_) {
     for (const StoredBatch& batch : partition->staged()) {
       group_.add_append({partition->id(), batch.base, static_cast<std::uint32_t>(batch.bytes.size()),
@@ -105,13 +109,20 @@ Result<void> DiskLog::commit(std::span<PartitionChange> changes, std::span<Appen
   if (options_.bugs.publish_before_sync) publish_appends();
   if (auto written = write_group(now_ms); !written) {
     for (Partition* const partition : touched_) partition->unstage();
-    if (written.error().code == ErrorCode::disk_full || written.error().code == ErrorCode::too_large) return written;
-    return died(written.error());
+    if (written.error().code != ErrorCode::disk_full && written.error().code != ErrorCode::too_large) {
+      return died(written.error());
+    }
+    metrics_.refused.add();
+    return written;
   }
+  metrics_.commits.add();
+  metrics_.batches.add(payload_.size());
+  metrics_.bytes.add(group_.payload_bytes());
   apply(planned);
   if (!options_.bugs.publish_before_sync) publish_appends();
   journal_.after_publish();
   tails_.evict();
+  metrics_.commit_seconds.observe_us(static_cast<std::uint64_t>((clock_.mono() - started).count()) / 1000);
   return {};
 }
 

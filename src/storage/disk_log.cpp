@@ -46,7 +46,7 @@ Result<DirectoryFormat> make_directory(io::FileSystem& files, const SeededBugs& 
 
 }  // namespace
 
-Result<std::unique_ptr<Log>> Log::open(io::FileSystem& files, const Clock& clock, metrics::Registry&,
+Result<std::unique_ptr<Log>> Log::open(io::FileSystem& files, const Clock& clock, metrics::Registry& metrics,
                                        const LogOptions& options, RecoveryReport* report) {
   const MonoTime started = clock.mono();
   MR_TRY_ASSIGN(const auto names, files.list(""));
@@ -58,22 +58,23 @@ Result<std::unique_ptr<Log>> Log::open(io::FileSystem& files, const Clock& clock
   if (!format) return std::unexpected(format.error());
 
   RecoveryReport found;
-  auto log = std::make_unique<DiskLog>(files, clock, options, std::move(lock), *format);
+  auto log = std::make_unique<DiskLog>(files, clock, metrics, options, std::move(lock), *format);
   MR_TRY(log->recover(found));
   found.took = clock.mono() - started;
   if (report != nullptr) *report = found;
   return log;
 }
 
-DiskLog::DiskLog(io::FileSystem& files, const Clock& clock, const LogOptions& options, std::unique_ptr<io::File> lock,
-                 const DirectoryFormat& format)
+DiskLog::DiskLog(io::FileSystem& files, const Clock& clock, metrics::Registry& metrics, const LogOptions& options,
+                 std::unique_ptr<io::File> lock, const DirectoryFormat& format)
     : files_(files),
       clock_(clock),
       options_(options),
       lock_(std::move(lock)),
       format_(format),
       journal_(files, clock, options, format.salt),
-      tails_(options.tail_memory_bytes) {
+      tails_(options.tail_memory_bytes),
+      metrics_(metrics) {
   last_checkpoint_ = clock_.mono().count();
 }
 
@@ -94,6 +95,7 @@ Result<void> DiskLog::usable() const {
 
 // The one way out of an I/O error: nothing more is accepted, and what is on disk is judged by the next start.
 std::unexpected<Error> DiskLog::died(const Error& error) {
+  metrics_.stopped.set(1);
   if (!dead_.exchange(true)) log::error("log_stopped", {{"error", error.message()}});
   return std::unexpected(error);
 }

@@ -14,6 +14,7 @@
 #include "storage/format_file.h"
 #include "storage/journal.h"
 #include "storage/journal_scan.h"
+#include "storage/log_metrics.h"
 #include "storage/partition.h"
 #include "storage/tail_budget.h"
 
@@ -21,8 +22,8 @@ namespace millrace::storage {
 
 class DiskLog final : public Log {
  public:
-  DiskLog(io::FileSystem& files, const Clock& clock, const LogOptions& options, std::unique_ptr<io::File> lock,
-          const DirectoryFormat& format);
+  DiskLog(io::FileSystem& files, const Clock& clock, metrics::Registry& metrics, const LogOptions& options,
+          std::unique_ptr<io::File> lock, const DirectoryFormat& format);
 
   /// Recovers; once, before anything else.
   Result<void> recover(RecoveryReport& report);
@@ -66,6 +67,7 @@ class DiskLog final : public Log {
   Result<void> seal_active(Partition& partition, const SegmentRef& active);
   void note_dirty(const std::shared_ptr<Segment>& segment);
   [[nodiscard]] PartitionPtr choose_partition();
+  void show_sizes();
   Result<void> write_checkpoint(bool clean);
   Result<void> settle_for_stop(Partition& partition, const ProducerTable& producers);
   Result<void> sync_segments();
@@ -101,6 +103,7 @@ class DiskLog final : public Log {
   const DirectoryFormat format_;
   Journal journal_;
   TailBudget tails_;
+  LogMetrics metrics_;
   std::atomic<bool> dead_{false};
   std::atomic<bool> closed_{false};
   std::atomic<MonoTime::rep> last_checkpoint_{0};

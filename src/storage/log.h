@@ -110,14 +110,18 @@ class Log {
   /// group is synced and visible.
   virtual Result<void> commit(std::span<PartitionChange> changes, std::span<Append* const> appends) = 0;
 
-  /// Writes up to one piece of the waiting tails into segments. Returns false when there was nothing to do. disk_full:
-  /// try later.
+  /// One step of background work: a piece of a waiting tail into its segment, a piece of zeros into the next journal
+  /// file, files of deleted partitions and expired segments unlinked. A tail is written when a whole piece waits, or
+  /// memory is short, or its oldest batch waits for a second. False: nothing is due; call again in some milliseconds.
+  /// disk_full: try later.
   virtual Result<bool> write_behind() = 0;
   /// True when enough journal was used, or time passed, that checkpoint() should run.
   [[nodiscard]] virtual bool checkpoint_due() const = 0;
   /// Writes what is waiting, syncs segments and producer snapshots, writes the checkpoint, frees journal files.
   virtual Result<void> checkpoint() = 0;
-  /// Rolls segments by age, deletes segments by time and size, unlinks deleted partitions whose delay passed.
+  /// Moves log starts by time and size, in one journal group, and forgets producers not seen for a day. Files are
+  /// unlinked by write_behind(), so this never waits for them. Segments roll by age when the next batch comes; one that
+  /// is all expired goes without.
   virtual Result<void> enforce_retention() = 0;
   /// Clean stop: everything into segments, files trimmed, checkpoint marked clean. Nothing may be called afterwards.
   virtual Result<void> close() = 0;

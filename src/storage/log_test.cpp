@@ -69,6 +69,19 @@ TEST(Log, StoppedAndOpenedAgainIsClean) {
   EXPECT_EQ(read_all(*disk.find("t"), Offset(57)), values(57, 100));
 }
 
+TEST(Log, CountsWhatItDoes) {
+  LogOnDisk disk;
+  ASSERT_TRUE(disk.open());
+  ASSERT_TRUE(disk.create("t"));
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(disk.append(*disk.find("t"), batch_of({value(i)})));
+  ASSERT_TRUE(disk.log->checkpoint());
+  const std::string text = disk.metrics.prometheus_text();
+  EXPECT_NE(text.find("millrace_storage_commits_total 6"), std::string::npos) << text;
+  EXPECT_NE(text.find("millrace_storage_batches_total 5"), std::string::npos);
+  EXPECT_NE(text.find("millrace_storage_checkpoints_total 1"), std::string::npos);
+  EXPECT_NE(text.find("millrace_storage_stopped 0"), std::string::npos);
+}
+
 // Enough to recycle every journal file several times, evict the tail and roll segments, with kills in between.
 TEST(Log, LongRunWithRecycledJournalAndKills) {
   LogOnDisk disk;

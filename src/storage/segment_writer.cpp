@@ -82,6 +82,7 @@ Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
                 active->files->append(active->state, std::span(batches).first(count), config.index_interval_bytes,
                                       static_cast<std::uint64_t>(config.segment_bytes), now_ms));
   partition.advance(after, count, clock_.mono());
+  metrics_.segment_bytes.add(after.size - active->state.size);
   return true;
 }
 
@@ -115,8 +116,15 @@ DiskLog::PartitionPtr DiskLog::choose_partition() {
   return nullptr;
 }
 
+void DiskLog::show_sizes() {
+  metrics_.journal_bytes.set(static_cast<std::int64_t>(journal_.total_bytes()));
+  metrics_.journal_live_bytes.set(static_cast<std::int64_t>(journal_.bytes_since_release()));
+  metrics_.tail_bytes.set(static_cast<std::int64_t>(tails_.bytes()));
+}
+
 Result<bool> DiskLog::write_behind() {
   MR_TRY(usable());
+  show_sizes();
   const auto step = [&]() -> Result<bool> {
     MR_TRY_ASSIGN(const bool prepared, journal_.prepare());
     if (const PartitionPtr partition = choose_partition()) {
@@ -161,6 +169,7 @@ Result<void> DiskLog::sync_segments() {
 }
 
 Result<void> DiskLog::write_checkpoint(bool clean) {
+  const MonoTime started = clock_.mono();
   const Journal::Published mark = journal_.published();
   Checkpoint checkpoint;
   checkpoint.clean = clean;
@@ -189,7 +198,11 @@ Result<void> DiskLog::write_checkpoint(bool clean) {
   if (!options_.bugs.checkpoint_before_sync) MR_TRY(sync_segments());
   MR_TRY(replace_durably(files_, kCheckpointPath, encode_checkpoint(checkpoint).view(), options_.bugs));
   journal_.release_before(mark);
-  last_checkpoint_ = clock_.mono().count();
+  const MonoTime now = clock_.mono();
+  last_checkpoint_ = now.count();
+  metrics_.checkpoints.add();
+  metrics_.checkpoint_seconds.observe_us(static_cast<std::uint64_t>((now - started).count()) / 1000);
+  show_sizes();
   return {};
 }
 
@@ -259,6 +272,7 @@ Result<bool> DiskLog::unlink_some() {
   for (const auto& segment : segments) {
     std::erase(dirty_segments_, segment);
     MR_TRY(segment->unlink());
+    metrics_.deleted_segments.add();
   }
   for (const std::string& path : trees) {
     if (files_.exists(path)) MR_TRY(files_.remove_tree(path));
