@@ -75,15 +75,17 @@ kafka::ServerSettings kafka_settings(const Settings& settings, const net::Addres
   kafka.connection_pending_bytes = settings.kafka.connection_pending_bytes;
   kafka.fetch_max_bytes = settings.kafka.fetch_max_bytes;
   kafka.idle_timeout = settings.kafka.idle_timeout;
+  kafka.max_connections = static_cast<std::size_t>(settings.kafka.max_connections);
   return kafka;
 }
 
 mqtt::Settings mqtt_settings(const Settings& settings, const net::Address& address) {
   const auto seconds = [](std::chrono::milliseconds duration) {
-    return std::chrono::duration_cast<std::chrono::seconds>(duration);
+    return std::chrono::ceil<std::chrono::seconds>(duration);  // less than a second is not "never"
   };
   mqtt::Settings mqtt;
   mqtt.listen = {address};
+  mqtt.max_connections = static_cast<std::size_t>(settings.mqtt.max_connections);
   mqtt.max_packet_size = settings.mqtt.max_packet_bytes;
   mqtt.connect_timeout = seconds(settings.mqtt.connect_timeout);
   mqtt.receive_maximum = static_cast<std::uint16_t>(settings.mqtt.receive_maximum);
@@ -92,6 +94,10 @@ mqtt::Settings mqtt_settings(const Settings& settings, const net::Address& addre
   mqtt.max_session_expiry_s = static_cast<std::uint32_t>(seconds(settings.mqtt.session_expiry_max).count());
   mqtt.max_inflight = static_cast<std::uint32_t>(settings.mqtt.max_inflight);
   mqtt.max_output_bytes = settings.mqtt.max_pending_bytes;
+  mqtt.max_queued_bytes = settings.mqtt.max_queued_bytes;
+  mqtt.max_crossing_bytes = settings.mqtt.max_crossing_bytes;
+  mqtt.max_connect_size = settings.mqtt.max_connect_bytes;
+  mqtt.max_subscriptions_per_session = static_cast<std::size_t>(settings.mqtt.max_subscriptions);
   mqtt.stop_timeout = settings.stop_timeout / 2;
   return mqtt;
 }

@@ -64,14 +64,18 @@ struct Settings {
 
   struct Mqtt {
     std::uint64_t max_packet_bytes = 1_MiB;
-    std::int32_t receive_maximum = 1000;
-    std::int32_t topic_alias_maximum = 64;
+    std::int32_t receive_maximum = 8192;
+    std::int32_t topic_alias_maximum = 16;
     std::int32_t max_connections = 100'000;
-    std::int32_t max_inflight = 100;
+    std::int32_t max_inflight = 1000;
     std::chrono::milliseconds server_keep_alive{0};
     std::chrono::milliseconds connect_timeout{10'000};
     std::chrono::milliseconds session_expiry_max{86'400'000};
     std::uint64_t max_pending_bytes = 1_MiB;
+    std::uint64_t max_queued_bytes = 16_MiB;
+    std::uint64_t max_crossing_bytes = 32_MiB;
+    std::uint64_t max_connect_bytes = 128_KiB;
+    std::int32_t max_subscriptions = 10'000;
   } mqtt;
 
   struct Kafka {

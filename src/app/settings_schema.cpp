@@ -89,6 +89,22 @@ void add_mqtt(std::vector<config::Setting>& rows) {
       "Bytes waiting for one slow client. Beyond, QoS 0 messages to it are dropped and counted."));
 }
 
+void add_mqtt_budgets(std::vector<config::Setting>& rows) {
+  rows.push_back(bytes<S>(
+      "mqtt.max.queued.bytes", [](S& s) -> auto& { return s.mqtt.max_queued_bytes; }, {4096, kTiB},
+      "QoS 1 bytes waiting for one client. Beyond, it is disconnected."));
+  rows.push_back(bytes<S>(
+      "mqtt.max.crossing.bytes", [](S& s) -> auto& { return s.mqtt.max_crossing_bytes; }, {4096, kTiB},
+      "Bytes on their way from one loop to subscribers of others. Beyond, its publishers are not read and "
+      "QoS 0 messages are dropped and counted."));
+  rows.push_back(bytes<S>(
+      "mqtt.max.connect.bytes", [](S& s) -> auto& { return s.mqtt.max_connect_bytes; }, {128, kMiB},
+      "Largest CONNECT packet; nothing larger is looked at before a client is connected."));
+  rows.push_back(integer<S>(
+      "mqtt.max.subscriptions", [](S& s) -> auto& { return s.mqtt.max_subscriptions; }, {1, 10'000'000},
+      "Subscriptions of one session."));
+}
+
 void add_kafka(std::vector<config::Setting>& rows) {
   add_listener(rows, "kafka.host", "kafka.port", &S::kafka_listener, "Address the Kafka listener binds.",
                "Port of the Kafka listener. 0: any free one, told in the ready line.");
@@ -248,6 +264,7 @@ const config::Schema<Settings>& settings_schema() {
     std::vector<config::Setting> rows;
     add_general(rows);
     add_mqtt(rows);
+    add_mqtt_budgets(rows);
     add_kafka(rows);
     add_http(rows);
     add_log(rows);

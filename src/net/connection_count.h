@@ -8,6 +8,8 @@
 #include <memory>
 #include <utility>
 
+#include "metrics/registry.h"
+
 namespace millrace::net {
 
 class ConnectionCount {
@@ -26,20 +28,23 @@ class ConnectionCount {
     std::shared_ptr<ConnectionCount> count_;
   };
 
-  void set_most(std::size_t most) { most_ = most; }
-  [[nodiscard]] std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+  /// Before the first enter().
+  void limit(std::size_t most, metrics::Counter& refused) {
+    most_ = most;
+    refused_ = &refused;
+  }
   /// True, and a Place has to be made; or false, and the refusal is counted.
   bool enter() {
-    if (open_.fetch_add(1, std::memory_order_relaxed) < most_.load(std::memory_order_relaxed)) return true;
+    if (open_.fetch_add(1, std::memory_order_relaxed) < most_) return true;
     open_.fetch_sub(1, std::memory_order_relaxed);
-    refused_.fetch_add(1, std::memory_order_relaxed);
+    refused_->add();
     return false;
   }
 
  private:
   std::atomic<std::size_t> open_{0};
-  std::atomic<std::size_t> most_{std::numeric_limits<std::size_t>::max()};
-  std::atomic<std::uint64_t> refused_{0};
+  std::size_t most_ = std::numeric_limits<std::size_t>::max();
+  metrics::Counter* refused_ = nullptr;
 };
 
 }  // namespace millrace::net

@@ -156,11 +156,8 @@ struct Listener::Impl final : Pollable {
 
 Listener::Listener(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Listener::~Listener() = default;
-void Listener::limit_connections(std::size_t most) {
-  impl_->count->set_most(most);
-}
-std::uint64_t Listener::refused_connections() const {
-  return impl_->count->refused();
+void Listener::limit_connections(std::size_t most, metrics::Counter& refused) {
+  impl_->count->limit(most, refused);
 }
 Address Listener::address() const {
   return impl_->address;

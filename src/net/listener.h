@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "metrics/registry.h"
 #include "net/loop.h"
 #include "net/stream.h"
 
@@ -33,11 +34,10 @@ class Listener {
   static Result<std::unique_ptr<Listener>> bind(Loop& loop, const Address& address, Accept accept,
                                                 const Listener* joins = nullptr);
   ~Listener();
-  /// Connections open at a time through this listener and all that join it, now or later; further ones are closed at
-  /// once, with a log line when that begins. Thread: any, before start().
-  void limit_connections(std::size_t most);
-  /// How many were closed for that reason. Thread: any.
-  [[nodiscard]] std::uint64_t refused_connections() const;
+  /// Connections open at a time through this listener and all that join it, now or later. Further ones are closed at
+  /// once and counted in `refused`, which outlives them all; a log line tells when that begins. Thread: any, before
+  /// start().
+  void limit_connections(std::size_t most, metrics::Counter& refused);
   /// The bound address, port resolved.
   [[nodiscard]] Address address() const;
   /// Thread: the loop's. Accepting pauses by itself for a moment when file descriptors run out, with a log line.

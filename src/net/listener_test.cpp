@@ -64,7 +64,8 @@ TEST(Listener, connections_over_the_limit_are_closed_in_all_that_join) {
   ASSERT_TRUE(first.has_value());
   auto second = Listener::bind(thread.loop(), Address{}, keep, first->get());
   ASSERT_TRUE(second.has_value());
-  (*first)->limit_connections(3);
+  metrics::Counter refused;
+  (*first)->limit_connections(3, refused);
   thread.run([&] {
     (*first)->start();
     (*second)->start();
@@ -75,12 +76,12 @@ TEST(Listener, connections_over_the_limit_are_closed_in_all_that_join) {
   while (thread.run([&] { return streams.size(); }) < 3) {
   }
   EXPECT_TRUE(SocketClient(port).ended());
-  EXPECT_EQ((*second)->refused_connections(), 1U);
+  EXPECT_EQ(refused.value(), 1U);
   thread.run([&] { streams.pop_back(); });
   SocketClient again(port);
   while (thread.run([&] { return streams.size(); }) < 3) {
   }
-  EXPECT_EQ((*first)->refused_connections(), 1U);
+  EXPECT_EQ(refused.value(), 1U);
   thread.run([&] { streams.clear(), second->reset(), first->reset(); });
 }
 

@@ -84,7 +84,10 @@ Result<void> Server::start() {
                         *loop.loop, address,
                         [server](std::unique_ptr<net::Stream> stream) { server->accept(std::move(stream)); }, first));
       loop.listeners.push_back(std::move(listener));
-      if (first == nullptr) first = loop.listeners.back().get();
+      if (first != nullptr) continue;
+      first = loop.listeners.back().get();
+      loop.listeners.back()->limit_connections(impl_->exchange.settings.max_connections,
+                                               impl_->exchange.metrics.connections_refused);
     }
   }
   impl_->started = true;

@@ -13,6 +13,7 @@ class ServerMetrics {
   explicit ServerMetrics(metrics::Registry& registry);
 
   metrics::Gauge& connections;
+  metrics::Counter& connections_refused;
   metrics::Gauge& subscriptions;
   metrics::Counter& connects;
   metrics::Counter& takeovers;

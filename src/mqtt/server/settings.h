@@ -17,6 +17,8 @@ namespace millrace::mqtt {
 struct Settings {
   std::vector<net::Address> listen{net::Address{"127.0.0.1", 1883}};
 
+  /// Connections of one address; further ones are closed at once.
+  std::size_t max_connections = 100'000;
   /// Largest packet taken from a client, in bytes; told to 5.0 clients (3.2.2.3.6).
   std::size_t max_packet_size = 1'048'576;
   /// Largest CONNECT: client id, user name, password and will together. Nothing larger is looked at before a client is
