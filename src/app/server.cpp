@@ -75,7 +75,6 @@ kafka::ServerSettings kafka_settings(const Settings& settings, const net::Addres
   kafka.connection_pending_bytes = settings.kafka.connection_pending_bytes;
   kafka.fetch_max_bytes = settings.kafka.fetch_max_bytes;
   kafka.idle_timeout = settings.kafka.idle_timeout;
-  kafka.max_connections = static_cast<std::size_t>(settings.kafka.max_connections);
   return kafka;
 }
 
