@@ -147,6 +147,11 @@ struct Evaluator::Impl {
 Evaluator::Evaluator(std::uint64_t traceid_source) : impl_(std::make_unique<Impl>(traceid_source)) {}
 Evaluator::~Evaluator() = default;
 
+void Evaluator::set_max_json_depth(std::uint32_t depth) {
+  impl_->evaluation.set_max_json_depth(depth);
+  impl_->error_evaluation.set_max_json_depth(depth);
+}
+
 Evaluator::Outcome Evaluator::evaluate(const RuleSet& rules, const DeviceMessage& message) {
   Impl& impl = *impl_;
   impl.outputs.clear();

@@ -38,6 +38,9 @@ class Evaluator {
   explicit Evaluator(std::uint64_t traceid_source);
   ~Evaluator();
 
+  /// Payloads nested deeper are no JSON to the rules. Default 64, at most 1024.
+  void set_max_json_depth(std::uint32_t depth);
+
   struct Outcome {
     std::span<const RuleOutput> outputs;
     /// Rules that had something to do: FROM and WHERE held, or the payload could not be evaluated. 0 means "no rule

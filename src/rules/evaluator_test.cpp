@@ -84,6 +84,24 @@ TEST(Evaluator, BrokenJsonGoesToTheErrorAction) {
   EXPECT_EQ(rules->rules()[0]->counters->failed.load(), 1U);
 }
 
+TEST(Evaluator, DepthIsASetting) {
+  RuleDefinition rule = scenario_rule();
+  rule.error_action.reset();
+  const auto rules = compiled({rule});
+  Evaluator evaluator(1);
+  const auto passes = [&](int depth) {
+    const auto n = static_cast<std::size_t>(depth - 1);
+    const std::string payload = R"({"type":"a","device_no":1,"x":)" + std::string(n, '[') + std::string(n, ']') + "}";
+    return !evaluator.evaluate(*rules, message("report", payload)).outputs.empty();
+  };
+  log::set_level(log::Level::off);
+  EXPECT_TRUE(passes(64));
+  EXPECT_FALSE(passes(65));
+  evaluator.set_max_json_depth(65);
+  EXPECT_TRUE(passes(65));
+  log::set_level(log::Level::info);
+}
+
 TEST(Evaluator, OtherTopicsMatchNothing) {
   const auto rules = compiled({scenario_rule()});
   Evaluator evaluator(1);

@@ -60,7 +60,9 @@ void Evaluation::resolve(std::uint32_t index) {
 JsonDocument* Evaluation::extra_document() {
   if (extra_used_ == kMaxExtraDocuments) return nullptr;
   if (extra_used_ == extra_.size()) extra_.push_back(std::make_unique<JsonDocument>());
-  return extra_[extra_used_++].get();
+  JsonDocument* document = extra_[extra_used_++].get();
+  document->set_max_depth(max_depth_);
+  return document;
 }
 
 std::string_view Evaluation::new_uuid() {

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,7 +63,11 @@ class Evaluation {
   /// Of the program that runs now.
   Version version = Version::v2016_03_23;
 
-  void set_max_json_depth(std::uint32_t depth) { document_.set_max_depth(depth); }
+  /// Of the payload and of what decode() reads.
+  void set_max_json_depth(std::uint32_t depth) {
+    max_depth_ = depth;
+    document_.set_max_depth(depth);
+  }
 
  private:
   struct Slot {
@@ -92,6 +97,7 @@ class Evaluation {
   std::array<FormattedTime, 8> times_{};
   std::vector<std::unique_ptr<JsonDocument>> extra_;
   std::size_t extra_used_ = 0;
+  std::uint32_t max_depth_ = JsonDocument::kDefaultDepth;
 };
 
 }  // namespace millrace::sql
