@@ -3,7 +3,7 @@ acknowledged is kept by this process, which survives."""
 # timeout: 600
 import os
 
-from _crash import Fleet
+from _crash import Fleet, verify
 from _server import Server, check, need
 
 
@@ -17,6 +17,7 @@ def main():
             if cycle % 5 == 4:
                 fleet.check_survivors(server)
             fleet.run_until_dead(server, enough=300 + 37 * cycle, strike=server.kill)
+            verify(server.data)
         server.start()
         survivors = fleet.check_survivors(server)
         acknowledged = sum(map(len, fleet.acknowledged))

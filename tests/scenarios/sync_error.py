@@ -1,9 +1,11 @@
-"""EIO from a sync: the process ends without a false acknowledgement, and the next start recovers everything acknowledged.
+"""EIO from a sync or a write: the process ends without a false acknowledgement, and the next start recovers everything
+acknowledged.
 
-strace makes the Nth fdatasync of the real program fail."""
+strace makes the Nth fdatasync or pwritev of the real program fail."""
 import json
 import subprocess
 
+from _crash import verify
 from _mqtt import Publisher
 from _server import DEADLINE_S, Server, check, need, scratch, skip
 
@@ -14,24 +16,23 @@ def messages(first, count):
 
 
 def strace(*words):
-    return ("strace", "-f", "-qq", "-o", str(scratch() / "strace.txt"), "-e", "trace=fdatasync", *words)
+    return ("strace", "-f", "-qq", "-o", str(scratch() / "strace.txt"), "-e", "trace=fdatasync,pwritev", *words)
 
 
-def syncs_until_ready():
-    server = Server(name="count", data=scratch() / "counted", prefix=strace())
+def calls_until_ready(name, call):
+    server = Server(name=f"count-{name}", data=scratch() / f"counted-{name}", prefix=strace())
     try:
         server.start()
     finally:
         server.abandon()
-    return (scratch() / "strace.txt").read_text(errors="replace").count("fdatasync(")
+    return (scratch() / "strace.txt").read_text(errors="replace").count(f"{call}(")
 
 
-def main():
-    need("strace", "kcat")
-    if subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], check=False).returncode:
-        skip("strace may not trace here")
-    at = syncs_until_ready() + 5
-    server = Server(name="eio", prefix=strace("-e", f"inject=fdatasync:error=EIO:when={at}+"))
+def fail_at(name, call, later):
+    """The call fails from the `later`th after the start on, for ever."""
+    at = calls_until_ready(name, call) + later
+    data = scratch() / f"data-{name}"
+    server = Server(name=f"eio-{name}", data=data, prefix=strace("-e", f"inject={call}:error=EIO:when={at}+"))
     acknowledged = []
     try:
         server.start()
@@ -44,8 +45,9 @@ def main():
     finally:
         server.abandon()
     with_log = server.log.read_text(errors="replace")
-    check("sync" in with_log, f"says why it ended:\n{with_log[-2000:]}")
-    again = Server(name="again")
+    check("Input/output error" in with_log, f"says why it ended:\n{with_log[-2000:]}")
+    verify(data)
+    again = Server(name=f"again-{name}", data=data)
     try:
         again.start()
         found = [json.loads(line)["sequence"] for line in again.consume("message-log", "%s\n")]
@@ -53,6 +55,16 @@ def main():
         check(len(found) <= len(acknowledged) + 1, "at most the one message that was waiting is there besides")
     finally:
         again.abandon()
+    print(f"{call} {later} after the start fails: {len(acknowledged)} acknowledged, {len(found)} in the log")
+
+
+def main():
+    need("strace", "kcat")
+    if subprocess.run(["strace", "-qq", "-o", "/dev/null", "true"], check=False).returncode:
+        skip("strace may not trace here")
+    for later in (1, 5, 40):
+        fail_at(f"sync-{later}", "fdatasync", later)
+        fail_at(f"write-{later}", "pwritev", later)
 
 
 main()
