@@ -30,7 +30,7 @@ def run(libs, name, *arguments, data=None):
 def main():
     need("java", "mvn")
     libs = kafka_jars()
-    with serving() as server:
+    with serving(options=("--set", "auto.create.topics.enable=true")) as server:
         at = ("--bootstrap-server", server.ports["kafka"])
         run(libs, "TopicCommand", *at, "--create", "--topic", "java", "--partitions", "1", "--config", "retention.ms=3600000")
         check("java" in run(libs, "TopicCommand", *at, "--list").split(), "kafka-topics --list names the topic")

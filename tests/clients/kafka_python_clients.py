@@ -28,7 +28,7 @@ def environment():
 
 def main():
     python = environment()
-    with serving(options=("--set", "num.partitions=3")) as server:
+    with serving(options=("--set", "num.partitions=3", "--set", "auto.create.topics.enable=true")) as server:
         for client in ("confluent_kafka", "kafka_python"):
             script = Path(__file__).with_name(f"_{client}_client.py")
             done = subprocess.run([python, "-B", script, server.ports["kafka"]], capture_output=True, text=True, timeout=240,

@@ -24,7 +24,7 @@ def main():
     need("kcat")
     sent = [f"{key}\t{value}" for key, value in RECORDS]
     data = "\n".join(sent) + "\n"
-    with serving(options=("--set", "num.partitions=4")) as server:
+    with serving(options=("--set", "num.partitions=4", "--set", "auto.create.topics.enable=true")) as server:
         check("1 brokers" in kcat(server, "-L"), "kcat -L sees one broker")
         for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
             topic = f"kcat-{codec}"
