@@ -17,8 +17,10 @@ inline constexpr std::string_view kDeletedSuffix = ".deleted";
 /// One node leads from offset 0 on, for ever.
 inline constexpr std::string_view kLeaderEpochsText = "0\n1\n0 0\n";
 
-/// Makes the directory and both files, or mends them; not synced. True when something was written.
-Result<bool> make_partition_directory(io::FileSystem& files, const std::string& directory, const Uuid& topic_id);
+/// Makes the directory and both files, or mends them; not synced. True when something was written. With `again` both
+/// are written even if they read right: after a failed sync the kernel shows what the device never got.
+Result<bool> make_partition_directory(io::FileSystem& files, const std::string& directory, const Uuid& topic_id,
+                                      bool again = false);
 /// Syncs both files. The directory itself is the caller's.
 Result<void> sync_partition_directory(io::FileSystem& files, const std::string& directory);
 /// Renames the directory to a free name ending in ".deleted" and returns that.

@@ -156,15 +156,14 @@ Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, O
     if (known == checkpointed.end()) continue;
     MR_TRY_ASSIGN(const auto names, list_if_there(partition->directory()));
     if (names.empty()) continue;
+    // No checkpoint vouches for a directory without segments: a process that died may have made it without a sync.
+    const bool unvouched = !replay.after_clean_stop && partition->segments().empty();
+    const std::string directory = partition->directory();
     MR_TRY_ASSIGN(const bool mended,
-                  make_partition_directory(files_, partition->directory(), partition->spec().topic_id));
-    if (mended) new_directories_.push_back(partition->directory());
+                  make_partition_directory(files_, directory, partition->spec().topic_id, unvouched));
+    if (mended) new_directories_.push_back(directory);
+    if (unvouched) unsynced_names_.insert(directory);
     partition->directory_made = true;
-    if (!replay.after_clean_stop && partition->segments().empty()) {
-      // No checkpoint vouches for this directory: a process that died may have made it without a sync.
-      new_directories_.push_back(partition->directory());
-      unsynced_names_.insert(partition->directory());
-    }
     std::set<Offset> kept;
     for (const SegmentRef& segment : partition->segments()) kept.insert(segment.state.base);
     for (const std::string& name : names) {
