@@ -63,7 +63,7 @@ class DiskLog final : public Log {
 
   // segment_writer.cpp
   Result<bool> write_piece(Partition& partition, Offset limit);
-  Result<void> ensure_directory(Partition& partition);
+  Result<bool> ensure_directory(Partition& partition);
   Result<void> seal_active(Partition& partition, const SegmentRef& active);
   void note_dirty(const std::shared_ptr<Segment>& segment);
   [[nodiscard]] PartitionPtr choose_partition();

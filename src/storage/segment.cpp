@@ -67,18 +67,17 @@ std::unexpected<Error> Segment::corrupt(std::uint64_t position, const Error& rea
               fmt::format("{} at position {}: {}", files_.describe(path(".log")), position, reason.context));
 }
 
-Result<io::File*> Segment::file(Kind kind, io::OpenMode mode) {
+Result<std::shared_ptr<io::File>> Segment::file(Kind kind, io::OpenMode mode) {
   const std::scoped_lock lock(open_mutex_);
   auto& file = open_[kind];
   // Readers may come first; the writer needs a file that can be written. A reader's handle is then kept for those who
   // use it.
   if (!file || (mode == io::OpenMode::create && !writable_[kind])) {
     MR_TRY_ASSIGN(auto opened, files_.open(path(kExtensions[kind]), mode));
-    if (file) read_handles_.push_back(std::move(file));
     file = std::move(opened);
     writable_[kind] = mode == io::OpenMode::create;
   }
-  return file.get();
+  return file;
 }
 
 Result<SegmentState> Segment::append(const SegmentState& state, std::span<const StoredBatch> batches,
@@ -109,9 +108,9 @@ Result<SegmentState> Segment::append(const SegmentState& state, std::span<const 
   if (state.size == 0) after.created_ms = now_ms;
   after.last_append_ms = now_ms;
 
-  MR_TRY_ASSIGN(io::File* const log_file, file(log, io::OpenMode::create));
-  MR_TRY_ASSIGN(io::File* const index_file, file(index, io::OpenMode::create));
-  MR_TRY_ASSIGN(io::File* const time_file, file(time_index, io::OpenMode::create));
+  MR_TRY_ASSIGN(const std::shared_ptr<io::File> log_file, file(log, io::OpenMode::create));
+  MR_TRY_ASSIGN(const std::shared_ptr<io::File> index_file, file(index, io::OpenMode::create));
+  MR_TRY_ASSIGN(const std::shared_ptr<io::File> time_file, file(time_index, io::OpenMode::create));
   dirty_ = true;
   if (after.size > reserved_) {
     // Room for what comes next keeps block allocation off the file system's journal. Failing is no reason to stop: the
@@ -148,7 +147,7 @@ Result<SegmentState> Segment::seal(const SegmentState& state) {
   Buffer time_bytes;
   append_time_entry(after, time_bytes);
   if (!time_bytes.empty()) {
-    MR_TRY_ASSIGN(io::File* const time_file, file(time_index, io::OpenMode::create));
+    MR_TRY_ASSIGN(const std::shared_ptr<io::File> time_file, file(time_index, io::OpenMode::create));
     MR_TRY(time_file->write_at(state.time_entries * kTimeEntryBytes, time_bytes.view()));
     dirty_ = true;
   }
@@ -169,11 +168,18 @@ Result<void> Segment::trim(const SegmentState& state) {
 Result<void> Segment::sync() {
   if (!dirty_) return {};
   for (const Kind kind : {log, index, time_index}) {
-    MR_TRY_ASSIGN(io::File* const handle, file(kind, io::OpenMode::create));
+    MR_TRY_ASSIGN(const std::shared_ptr<io::File> handle, file(kind, io::OpenMode::create));
     MR_TRY(sync_file(*handle));
   }
   dirty_ = false;
   return {};
+}
+
+void Segment::close_files() {
+  if (dirty_) return;  // an error of what was written is reported to the descriptor that wrote it
+  const std::scoped_lock lock(open_mutex_);
+  for (auto& file : open_) file.reset();
+  for (bool& writable : writable_) writable = false;
 }
 
 Result<bool> Segment::check_files(const SegmentState& state) const {
@@ -202,7 +208,7 @@ Result<void> Segment::truncate(const SegmentState& state) {
   const std::uint64_t sizes[] = {state.size, state.index_entries * kIndexEntryBytes,
                                  state.time_entries * kTimeEntryBytes};
   for (const Kind kind : {log, index, time_index}) {
-    MR_TRY_ASSIGN(io::File* const handle, file(kind, io::OpenMode::create));
+    MR_TRY_ASSIGN(const std::shared_ptr<io::File> handle, file(kind, io::OpenMode::create));
     MR_TRY(handle->truncate(sizes[kind]));
   }
   dirty_ = true;
@@ -219,7 +225,7 @@ Result<void> Segment::unlink() {
 
 Result<Segment::Start> Segment::look_up(const SegmentState& state, Offset from) {
   if (state.index_entries == 0 || from <= base_) return Start{};
-  MR_TRY_ASSIGN(io::File* const index_file, file(index));
+  MR_TRY_ASSIGN(const std::shared_ptr<io::File> index_file, file(index));
   Start best;
   std::uint32_t low = 0;
   std::uint32_t high = state.index_entries;
@@ -272,7 +278,7 @@ Result<BatchAt> Segment::locate(io::File& log_file, const SegmentState& state, O
 }
 
 Result<std::vector<SharedBytes>> Segment::read(const SegmentState& state, Offset from, std::size_t max_bytes) {
-  MR_TRY_ASSIGN(io::File* const log_file, file(log));
+  MR_TRY_ASSIGN(const std::shared_ptr<io::File> log_file, file(log));
   MR_TRY_ASSIGN(const BatchAt first, locate(*log_file, state, from));
   const std::size_t wanted = std::max(first.header.size_bytes(), std::min(max_bytes, kMaxRead));
   Buffer buffer;
@@ -316,7 +322,7 @@ Result<std::vector<SharedBytes>> Segment::read(const SegmentState& state, Offset
 }
 
 Result<std::optional<TimestampMatch>> Segment::time_entry_below(const SegmentState& state, std::int64_t timestamp_ms) {
-  MR_TRY_ASSIGN(io::File* const time_file, file(time_index));
+  MR_TRY_ASSIGN(const std::shared_ptr<io::File> time_file, file(time_index));
   std::optional<TimestampMatch> best;
   std::uint32_t low = 0;
   std::uint32_t high = state.time_entries;
@@ -339,7 +345,7 @@ Result<std::optional<TimestampMatch>> Segment::time_entry_below(const SegmentSta
 
 Result<std::optional<TimestampMatch>> Segment::find_timestamp(const SegmentState& state, std::int64_t timestamp_ms,
                                                               Offset from) {
-  MR_TRY_ASSIGN(io::File* const log_file, file(log));
+  MR_TRY_ASSIGN(const std::shared_ptr<io::File> log_file, file(log));
   // The newest time index entry below the timestamp: everything up to its batch is older than what is looked for. An
   // entry that does not tell its batch's timestamp is damaged; then the walk begins where nothing can be missed.
   std::optional<TimestampMatch> entry;

@@ -72,6 +72,8 @@ class Segment {
   /// What was appended survives a power cut.
   Result<void> sync();
   [[nodiscard]] bool dirty() const { return dirty_; }
+  /// Gives file descriptors back when everything is synced; the next use opens the files again.
+  void close_files();
 
   /// True when the files are exactly as long as `state` says; corrupt when one is missing or shorter. Keeps no file
   /// open.
@@ -93,7 +95,7 @@ class Segment {
     std::uint64_t position = 0;
     std::optional<Offset> entry_offset;  // last offset of the batch there, as the index says
   };
-  Result<io::File*> file(Kind kind, io::OpenMode mode = io::OpenMode::read_only);
+  Result<std::shared_ptr<io::File>> file(Kind kind, io::OpenMode mode = io::OpenMode::read_only);
   void append_time_entry(SegmentState& state, Buffer& out) const;
   /// The newest time index entry with a timestamp below.
   Result<std::optional<TimestampMatch>> time_entry_below(const SegmentState& state, std::int64_t timestamp_ms);
@@ -106,9 +108,8 @@ class Segment {
   std::string directory_;
   Offset base_;
   std::mutex open_mutex_;  // opening files on first use, and the cursor
-  std::unique_ptr<io::File> open_[3];
+  std::shared_ptr<io::File> open_[3];
   bool writable_[3] = {};
-  std::vector<std::unique_ptr<io::File>> read_handles_;
   Offset cursor_offset_{-1};  // guarded by open_mutex_: where the last read ended, for the next one
   std::uint64_t cursor_position_ = 0;
   std::uint64_t reserved_ = 0;  // the writer's

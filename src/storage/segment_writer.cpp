@@ -26,15 +26,17 @@ bool must_roll(const SegmentState& state, const StoredBatch& next, const LogConf
 
 }  // namespace
 
-Result<void> DiskLog::ensure_directory(Partition& partition) {
-  if (partition.directory_made) return {};
+// False when the partition was deleted meanwhile: its name, and so its directory, may be another's already.
+Result<bool> DiskLog::ensure_directory(Partition& partition) {
+  if (partition.directory_made) return true;
   // A deleted partition of the same name may still own the directory.
   MR_TRY(rename_removed());
+  if (partition.deleted()) return false;
   MR_TRY(make_partition_directory(files_, partition.directory(), partition.spec().topic_id));
   partition.directory_made = true;
   topics_unsynced_ = true;
   new_directories_.push_back(partition.directory());
-  return {};
+  return true;
 }
 
 Result<void> DiskLog::seal_active(Partition& partition, const SegmentRef& active) {
@@ -53,7 +55,8 @@ Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
   if (batches.empty()) return false;
   const LogConfig config = partition.config();
   const std::int64_t now_ms = clock_.wall().count();
-  MR_TRY(ensure_directory(partition));
+  MR_TRY_ASSIGN(const bool there, ensure_directory(partition));
+  if (!there) return false;
   std::optional<SegmentRef> active = partition.hold_active();
   if (active && must_roll(active->state, batches.front(), config, now_ms)) {
     MR_TRY(seal_active(partition, *active));
@@ -198,6 +201,10 @@ Result<void> DiskLog::write_checkpoint(bool clean) {
   if (!options_.bugs.checkpoint_before_sync) MR_TRY(sync_segments());
   MR_TRY(replace_durably(files_, kCheckpointPath, encode_checkpoint(checkpoint).view(), options_.bugs));
   journal_.release_before(mark);
+  // File descriptors are bounded by what is used between two checkpoints, not by how many segments there are.
+  for (const PartitionPtr& partition : partitions) {
+    for (const SegmentRef& segment : partition->segments()) segment.files->close_files();
+  }
   const MonoTime now = clock_.mono();
   last_checkpoint_ = now.count();
   metrics_.checkpoints.add();
