@@ -79,6 +79,7 @@ class DiskLog final : public Log {
     PartitionId known_below;  // the checkpoint knows what became of ids below it
     bool after_clean_stop = false;
     std::map<PartitionId, PartitionPtr> by_id;
+    std::set<PartitionId> had_segments;  // as the checkpoint says, before trims
     std::set<PartitionId> created;
     std::set<PartitionId> gone;
     std::set<PartitionId> appended;

@@ -157,7 +157,7 @@ Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, O
     MR_TRY_ASSIGN(const auto names, list_if_there(partition->directory()));
     if (names.empty()) continue;
     // No checkpoint vouches for a directory without segments: a process that died may have made it without a sync.
-    const bool unvouched = !replay.after_clean_stop && partition->segments().empty();
+    const bool unvouched = !replay.after_clean_stop && !replay.had_segments.contains(id);
     const std::string directory = partition->directory();
     MR_TRY_ASSIGN(const bool mended,
                   make_partition_directory(files_, directory, partition->spec().topic_id, unvouched));
@@ -218,6 +218,7 @@ Result<void> DiskLog::recover(RecoveryReport& report) {
   std::map<PartitionId, Offset> checkpointed;
   for (PartitionCheckpoint& description : checkpoint.partitions) {
     checkpointed[description.id] = description.next;
+    if (!description.segments.empty()) replay.had_segments.insert(description.id);
     if (options_.bugs.forget_producer_state) description.producers = {};
     const PartitionId id = description.id;
     replay.by_id[id] = std::make_shared<Partition>(files_, std::move(description));
