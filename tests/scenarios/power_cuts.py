@@ -2,7 +2,9 @@
 
 The cut is ext4's own shutdown ioctl (EXT4_IOC_SHUTDOWN): what was fsynced is there after the next mount, what was only written
 is not. In turn without and with a flush of the file system's own journal: the second keeps new sizes and names whose bytes never
-came, so files end in zeros. After each cut the offline check must find nothing damaged. Needs root and loop mounts; skipped with the reason where they are missing."""
+came, so files end in zeros. After each cut the offline check must find nothing damaged.
+
+Needs root and loop mounts; skipped with the reason where they are missing."""
 # timeout: 600
 import fcntl
 import os
