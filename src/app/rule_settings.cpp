@@ -11,6 +11,7 @@ Result<std::shared_ptr<const rules::RuleSet>> compile_rules(const config::Node& 
     if (!definition.error_action) {
       definition.error_action.emplace();
       definition.error_action->kafka.topic = pipeline::kFallbackErrorTopic;
+      definition.error_action->kafka.internal = true;
     }
     definitions.push_back(std::move(definition));
   }

@@ -101,6 +101,14 @@ mqtt::Settings mqtt_settings(const Settings& settings, const net::Address& addre
   return mqtt;
 }
 
+// A listener that cannot be had names the key that moves it.
+Result<void> with_key(Result<void> result, std::string_view key) {
+  if (result) return result;
+  Error error = std::move(result).error();
+  error.detail += fmt::format("; '{}' sets another port, 'off' does without", key);
+  return std::unexpected<Error>(std::move(error));
+}
+
 log::Level level_of(std::string_view name) {
   if (name == "debug") return log::Level::debug;
   if (name == "warn") return log::Level::warn;
@@ -129,7 +137,9 @@ Result<void> Server::Parts::start_admin() {
   metrics::register_process_metrics(metrics, clock, {.version = MILLRACE_VERSION, .commit = {}});
   const auto address = settings.http_listener.address();
   if (!address) return {};
-  MR_TRY_ASSIGN(admin, AdminServer::start(settings, *address, metrics));
+  auto serving = AdminServer::start(settings, *address, metrics);
+  if (!serving) return with_key(std::unexpected<Error>(std::move(serving).error()), "http.port");
+  admin = std::move(*serving);
   return {};
 }
 
@@ -171,7 +181,7 @@ Result<void> Server::Parts::start_kafka() {
   const auto address = settings.kafka_listener.address();
   if (!address) return {};
   kafka = std::make_unique<kafka::Server>(loop_pointers(), *log, clock, metrics, kafka_settings(settings, *address));
-  return kafka->start();
+  return with_key(kafka->start(), "kafka.port");
 }
 
 Result<void> Server::Parts::start_mqtt() {
@@ -185,7 +195,7 @@ Result<void> Server::Parts::start_mqtt() {
     republishers.push_back(std::make_unique<MqttRepublisher>(*mqtt, i));
     loops[i]->pipeline().set_republisher(republishers.back().get());
   }
-  return mqtt->start();
+  return with_key(mqtt->start(), "mqtt.port");
 }
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

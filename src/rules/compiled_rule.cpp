@@ -50,7 +50,7 @@ class ActionCompiler {
         return at_key(rule_, where + ".topic",
                       valid.error().detail.empty() ? "not a topic name" : valid.error().detail);
       }
-      if (topic.source().starts_with("__"))
+      if (!action.internal && topic.source().starts_with("__"))
         return at_key(rule_, where + ".topic", "topics starting with __ are internal");
     }
     CompiledAction out(std::move(topic));

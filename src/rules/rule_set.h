@@ -23,6 +23,7 @@ struct KafkaAction {
     std::string value;  // template
   };
   std::vector<Header> headers;
+  bool internal = false;  // made by millrace itself: may name one of its own topics ("__...")
 };
 struct RepublishAction {
   std::string topic;  // template

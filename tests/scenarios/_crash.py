@@ -63,7 +63,8 @@ class Fleet:
             found[int(key[1:])].append(message["sequence"])
         for device in range(DEVICES):
             sequences = found[device]
-            check(sequences == sorted(set(sequences)), f"device {device}: out of order or twice")
+            wrong = next((i for i in range(1, len(sequences)) if sequences[i] <= sequences[i - 1]), None)
+            check(wrong is None, f"device {device}: {sequences[wrong]} behind {sequences[wrong - 1]}" if wrong else "")
             lost = self.acknowledged[device] - set(sequences)
             check(not lost, f"device {device}: acknowledged and lost: {sorted(lost)[:10]}")
             invented = set(sequences) - set(range(self.sent[device]))
