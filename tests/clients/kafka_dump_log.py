@@ -22,8 +22,8 @@ def main():
         check(server.stop() == 0, "clean stop")
     finally:
         server.abandon()
-    done = subprocess.run([str(SOURCE / "tests" / "kafka_dump_log"), str(server.data)], capture_output=True, text=True, timeout=600,
-                          env={**os.environ, "KAFKA_CLASSPATH": f"{libs}/*"}, check=False)
+    command, classpath = [str(SOURCE / "tests" / "kafka_dump_log"), str(server.data)], {"KAFKA_CLASSPATH": f"{libs}/*"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ, **classpath}, check=False)
     check(done.returncode == 0, f"kafka_dump_log ended with {done.returncode}:\n{done.stdout[-3000:]}{done.stderr[-2000:]}")
     check("segments: " in done.stdout and "segments: none" not in done.stdout, f"segments were read:\n{done.stdout[-2000:]}")
     print(done.stdout.strip())
