@@ -9,12 +9,16 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "base/log.h"
 #include "sim/bug_names.h"
 
 namespace millrace::sim {
 namespace {
 
 constexpr std::uint64_t kSeeds = 2'000;
+
+// The log says why it stops, thousands of times.
+const bool kQuiet = (log::set_level(log::Level::off), true);
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);

@@ -67,8 +67,7 @@ Result<void> SimFile::write_at(std::uint64_t offset, std::span<const ByteView> p
 Result<void> SimFile::sync_data() {
   MR_TRY_ASSIGN(const SimDisk::Fate fate, begin(Operation::sync));
   if (++disk_.syncs_ == disk_.failing_sync_) {
-    inode_->settle_by_chance(disk_.rng_);
-    if (disk_.evict_on_failed_sync_) inode_->content = inode_->durable;
+    inode_->fail_sync(disk_.rng_, disk_.evict_on_failed_sync_);
     return fail(ErrorCode::io_error, "fdatasync", disk_.describe(path_));
   }
   if (fate != SimDisk::Fate::cut_before) inode_->sync();

@@ -118,4 +118,13 @@ void SimInode::settle_by_chance(Rng& rng) {
   pending.clear();
 }
 
+void SimInode::fail_sync(Rng& rng, bool evicted) {
+  settle_by_chance(rng);
+  const std::uint64_t size = content.size();
+  if (size != durable.size()) pending.push_back({true, size, {}});
+  if (!evicted) return;
+  content = durable;
+  content.resize(size);
+}
+
 }  // namespace millrace::sim

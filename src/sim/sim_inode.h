@@ -50,6 +50,10 @@ struct SimInode {
   void sync();
   /// A random part of what is pending reaches the platter; the rest is gone from there. `content` stays as it is.
   void settle_by_chance(Rng& rng);
+  /// A sync that failed: a random part of the written bytes reached the platter, the rest counts as clean and is lost.
+  /// The size stays pending: it is the file system's own metadata. When `evicted`, the platter's bytes are what is read
+  /// from now on.
+  void fail_sync(Rng& rng, bool evicted);
 };
 
 }  // namespace millrace::sim
