@@ -1,6 +1,7 @@
 #include "app/admin_server.h"
 
 #include "admin/routes.h"
+#include "base/thread_name.h"
 
 namespace millrace::app {
 
@@ -22,7 +23,10 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(const Settings& settings
   MR_TRY_ASSIGN(admin->server_, net::http::Server::listen(admin->loop_, address, admin->router_, metrics, options));
   admin->address_ = admin->server_->address();
   admin->loop_.post([self] { self->server_->start(); });
-  admin->thread_ = std::thread([self] { self->loop_.run(); });
+  admin->thread_ = std::thread([self] {
+    name_this_thread("admin");
+    self->loop_.run();
+  });
   return admin;
 }
 

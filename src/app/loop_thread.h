@@ -2,8 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <thread>
 
+#include "base/thread_name.h"
 #include "net/loop.h"
 #include "pipeline/message_pipeline.h"
 
@@ -20,8 +22,11 @@ class LoopThread {
   LoopThread(const LoopThread&) = delete;
   LoopThread& operator=(const LoopThread&) = delete;
 
-  void start() {
-    thread_ = std::thread([this] { loop_.run(); });
+  void start(std::size_t number) {
+    thread_ = std::thread([this, number] {
+      name_this_thread("loop-" + std::to_string(number));
+      loop_.run();
+    });
   }
   void stop() {
     if (!thread_.joinable()) return;

@@ -211,7 +211,7 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, std::function<v
   MR_TRY(parts->start_loops());
   MR_TRY(parts->start_kafka());
   MR_TRY(parts->start_mqtt());
-  for (const auto& thread : parts->loops) thread->start();
+  for (std::size_t i = 0; i < parts->loops.size(); ++i) parts->loops[i]->start(i);
   if (parts->admin) {
     parts->admin->set_listeners(parts->listeners());
     parts->admin->readiness().set_ready();

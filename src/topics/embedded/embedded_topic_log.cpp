@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/thread_name.h"
 #include "topics/topic_config.h"
 #include "topics/topic_table.h"
 
@@ -140,6 +141,7 @@ void EmbeddedTopicLog::poke_writer() {
 }
 
 void EmbeddedTopicLog::run_log() {
+  name_this_thread("log");
   std::vector<std::unique_ptr<AppendRequest>> requests;
   std::deque<Control> controls;
   while (true) {
@@ -322,6 +324,7 @@ void EmbeddedTopicLog::die(const Error& error) {
 }
 
 void EmbeddedTopicLog::run_writer() {
+  name_this_thread("segment-writer");
   // Longest pause between looks, so that an interval checkpoint is not missed on a quiet log.
   constexpr auto kIdle = std::chrono::milliseconds(500);
   while (true) {
