@@ -152,6 +152,22 @@ INSTANTIATE_TEST_SUITE_P(
       return name;
     });
 
+TEST(RequestReader, the_last_chunk_may_come_in_any_pieces) {
+  const std::string head = "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::string body : {"0\r\n\r\n", "2\r\nab\r\n0\r\n\r\n"}) {
+    const std::string bytes = head + body;
+    RequestReader reader(ReadLimits{});
+    std::string pending;
+    for (const char byte : bytes) {
+      EXPECT_EQ(reader.state(), RequestReader::State::more);
+      pending += byte;
+      pending.erase(0, reader.read(as_bytes(pending)));
+    }
+    ASSERT_EQ(reader.state(), RequestReader::State::complete);
+    EXPECT_EQ(reader.take().body, body.size() > 5 ? "ab" : "");
+  }
+}
+
 TEST(RequestReader, asks_for_the_body_once_when_the_client_waits) {
   RequestReader reader({});
   const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n";
