@@ -41,14 +41,16 @@ bool has_token(std::string_view list, std::string_view token) {
 class RequestReader::Parser final : public beast::http::basic_parser<true> {
  public:
   explicit Parser(const ReadLimits& limits) : max_headers_(limits.headers) {
-    header_limit(limits.head_bytes);
+    // Beast's own count of the head depends on how the bytes arrive; read() counts exactly, this only backs it up.
+    header_limit(2 * limits.head_bytes + 1024);
     body_limit(limits.body_bytes);
-    eager(true);
+    eager(false);  // until the head is complete, so that put() stops there
   }
 
   Request request;
   std::string target;
   bool head_done = false;
+  std::size_t head_size = 0;  // of what was taken so far
   bool too_many_headers = false;
   bool continue_told = false;
   // How often the headers came that must come at most once.
@@ -124,7 +126,16 @@ std::size_t RequestReader::read(ByteView bytes) {
     const std::size_t used = parser_->put(boost::asio::const_buffer(bytes.data(), bytes.size()), ec);
     taken += used;
     bytes = bytes.subspan(used);
+    if (!had_head) {
+      parser_->head_size += used;
+      const std::size_t waiting = parser_->head_done || (ec && ec != error::need_more) ? 0 : bytes.size();
+      if (parser_->head_size + waiting > limits_.head_bytes) {
+        refuse(431, "headers_too_large", "the head of the request is too large");
+        return taken;
+      }
+    }
     if (!had_head && parser_->head_done) {
+      parser_->eager(true);
       check_head();
       if (state_ == State::refused) return taken;
     }

@@ -168,6 +168,19 @@ TEST(RequestReader, the_last_chunk_may_come_in_any_pieces) {
   }
 }
 
+TEST(RequestReader, the_limit_of_the_head_is_exact_at_every_split) {
+  const std::string start = "GET / HTTP/1.1\r\nHost: h\r\nX: ";
+  for (const std::size_t over : {0U, 1U, 40U}) {
+    const std::string head = start + std::string(256 + over - start.size() - 4, 'x') + "\r\n\r\n";
+    ASSERT_EQ(head.size(), 256 + over);
+    for (std::size_t step = 1; step <= head.size(); ++step) {
+      const Outcome outcome = read_all(head, step, {.head_bytes = 256});
+      EXPECT_EQ(outcome.status, over == 0 ? 0 : 431) << over << " bytes over, step " << step;
+      EXPECT_EQ(outcome.requests.size(), over == 0 ? 1U : 0U) << over << " bytes over, step " << step;
+    }
+  }
+}
+
 TEST(RequestReader, asks_for_the_body_once_when_the_client_waits) {
   RequestReader reader({});
   const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\nContent-Length: 2\r\n\r\n";
