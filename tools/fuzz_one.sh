@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs one libFuzzer binary for MILLRACE_FUZZ_SECONDS (20) over a scratch copy of its recorded inputs, tests/corpus/<name>. The seed is
-# the same every time, so that what passed passes again; MILLRACE_FUZZ_SEED=0 (./dev fuzz) draws another one.
+# Runs one libFuzzer binary for MILLRACE_FUZZ_SECONDS (20) over a scratch copy of its recorded inputs, tests/corpus/<name>.
+# The seed is the same every time, so that what passed passes again; MILLRACE_FUZZ_SEED=0 (./dev fuzz) draws another one.
 # What it finds is left in build/fuzz/found/<name>-*; to mend a finding, put the file into tests/corpus/<name>: the replay
 # runs it in every build from then on.
 set -euo pipefail
