@@ -36,7 +36,9 @@ MessagePipeline::MessagePipeline(topics::TopicLog& log, Executor& loop, const Ru
       metrics_(metrics),
       evaluator_(seed),
       rules_(rules.current()),
-      gathered_(log, seed ^ 0x5DEECE66DULL) {}
+      gathered_(log, seed ^ 0x5DEECE66DULL) {
+  evaluator_.set_max_json_depth(settings_.max_json_depth);
+}
 
 MessagePipeline::~MessagePipeline() {
   *alive_ = false;

@@ -44,6 +44,8 @@ struct PipelineSettings {
   std::size_t max_gathered_bytes = 8_MiB;
   /// A message may be republished by rules this often in a row before it is taken for a loop.
   int max_republish_depth = 4;
+  /// Payloads nested deeper are no JSON to the rules.
+  std::uint32_t max_json_depth = 64;
 };
 
 /// Where the republish action goes: the MQTT broker of this loop.

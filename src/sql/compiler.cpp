@@ -19,6 +19,15 @@ std::string describe_arity(const Function& function) {
   return fmt::format("{} to {}", function.min_arguments, function.max_arguments);
 }
 
+/// A literal may be written with leading zeros, JSON may not: 05 is handed on as 5, -00.50 as -0.50.
+std::string without_leading_zeros(std::string_view number) {
+  const std::size_t sign = number.front() == '-' ? 1 : 0;
+  std::size_t zeros = 0;
+  const auto is_digit = [&](std::size_t i) { return i < number.size() && number[i] >= '0' && number[i] <= '9'; };
+  while (number[sign + zeros] == '0' && is_digit(sign + zeros + 1)) ++zeros;
+  return std::string(number.substr(0, sign)).append(number.substr(sign + zeros));
+}
+
 }  // namespace
 
 Result<Program::NodeIndex> Program::compile(const Expression& expression, std::string_view text, Paths& paths) {
@@ -31,7 +40,7 @@ Result<Program::NodeIndex> Program::compile(const Expression& expression, std::s
 Result<Value> Program::constant_number(const Expression& expression, const Source& source) {
   const auto number = Decimal::parse(expression.text);
   if (!number) return refuse(source.text, expression.at, fmt::format("the number {} is too large", expression.text));
-  return Value::number_source(keep(expression.text));
+  return Value::number_source(keep(without_leading_zeros(expression.text)));
 }
 
 Result<Program::Node> Program::translate_call(const Expression& expression, Source& source) {
