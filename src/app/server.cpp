@@ -171,7 +171,7 @@ Result<void> Server::Parts::start_loops() {
   pipeline::PipelineSettings pipeline;
   pipeline.max_gathered_bytes = settings.pipeline_gathered_bytes;
   pipeline.max_republish_depth = settings.rules_max_republish_depth;
-  pipeline.max_json_depth = settings.rules_max_json_depth;
+  pipeline.max_json_depth = static_cast<std::uint32_t>(settings.rules_max_json_depth);
   for (std::int32_t i = 0; i < settings.loops; ++i) {
     loops.push_back(std::make_unique<LoopThread>(*log, *rules, clock, metrics, pipeline, system_entropy()));
   }

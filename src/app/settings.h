@@ -100,7 +100,7 @@ struct Settings {
 
   std::uint64_t pipeline_gathered_bytes = 8_MiB;
   std::int32_t rules_max_republish_depth = 4;
-  std::uint32_t rules_max_json_depth = 64;
+  std::int32_t rules_max_json_depth = 64;
   std::chrono::milliseconds stop_timeout{10'000};
 
   std::vector<TopicSetting> topics;
