@@ -248,7 +248,7 @@ void add_content(std::vector<config::Setting>& rows) {
       "republish.max.depth", [](S& s) -> auto& { return s.rules_max_republish_depth; }, {0, 64},
       "How often in a row a message may be republished by rules before it is taken for a loop."));
   rows.push_back(integer<S>(
-      "rules.max.json.depth", [](S& s) -> auto& { return s.rules_max_json_depth; }, {1, 1024},
+      "sql.max.json.depth", [](S& s) -> auto& { return s.rules_max_json_depth; }, {1, 1024},
       "Payloads nested deeper than this are no JSON to the rules."));
   rows.push_back(
       custom<S>("topics", "list of topics", read_topics, print_topics,
