@@ -1,6 +1,7 @@
 #include "app/admin_server.h"
 
 #include "admin/routes.h"
+#include "app/build_identity.h"
 #include "base/thread_name.h"
 
 namespace millrace::app {
@@ -12,7 +13,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(const Settings& settings
   admin::add_routes(admin->router_,
                     {.metrics = metrics,
                      .readiness = admin->readiness_,
-                     .build = {.version = MILLRACE_VERSION, .commit = {}},
+                     .build = build_identity(),
                      .listeners = [self] { return self->listeners_.with([](const auto& all) { return all; }); }});
   net::http::ServerOptions options;
   options.read.body_bytes = settings.http.max_body_bytes;

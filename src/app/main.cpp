@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/build_identity.h"
 #include "app/verb.h"
 #include "load/bench.h"
 #include "load/replay.h"
@@ -38,7 +39,8 @@ int main(int argc, char** argv) {
     return arguments.empty() ? app::kExitUsage : app::kExitOk;
   }
   if (arguments[0] == "--version" || arguments[0] == "version") {
-    fmt::print("millrace {}\n", MILLRACE_VERSION);
+    const auto build = app::build_identity();
+    fmt::print("millrace {}{}\n", build.version, build.commit.empty() ? "" : " (" + build.commit + ")");
     return app::kExitOk;
   }
   const auto verb = std::ranges::find(kVerbs, arguments[0], &app::Verb::name);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/admin_server.h"
+#include "app/build_identity.h"
 #include "app/loop_thread.h"
 #include "app/mqtt_republisher.h"
 #include "app/rule_settings.h"
@@ -134,7 +135,7 @@ AdminServer::Listeners Server::Parts::listeners() const {
 }
 
 Result<void> Server::Parts::start_admin() {
-  metrics::register_process_metrics(metrics, clock, {.version = MILLRACE_VERSION, .commit = {}});
+  metrics::register_process_metrics(metrics, clock, build_identity());
   const auto address = settings.http_listener.address();
   if (!address) return {};
   auto serving = AdminServer::start(settings, *address, metrics);
