@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# tools/build_commit.sh OUT: writes the commit being built as a C++ header, and leaves OUT alone when it says so already. From an archive
-# without git the name is empty.
+# tools/build_commit.sh OUT: writes the commit being built as a C++ header, and leaves OUT alone when it says so
+# already. From an archive without git the name is empty.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 commit=$(git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || true)

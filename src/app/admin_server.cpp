@@ -10,11 +10,11 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(const Settings& settings
                                                         metrics::Registry& metrics) {
   std::unique_ptr<AdminServer> admin(new AdminServer());
   AdminServer* const self = admin.get();
-  admin::add_routes(admin->router_,
-                    {.metrics = metrics,
-                     .readiness = admin->readiness_,
-                     .build = build_identity(),
-                     .listeners = [self] { return self->listeners_.with([](const auto& all) { return all; }); }});
+  admin::add_routes(
+      admin->router_,
+      {.metrics = metrics, .readiness = admin->readiness_, .build = build_identity(), .listeners = [self] {
+         return self->listeners_.with([](const auto& all) { return all; });
+       }});
   net::http::ServerOptions options;
   options.read.body_bytes = settings.http.max_body_bytes;
   options.max_connections = static_cast<std::size_t>(settings.http.max_connections);

@@ -4,6 +4,8 @@
 
 namespace millrace::app {
 
-metrics::BuildIdentity build_identity() { return {.version = MILLRACE_VERSION, .commit = MILLRACE_COMMIT}; }
+metrics::BuildIdentity build_identity() {
+  return {.version = MILLRACE_VERSION, .commit = MILLRACE_COMMIT};
+}
 
 }  // namespace millrace::app
