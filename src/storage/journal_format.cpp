@@ -1,5 +1,8 @@
 #include "storage/journal_format.h"
 
+#include <algorithm>
+#include <bit>
+
 #include "base/byte_writer.h"
 #include "codec/crc32c.h"
 #include "model/record_batch.h"
@@ -21,6 +24,58 @@ void head(ByteWriter& out, EntryType type, PartitionId partition) {
   out.le(partition.value());
 }
 
+// Flags of a config; the last says that a part follows which older data does not have.
+constexpr std::uint8_t kLogAppendTime = 1;
+constexpr std::uint8_t kCompact = 2;
+constexpr std::uint8_t kDeleteOld = 4;
+constexpr std::uint8_t kMore = 8;
+
+void encode_more(ByteWriter& out, const LogConfig& config) {
+  out.le(config.segment_jitter_ms);
+  out.le(config.segment_index_bytes);
+  out.le(config.flush_ms);
+  out.le(config.delete_retention_ms);
+  out.le(config.min_compaction_lag_ms);
+  out.le(config.max_compaction_lag_ms);
+  out.le(std::bit_cast<std::uint64_t>(config.min_cleanable_dirty_ratio));
+  out.le(config.timestamp_before_max_ms);
+  out.le(config.timestamp_after_max_ms);
+  out.u8(static_cast<std::uint8_t>(config.compression));
+  out.u8(static_cast<std::uint8_t>(config.disk_full));
+}
+
+void decode_more(ByteReader& in, LogConfig& config) {
+  config.segment_jitter_ms = in.le<std::int64_t>();
+  config.segment_index_bytes = in.le<std::int32_t>();
+  config.flush_ms = in.le<std::int64_t>();
+  config.delete_retention_ms = in.le<std::int64_t>();
+  config.min_compaction_lag_ms = in.le<std::int64_t>();
+  config.max_compaction_lag_ms = in.le<std::int64_t>();
+  config.min_cleanable_dirty_ratio = std::bit_cast<double>(in.le<std::uint64_t>());
+  config.timestamp_before_max_ms = in.le<std::int64_t>();
+  config.timestamp_after_max_ms = in.le<std::int64_t>();
+  const std::uint8_t compression = in.u8();
+  const std::uint8_t disk_full = in.u8();
+  const bool ratio_good = config.min_cleanable_dirty_ratio >= 0 && config.min_cleanable_dirty_ratio <= 1;
+  if (compression > static_cast<std::uint8_t>(StoredCompression::zstd) ||
+      disk_full > static_cast<std::uint8_t>(DiskFullPolicy::delete_oldest) || !ratio_good) {
+    return in.fail();
+  }
+  config.compression = static_cast<StoredCompression>(compression);
+  config.disk_full = static_cast<DiskFullPolicy>(disk_full);
+}
+
+// Nothing follows the flags when what would follow is all default.
+bool has_more(const LogConfig& config) {
+  Buffer mine;
+  Buffer builtin;
+  ByteWriter out(mine);
+  encode_more(out, config);
+  ByteWriter reference(builtin);
+  encode_more(reference, LogConfig{});
+  return !std::ranges::equal(mine.view(), builtin.view());
+}
+
 void encode_config(ByteWriter& out, const LogConfig& config) {
   out.le(config.retention_ms);
   out.le(config.retention_bytes);
@@ -30,8 +85,10 @@ void encode_config(ByteWriter& out, const LogConfig& config) {
   out.le(config.max_message_bytes);
   out.le(config.flush_messages);
   out.le(config.file_delete_delay_ms);
-  out.u8(static_cast<std::uint8_t>((config.log_append_time ? 1U : 0U) | (config.compact ? 2U : 0U) |
-                                   (config.delete_old ? 4U : 0U)));
+  const bool more = has_more(config);
+  out.u8(static_cast<std::uint8_t>((config.log_append_time ? kLogAppendTime : 0U) | (config.compact ? kCompact : 0U) |
+                                   (config.delete_old ? kDeleteOld : 0U) | (more ? kMore : 0U)));
+  if (more) encode_more(out, config);
 }
 
 LogConfig decode_config(ByteReader& in) {
@@ -45,10 +102,11 @@ LogConfig decode_config(ByteReader& in) {
   config.flush_messages = in.le<std::int64_t>();
   config.file_delete_delay_ms = in.le<std::int64_t>();
   const std::uint8_t flags = in.u8();
-  if (flags > 7) in.fail();
-  config.log_append_time = (flags & 1U) != 0;
-  config.compact = (flags & 2U) != 0;
-  config.delete_old = (flags & 4U) != 0;
+  if (flags > (kLogAppendTime | kCompact | kDeleteOld | kMore)) in.fail();
+  config.log_append_time = (flags & kLogAppendTime) != 0;
+  config.compact = (flags & kCompact) != 0;
+  config.delete_old = (flags & kDeleteOld) != 0;
+  if ((flags & kMore) != 0) decode_more(in, config);
   return config;
 }
 

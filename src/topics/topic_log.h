@@ -83,6 +83,14 @@ struct NewTopic {
   bool validate_only = false;
 };
 
+/// One partition of a DeleteRecords request.
+struct RecordDeletion {
+  TopicPartition partition;
+  Offset before;  // first offset to keep; -1: the high watermark
+  /// The log start afterwards. Errors: not_found, out_of_range (above the high watermark, or negative).
+  Result<Offset> log_start = Offset(0);
+};
+
 class TopicLog {
  public:
   virtual ~TopicLog() = default;
@@ -101,6 +109,26 @@ class TopicLog {
   using Done = std::move_only_function<void(Result<void>)>;
   /// Errors: not_found.
   virtual void delete_topic(std::string name, Executor& reply_to, Done done) = 0;
+
+  /// What the explicit settings of a topic shall become, told what they are. Called on the log's thread, so that of two
+  /// edits at once none is lost; an error refuses the edit. Must not block.
+  using ConfigEdit = std::move_only_function<Result<std::map<std::string, std::string>>(
+      const std::map<std::string, std::string>& current)>;
+  /// The topic as it is afterwards; in effect for every append that comes later, after a restart too. Errors:
+  /// not_found, those of `edit`, invalid_argument (detail is Kafka's text for the key or value).
+  virtual void edit_config(std::string name, ConfigEdit edit, Executor& reply_to, TopicDone done) = 0;
+  /// Replaces all explicit settings.
+  void alter_config(std::string name, std::map<std::string, std::string> settings, Executor& reply_to, TopicDone done) {
+    edit_config(
+        std::move(name), [settings = std::move(settings)](const auto&) { return settings; }, reply_to, std::move(done));
+  }
+  /// Partitions are added until there are `total`. Errors: not_found, invalid_argument (fewer or as many as there are,
+  /// too many: detail is Kafka's text).
+  virtual void create_partitions(std::string name, std::int32_t total, Executor& reply_to, TopicDone done) = 0;
+  using DeletionsDone = std::move_only_function<void(std::vector<RecordDeletion>)>;
+  /// Moves log starts up, all in one atomic change, durable when `done` is called. Errors stand in the items.
+  virtual void delete_records(std::vector<RecordDeletion> deletions, Executor& reply_to, DeletionsDone done) = 0;
+
   using ProducerIdDone = std::move_only_function<void(Result<ProducerId>)>;
   virtual void next_producer_id(Executor& reply_to, ProducerIdDone done) = 0;
 
@@ -108,6 +136,8 @@ class TopicLog {
   /// num.partitions and auto.create.topics.enable, as configured.
   [[nodiscard]] virtual std::int32_t default_partitions() const = 0;
   [[nodiscard]] virtual bool auto_create() const = 0;
+  /// What topics that say nothing get.
+  [[nodiscard]] virtual const LogConfig& topic_defaults() const = 0;
 };
 
 }  // namespace millrace::topics

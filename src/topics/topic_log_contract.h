@@ -48,6 +48,24 @@ class TopicLogContract : public ::testing::TestWithParam<LogFactory> {
     EXPECT_TRUE(executor_.run_until([&] { return answer.has_value(); }));
     return *answer;
   }
+  Result<std::shared_ptr<const Topic>> alter(const std::string& name, std::map<std::string, std::string> settings) {
+    std::optional<Result<std::shared_ptr<const Topic>>> answer;
+    log().alter_config(name, std::move(settings), executor_, [&](auto result) { answer = std::move(result); });
+    EXPECT_TRUE(executor_.run_until([&] { return answer.has_value(); }));
+    return *answer;
+  }
+  Result<std::shared_ptr<const Topic>> grow(const std::string& name, std::int32_t total) {
+    std::optional<Result<std::shared_ptr<const Topic>>> answer;
+    log().create_partitions(name, total, executor_, [&](auto result) { answer = std::move(result); });
+    EXPECT_TRUE(executor_.run_until([&] { return answer.has_value(); }));
+    return *answer;
+  }
+  std::vector<RecordDeletion> delete_records(std::vector<RecordDeletion> deletions) {
+    std::optional<std::vector<RecordDeletion>> answer;
+    log().delete_records(std::move(deletions), executor_, [&](auto result) { answer = std::move(result); });
+    EXPECT_TRUE(executor_.run_until([&] { return answer.has_value(); }));
+    return std::move(*answer);
+  }
   static SharedBytes batch_of(const std::vector<std::string>& values, ProducerId producer = kNoProducer,
                               std::int32_t sequence = kNoSequence) {
     RecordBatchBuilder builder;
@@ -247,6 +265,93 @@ TEST_P(TopicLogContract, OffsetsAreFoundByTimestamp) {
   const auto last = partition->find_max_timestamp();
   ASSERT_TRUE(last && last->has_value());
   EXPECT_EQ((*last)->offset, Offset(2));
+}
+
+TEST_P(TopicLogContract, AlteredSettingsTakeEffectAndSurviveReopening) {
+  ASSERT_TRUE(create({.name = "t", .partitions = 2, .config = {{"retention.ms", "5000"}}}));
+  ASSERT_TRUE(alter("t", {{"cleanup.policy", "compact"}, {"max.message.bytes", "100"}}));
+  const auto check = [&] {
+    const auto table = log().table();
+    const Topic& topic = *table->find("t");
+    EXPECT_EQ(topic.config.size(), 2U);
+    EXPECT_TRUE(topic.log_config.compact);
+    EXPECT_EQ(topic.log_config.retention_ms, log().topic_defaults().retention_ms);
+  };
+  check();
+  EXPECT_EQ(append_one("t", batch_of({std::string(200, 'x')}), 1).error().code, ErrorCode::too_large);
+  under_test_->reopen();
+  check();
+  EXPECT_EQ(append_one("t", batch_of({std::string(200, 'x')}), 1).error().code, ErrorCode::too_large);
+}
+
+TEST_P(TopicLogContract, RefusedSettingsChangeNothing) {
+  ASSERT_TRUE(create({.name = "t", .partitions = 1, .config = {{"retention.ms", "5000"}}}));
+  EXPECT_EQ(alter("u", {}).error().code, ErrorCode::not_found);
+  const auto refused = alter("t", {{"retention.ms", "soon"}});
+  EXPECT_EQ(refused.error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(refused.error().detail, "Invalid value soon for configuration retention.ms: Not a number of type LONG");
+  EXPECT_EQ(log().table()->find("t")->config.at("retention.ms"), "5000");
+}
+
+TEST_P(TopicLogContract, EditsAtOnceLoseNoneOfEachOther) {
+  ASSERT_TRUE(create({.name = "t", .partitions = 1}));
+  int answered = 0;
+  for (const char* key : {"retention.ms", "segment.ms", "flush.ms"}) {
+    log().edit_config(
+        "t",
+        [key](const auto& current) -> Result<std::map<std::string, std::string>> {
+          auto next = current;
+          next[key] = "7";
+          return next;
+        },
+        executor_,
+        [&](auto result) {
+          EXPECT_TRUE(result);
+          ++answered;
+        });
+  }
+  ASSERT_TRUE(executor_.run_until([&] { return answered == 3; }));
+  EXPECT_EQ(log().table()->find("t")->config.size(), 3U);
+}
+
+TEST_P(TopicLogContract, PartitionsAreAddedAndKeepTheOldOnes) {
+  ASSERT_TRUE(create({.name = "t", .partitions = 1, .config = {{"retention.ms", "5000"}}}));
+  ASSERT_TRUE(append_one("t", batch_of({"old"})));
+  const Uuid id = log().table()->find("t")->id;
+  EXPECT_EQ(grow("u", 2).error().code, ErrorCode::not_found);
+  EXPECT_EQ(grow("t", 1).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(grow("t", 0).error().code, ErrorCode::invalid_argument);
+  const auto version = log().table_version();
+  const auto grown = grow("t", 3);
+  ASSERT_TRUE(grown);
+  EXPECT_EQ((*grown)->partitions.size(), 3U);
+  EXPECT_GT(log().table_version(), version);
+  ASSERT_TRUE(append_one("t", batch_of({"new"}), 2));
+  under_test_->reopen();
+  EXPECT_EQ(log().table()->find("t")->partitions.size(), 3U);
+  EXPECT_EQ(log().table()->find("t")->id, id);
+  EXPECT_EQ(read_all("t", 0), (Strings{"old"}));
+  EXPECT_EQ(read_all("t", 2), (Strings{"new"}));
+}
+
+TEST_P(TopicLogContract, DeletedRecordsAreGoneAlsoAfterReopening) {
+  ASSERT_TRUE(create({.name = "t", .partitions = 2}));
+  ASSERT_TRUE(append_one("t", batch_of({"a", "b", "c"})));
+  ASSERT_TRUE(append_one("t", batch_of({"x", "y"}), 1));
+  const TopicPartition zero{"t", PartitionIndex(0)};
+  const TopicPartition one{"t", PartitionIndex(1)};
+  const auto done = delete_records({{zero, Offset(2)}, {one, Offset(-1)}, {{"u", PartitionIndex(0)}, Offset(0)}});
+  ASSERT_EQ(done.size(), 3U);
+  EXPECT_EQ(*done[0].log_start, Offset(2));
+  EXPECT_EQ(*done[1].log_start, Offset(2));
+  EXPECT_EQ(done[2].log_start.error().code, ErrorCode::not_found);
+  EXPECT_EQ(delete_records({{zero, Offset(4)}})[0].log_start.error().code, ErrorCode::out_of_range);
+  EXPECT_EQ(delete_records({{zero, Offset(-2)}})[0].log_start.error().code, ErrorCode::out_of_range);
+  EXPECT_EQ(*delete_records({{zero, Offset(1)}})[0].log_start, Offset(2));  // never back
+  under_test_->reopen();
+  EXPECT_EQ(read_all("t"), (Strings{"c"}));
+  EXPECT_TRUE(read_all("t", 1).empty());
+  EXPECT_EQ(append_one("t", batch_of({"z"}), 1)->base_offset, Offset(2));
 }
 
 }  // namespace millrace::topics

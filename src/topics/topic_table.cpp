@@ -1,5 +1,7 @@
 #include "topics/topic_table.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/log.h"
@@ -19,7 +21,7 @@ std::string collision_form(std::string_view name) {
 }  // namespace
 
 std::shared_ptr<const TopicTable> build_topic_table(const std::vector<storage::Log::PartitionEntry>& partitions,
-                                                    std::uint64_t version, const storage::LogConfig& defaults) {
+                                                    std::uint64_t version) {
   std::unordered_map<std::string, std::shared_ptr<Topic>> topics;
   for (const storage::Log::PartitionEntry& entry : partitions) {
     auto& topic = topics[entry.spec.name.topic];
@@ -35,7 +37,6 @@ std::shared_ptr<const TopicTable> build_topic_table(const std::vector<storage::L
     if (topic->partitions.size() <= index) topic->partitions.resize(index + 1);
     topic->partitions[index] = entry.log;
   }
-  (void)defaults;
   auto table = std::make_shared<TopicTable>();
   table->version = version;
   for (auto& [name, topic] : topics) table->topics.emplace(name, std::move(topic));
@@ -75,6 +76,64 @@ Result<PlannedTopic> plan_topic(const TopicTable& table, const NewTopic& request
         {.name = {request.name, PartitionIndex(i)}, .topic_id = id, .config = config, .properties = properties});
   }
   return planned;
+}
+
+Result<std::vector<storage::PartitionSpec>> plan_partitions(const Topic& topic, std::int32_t total) {
+  const auto present = static_cast<std::int32_t>(topic.partitions.size());
+  if (total < present) {
+    return fail(ErrorCode::invalid_argument, "",
+                fmt::format("The topic {} currently has {} partition(s); {} would not be an increase.", topic.name,
+                            present, total));
+  }
+  if (total == present) {
+    return fail(ErrorCode::invalid_argument, "", fmt::format("Topic already has {} partition(s).", present));
+  }
+  if (total > kMaxPartitionsPerTopic) {
+    return fail(ErrorCode::invalid_argument, "",
+                fmt::format("Number of partitions must be at most {}", kMaxPartitionsPerTopic));
+  }
+  std::vector<storage::PartitionSpec> specs;
+  const std::string properties = serialize_config(topic.config);
+  for (std::int32_t i = present; i < total; ++i) {
+    specs.push_back({.name = {topic.name, PartitionIndex(i)},
+                     .topic_id = topic.id,
+                     .config = topic.log_config,
+                     .properties = properties});
+  }
+  return specs;
+}
+
+Result<std::vector<storage::PartitionChange>> plan_config(const Topic& topic, const storage::LogConfig& defaults,
+                                                          const ConfigMap& settings) {
+  MR_TRY_ASSIGN(const storage::LogConfig config, effective_config(defaults, settings));
+  const std::string properties = serialize_config(settings);
+  std::vector<storage::PartitionChange> changes;
+  for (const auto& partition : topic.partitions) {
+    changes.emplace_back(storage::ConfigurePartition{
+        .name = partition->name(), .config = config, .properties = properties, .outcome = {}});
+  }
+  return changes;
+}
+
+std::vector<storage::PartitionChange> plan_defaults(const std::vector<storage::Log::PartitionEntry>& partitions,
+                                                    const storage::LogConfig& defaults) {
+  std::vector<storage::PartitionChange> changes;
+  const storage::PartitionSpec* before = nullptr;  // the settings of a topic's partitions are the same text
+  storage::LogConfig wanted;
+  for (const storage::Log::PartitionEntry& entry : partitions) {
+    const storage::PartitionSpec& spec = entry.spec;
+    if (before == nullptr || before->properties != spec.properties) {
+      const auto settings = parse_config(spec.properties);
+      // A setting that this build refuses stays as it was taken.
+      const auto config = settings ? effective_config(defaults, *settings) : std::unexpected<Error>(settings.error());
+      wanted = config ? *config : spec.config;
+      before = config ? &spec : nullptr;
+    }
+    if (wanted == spec.config) continue;
+    changes.emplace_back(
+        storage::ConfigurePartition{.name = spec.name, .config = wanted, .properties = spec.properties, .outcome = {}});
+  }
+  return changes;
 }
 
 }  // namespace millrace::topics

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "model/record_batch.h"
+#include "topics/topic_config.h"
 #include "topics/topic_log.h"
+#include "topics/topic_table.h"
 
 namespace millrace::kafka::testing {
 
@@ -149,6 +151,34 @@ class MemoryTopicLog final : public topics::TopicLog {
   void delete_topic(std::string name, Executor& reply_to, Done done) override {
     reply_to.post([result = remove(name), done = std::move(done)]() mutable { done(std::move(result)); });
   }
+  void edit_config(std::string name, ConfigEdit edit, Executor& reply_to, TopicDone done) override {
+    reply_to.post(
+        [result = reconfigure(name, std::move(edit)), done = std::move(done)]() mutable { done(std::move(result)); });
+  }
+  void create_partitions(std::string name, std::int32_t total, Executor& reply_to, TopicDone done) override {
+    reply_to.post([result = grow(name, total), done = std::move(done)]() mutable { done(std::move(result)); });
+  }
+  void delete_records(std::vector<topics::RecordDeletion> deletions, Executor& reply_to, DeletionsDone done) override {
+    for (topics::RecordDeletion& deletion : deletions) {
+      const auto current = table();
+      const topics::Topic* topic = current->find(deletion.partition.topic);
+      const auto index = static_cast<std::size_t>(deletion.partition.partition.value());
+      if (topic == nullptr || index >= topic->partitions.size()) {
+        deletion.log_start = fail(ErrorCode::not_found, "no such partition", deletion.partition.to_string());
+        continue;
+      }
+      auto& partition = static_cast<MemoryPartition&>(*topic->partitions[index]);
+      const Offset end = partition.high_watermark();
+      const Offset before = deletion.before == Offset(-1) ? end : deletion.before;
+      if (before.value() < 0 || before > end) {
+        deletion.log_start = fail(ErrorCode::out_of_range, "offset");
+        continue;
+      }
+      if (before > partition.log_start()) partition.trim(before);
+      deletion.log_start = partition.log_start();
+    }
+    reply_to.post([deletions = std::move(deletions), done = std::move(done)]() mutable { done(std::move(deletions)); });
+  }
   void next_producer_id(Executor& reply_to, ProducerIdDone done) override {
     const std::scoped_lock lock(mutex_);
     reply_to.post([id = ProducerId(++last_producer_id_), done = std::move(done)]() mutable { done(id); });
@@ -156,6 +186,7 @@ class MemoryTopicLog final : public topics::TopicLog {
   [[nodiscard]] const Uuid& cluster_id() const override { return cluster_id_; }
   [[nodiscard]] std::int32_t default_partitions() const override { return 4; }
   [[nodiscard]] bool auto_create() const override { return auto_create_topics; }
+  [[nodiscard]] const topics::LogConfig& topic_defaults() const override { return defaults; }
 
   /// Makes what is held durable and answers.
   void commit() {
@@ -198,6 +229,27 @@ class MemoryTopicLog final : public topics::TopicLog {
     table_ = next;
     return {};
   }
+  Result<std::shared_ptr<const topics::Topic>> reconfigure(const std::string& name, ConfigEdit edit) {
+    const std::scoped_lock lock(mutex_);
+    const topics::Topic* topic = table_->find(name);
+    if (topic == nullptr) return fail(ErrorCode::not_found, "no such topic", name);
+    MR_TRY_ASSIGN(const topics::ConfigMap settings, edit(topic->config));
+    auto changed = std::make_shared<topics::Topic>(*topic);
+    MR_TRY_ASSIGN(changed->log_config, topics::effective_config(defaults, settings));
+    changed->config = settings;
+    replace(changed);
+    return changed;
+  }
+  Result<std::shared_ptr<const topics::Topic>> grow(const std::string& name, std::int32_t total) {
+    const std::scoped_lock lock(mutex_);
+    const topics::Topic* topic = table_->find(name);
+    if (topic == nullptr) return fail(ErrorCode::not_found, "no such topic", name);
+    MR_TRY_ASSIGN(const auto specs, topics::plan_partitions(*topic, total));
+    auto changed = std::make_shared<topics::Topic>(*topic);
+    for (const auto& spec : specs) changed->partitions.push_back(std::make_shared<MemoryPartition>(spec.name));
+    replace(changed);
+    return changed;
+  }
   [[nodiscard]] MemoryPartition& partition(std::string_view topic, std::int32_t index) const {
     return static_cast<MemoryPartition&>(*table()->find(topic)->partitions.at(static_cast<std::size_t>(index)));
   }
@@ -206,8 +258,15 @@ class MemoryTopicLog final : public topics::TopicLog {
   bool auto_create_topics = true;
   std::atomic<bool> congested_now = false;
   std::optional<Error> append_error;
+  topics::LogConfig defaults;
 
  private:
+  void replace(const std::shared_ptr<topics::Topic>& topic) {
+    auto next = std::make_shared<topics::TopicTable>(*table_);
+    ++next->version;
+    next->topics[topic->name] = topic;
+    table_ = next;
+  }
   void commit_locked() {
     for (auto& request : std::exchange(held_, {})) {
       for (auto& item : request->items) {

@@ -110,10 +110,14 @@ class RecordingTopicLog final : public topics::TopicLog {
     creations.emplace_back(topic.name, std::move(done));
   }
   void delete_topic(std::string, Executor&, Done) override {}
+  void edit_config(std::string, ConfigEdit, Executor&, TopicDone) override {}
+  void create_partitions(std::string, std::int32_t, Executor&, TopicDone) override {}
+  void delete_records(std::vector<topics::RecordDeletion>, Executor&, DeletionsDone) override {}
   void next_producer_id(Executor&, ProducerIdDone) override {}
   [[nodiscard]] const Uuid& cluster_id() const override { return cluster_; }
   [[nodiscard]] std::int32_t default_partitions() const override { return 1; }
   [[nodiscard]] bool auto_create() const override { return creates; }
+  [[nodiscard]] const topics::LogConfig& topic_defaults() const override { return defaults_; }
 
   std::deque<std::unique_ptr<topics::AppendRequest>> pending;
   std::deque<std::pair<std::string, TopicDone>> creations;
@@ -126,6 +130,7 @@ class RecordingTopicLog final : public topics::TopicLog {
   }
   std::shared_ptr<const topics::TopicTable> table_ = std::make_shared<topics::TopicTable>();
   Uuid cluster_;
+  topics::LogConfig defaults_;
 };
 
 }  // namespace millrace::pipeline

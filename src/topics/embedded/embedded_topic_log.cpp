@@ -54,6 +54,12 @@ Result<std::unique_ptr<EmbeddedTopicLog>> EmbeddedTopicLog::open(io::FileSystem&
                                                                  Fatal on_fatal, storage::RecoveryReport* report) {
   std::unique_ptr<EmbeddedTopicLog> topics(new EmbeddedTopicLog(std::move(settings), clock, std::move(on_fatal)));
   MR_TRY_ASSIGN(topics->log_, storage::Log::open(files, clock, metrics, topics->settings_.log, report));
+  // The server's own defaults may have changed since.
+  if (auto changes = plan_defaults(topics->log_->partitions(), topics->settings_.topic_defaults); !changes.empty()) {
+    const auto done = topics->log_->commit(changes, {});
+    if (!done && done.error().code != ErrorCode::disk_full) return std::unexpected(done.error());
+    if (!done) log::warn("topic_defaults_not_applied", {{"reason", done.error().message()}});
+  }
   topics->publish_table();
   topics->next_retention_ = clock.mono() + topics->settings_.retention_check_interval;
   topics->log_thread_ = std::thread([raw = topics.get()] { raw->run_log(); });
@@ -119,6 +125,15 @@ void EmbeddedTopicLog::create_topic(NewTopic topic, Executor& reply_to, TopicDon
 void EmbeddedTopicLog::delete_topic(std::string name, Executor& reply_to, Done done) {
   post_control(Delete{std::move(name), &reply_to, std::move(done)});
 }
+void EmbeddedTopicLog::edit_config(std::string name, ConfigEdit edit, Executor& reply_to, TopicDone done) {
+  post_control(EditConfig{std::move(name), std::move(edit), &reply_to, std::move(done)});
+}
+void EmbeddedTopicLog::create_partitions(std::string name, std::int32_t total, Executor& reply_to, TopicDone done) {
+  post_control(Grow{std::move(name), total, &reply_to, std::move(done)});
+}
+void EmbeddedTopicLog::delete_records(std::vector<RecordDeletion> deletions, Executor& reply_to, DeletionsDone done) {
+  post_control(DeleteRecords{std::move(deletions), &reply_to, std::move(done)});
+}
 void EmbeddedTopicLog::next_producer_id(Executor& reply_to, ProducerIdDone done) {
   post_control(NextProducerId{&reply_to, std::move(done)});
 }
@@ -126,8 +141,14 @@ void EmbeddedTopicLog::next_producer_id(Executor& reply_to, ProducerIdDone done)
 void EmbeddedTopicLog::refuse(Control& control) {
   std::visit(
       [](auto& request) {
-        request.reply_to->post(
-            [done = std::move(request.done)]() mutable { done(fail(ErrorCode::closed, "the log is stopping")); });
+        const auto closed = fail(ErrorCode::closed, "the log is stopping");
+        using T = std::decay_t<decltype(request)>;
+        if constexpr (std::is_same_v<T, DeleteRecords>) {
+          for (RecordDeletion& deletion : request.deletions) deletion.log_start = closed;
+          answer(request, std::move(request.deletions));
+        } else {
+          answer(request, closed);
+        }
       },
       control);
 }
@@ -238,6 +259,9 @@ bool EmbeddedTopicLog::commit_control(Control& control) {
         using T = std::decay_t<decltype(request)>;
         if constexpr (std::is_same_v<T, Create>) return create(request);
         if constexpr (std::is_same_v<T, Delete>) return remove(request);
+        if constexpr (std::is_same_v<T, EditConfig>) return edit(request);
+        if constexpr (std::is_same_v<T, Grow>) return grow(request);
+        if constexpr (std::is_same_v<T, DeleteRecords>) return delete_records(request);
         if constexpr (std::is_same_v<T, NextProducerId>) {
           Result<ProducerId> id = log_->next_producer_id();
           if (!id && id.error().code != ErrorCode::disk_full) {
@@ -252,51 +276,6 @@ bool EmbeddedTopicLog::commit_control(Control& control) {
       control);
 }
 
-bool EmbeddedTopicLog::create(Create& request) {
-  const auto respond = [&](Result<std::shared_ptr<const Topic>> result) {
-    request.reply_to->post(
-        [done = std::move(request.done), result = std::move(result)]() mutable { done(std::move(result)); });
-    return true;
-  };
-  const auto current = table();
-  const auto planned = plan_topic(*current, request.topic, settings_.topic_defaults, settings_.default_partitions,
-                                  Uuid::from_random(rng_(), rng_()));
-  if (!planned) return respond(std::unexpected<Error>(planned.error()));
-  if (request.topic.validate_only) return respond(std::make_shared<const Topic>(planned->preview));
-
-  std::vector<storage::PartitionChange> changes;
-  for (const storage::PartitionSpec& spec : planned->partitions)
-    changes.emplace_back(storage::CreatePartition{.spec = spec});
-  if (!commit_until_room(changes, {})) return false;
-  for (const storage::PartitionChange& change : changes) {
-    const auto& outcome = std::get<storage::CreatePartition>(change).outcome;
-    if (!outcome) return respond(std::unexpected<Error>(outcome.error()));
-  }
-  publish_table();
-  log::info("topic_created", {{"topic", request.topic.name}, {"partitions", planned->partitions.size()}});
-  return respond(table()->topics.find(request.topic.name)->second);
-}
-
-bool EmbeddedTopicLog::remove(Delete& request) {
-  Result<void> result;
-  const auto current = table();
-  const Topic* topic = current->find(request.name);
-  if (topic == nullptr) {
-    result = fail(ErrorCode::not_found, "no such topic", request.name);
-  } else {
-    std::vector<storage::PartitionChange> changes;
-    for (const auto& partition : topic->partitions) {
-      changes.emplace_back(storage::DeletePartition{.name = partition->name(), .outcome = {}});
-    }
-    if (!commit_until_room(changes, {})) return false;
-    publish_table();
-    log::info("topic_deleted", {{"topic", request.name}});
-  }
-  request.reply_to->post(
-      [done = std::move(request.done), result = std::move(result)]() mutable { done(std::move(result)); });
-  return true;
-}
-
 void EmbeddedTopicLog::check_retention() {
   if (clock_.mono() < next_retention_) return;
   next_retention_ = clock_.mono() + settings_.retention_check_interval;
@@ -306,7 +285,7 @@ void EmbeddedTopicLog::check_retention() {
 }
 
 void EmbeddedTopicLog::publish_table() {
-  auto table = build_topic_table(log_->partitions(), table_version_.load() + 1, settings_.topic_defaults);
+  auto table = build_topic_table(log_->partitions(), table_version_.load() + 1);
   const std::uint64_t version = table->version;
   table_.with([&](auto& current) { current = std::move(table); });
   table_version_.store(version, std::memory_order_release);

@@ -63,10 +63,14 @@ class EmbeddedTopicLog final : public TopicLog {
   [[nodiscard]] bool disk_full() const { return disk_full_.load(std::memory_order_relaxed); }
   void create_topic(NewTopic topic, Executor& reply_to, TopicDone done) override;
   void delete_topic(std::string name, Executor& reply_to, Done done) override;
+  void edit_config(std::string name, ConfigEdit edit, Executor& reply_to, TopicDone done) override;
+  void create_partitions(std::string name, std::int32_t total, Executor& reply_to, TopicDone done) override;
+  void delete_records(std::vector<RecordDeletion> deletions, Executor& reply_to, DeletionsDone done) override;
   void next_producer_id(Executor& reply_to, ProducerIdDone done) override;
   [[nodiscard]] const Uuid& cluster_id() const override { return log_->cluster_id(); }
   [[nodiscard]] std::int32_t default_partitions() const override { return settings_.default_partitions; }
   [[nodiscard]] bool auto_create() const override { return settings_.auto_create; }
+  [[nodiscard]] const storage::LogConfig& topic_defaults() const override { return settings_.topic_defaults; }
 
  private:
   struct Create {
@@ -79,11 +83,28 @@ class EmbeddedTopicLog final : public TopicLog {
     Executor* reply_to;
     Done done;
   };
+  struct EditConfig {
+    std::string name;
+    ConfigEdit edit;
+    Executor* reply_to;
+    TopicDone done;
+  };
+  struct Grow {
+    std::string name;
+    std::int32_t total;
+    Executor* reply_to;
+    TopicDone done;
+  };
+  struct DeleteRecords {
+    std::vector<RecordDeletion> deletions;
+    Executor* reply_to;
+    DeletionsDone done;
+  };
   struct NextProducerId {
     Executor* reply_to;
     ProducerIdDone done;
   };
-  using Control = std::variant<Create, Delete, NextProducerId>;
+  using Control = std::variant<Create, Delete, EditConfig, Grow, DeleteRecords, NextProducerId>;
 
   EmbeddedTopicLog(EmbeddedSettings settings, const Clock& clock, Fatal on_fatal);
   void run_log();
@@ -94,8 +115,18 @@ class EmbeddedTopicLog final : public TopicLog {
   bool commit_until_room(std::span<storage::PartitionChange> changes, std::span<storage::Append* const> appends);
   bool create(Create& request);
   bool remove(Delete& request);
+  bool edit(EditConfig& request);
+  bool grow(Grow& request);
+  bool delete_records(DeleteRecords& request);
   void check_retention();
   void refuse(Control& control);
+  /// Posts the answer of a request.
+  template <class Request, class Answer>
+  static bool answer(Request& request, Answer value) {
+    request.reply_to->post(
+        [done = std::move(request.done), value = std::move(value)]() mutable { done(std::move(value)); });
+    return true;
+  }
   void publish_table();
   void die(const Error& error);
   void post_control(Control control);
