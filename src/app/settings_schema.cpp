@@ -11,7 +11,6 @@ using config::choice;
 using config::custom;
 using config::duration;
 using config::integer;
-using config::Range;
 using config::text;
 using S = Settings;
 

@@ -131,9 +131,10 @@ Digest hmac(DigestKind kind, ByteView key, ByteView bytes) {
 void pbkdf2(DigestKind kind, ByteView password, ByteView salt, std::uint32_t iterations, MutableByteView key) {
   MR_ASSERT(iterations > 0 && !key.empty());
   // A null password means "no password" to OpenSSL only together with length 0, which is what an empty view is.
-  const int made = PKCS5_PBKDF2_HMAC(as_text(password).data(), static_cast<int>(password.size()), salt.data(),
-                                     static_cast<int>(salt.size()), static_cast<int>(iterations), fetched(kind),
-                                     static_cast<int>(key.size()), key.data());
+  const auto* const text = reinterpret_cast<const char*>(password.data());
+  const int made =
+      PKCS5_PBKDF2_HMAC(text, static_cast<int>(password.size()), salt.data(), static_cast<int>(salt.size()),
+                        static_cast<int>(iterations), fetched(kind), static_cast<int>(key.size()), key.data());
   MR_ASSERT(made == 1);
 }
 
