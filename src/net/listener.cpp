@@ -8,11 +8,13 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "base/log.h"
 #include "net/connection_count.h"
 #include "net/loop_impl.h"
+#include "net/proxy_stream.h"
 #include "net/tcp_stream.h"
 
 namespace millrace::net {
@@ -87,8 +89,13 @@ Result<Socket> bound_socket(const Address& address, const SocketAddress& where, 
 }  // namespace
 
 struct Listener::Impl final : Pollable {
-  Impl(Loop::Impl& owner, int socket, Address bound, Accept callback, std::shared_ptr<ConnectionCount> counted)
-      : loop(owner), fd(socket), address(std::move(bound)), accept(std::move(callback)), count(std::move(counted)) {}
+  Impl(Loop& runs, int socket, Address bound, Accept callback, std::shared_ptr<ConnectionCount> counted)
+      : owner(runs),
+        loop(runs.impl()),
+        fd(socket),
+        address(std::move(bound)),
+        accept(std::move(callback)),
+        count(std::move(counted)) {}
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
   ~Impl() { stop(); }
@@ -126,8 +133,13 @@ struct Listener::Impl final : Pollable {
       full = false;
       const int on = 1;
       ::setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-      accept(std::make_unique<TcpStream>(loop, connection, peer.storage, ConnectionCount::Place(count)));
+      accept(layered(std::make_unique<TcpStream>(loop, connection, peer.storage, ConnectionCount::Place(count))));
     }
+  }
+
+  [[nodiscard]] std::unique_ptr<Stream> layered(std::unique_ptr<Stream> stream) {
+    if (!proxies.empty()) stream = behind_proxy(owner, std::move(stream), proxies);
+    return tls ? tls->wrap(std::move(stream)) : std::move(stream);
   }
 
   // The waiting connections stay in the backlog; without the pause their readiness would keep the loop spinning.
@@ -143,6 +155,7 @@ struct Listener::Impl final : Pollable {
     });
   }
 
+  Loop& owner;
   Loop::Impl& loop;
   int fd;
   Address address;
@@ -152,12 +165,18 @@ struct Listener::Impl final : Pollable {
   bool told = false;  // the log line of this shortage was written
   std::shared_ptr<ConnectionCount> count;
   bool full = false;  // the log line of this fullness was written
+  std::optional<TlsAcceptor> tls;
+  std::vector<Network> proxies;
 };
 
 Listener::Listener(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Listener::~Listener() = default;
 void Listener::limit_connections(std::size_t most, metrics::Counter& refused) {
   impl_->count->limit(most, refused);
+}
+void Listener::set_layers(const StreamLayers& layers) {
+  if (layers.tls) impl_->tls.emplace(impl_->owner, layers.tls, layers.worker, layers.tls_metrics);
+  impl_->proxies = layers.proxies;
 }
 Address Listener::address() const {
   return impl_->address;
@@ -191,8 +210,7 @@ Result<std::unique_ptr<Listener>> Listener::bind(Loop& loop, const Address& addr
     wanted.port = ntohs(in.sin_port);
   }
   auto count = joins != nullptr ? joins->impl_->count : std::make_shared<ConnectionCount>();
-  auto impl =
-      std::make_unique<Impl>(loop.impl(), socket.release(), std::move(wanted), std::move(accept), std::move(count));
+  auto impl = std::make_unique<Impl>(loop, socket.release(), std::move(wanted), std::move(accept), std::move(count));
   return std::unique_ptr<Listener>(new Listener(std::move(impl)));
 }
 

@@ -11,7 +11,9 @@
 #include "base/result.h"
 #include "metrics/registry.h"
 #include "net/loop.h"
+#include "net/proxy_header.h"
 #include "net/stream.h"
+#include "net/tls_stream.h"
 
 namespace millrace::net {
 
@@ -24,6 +26,14 @@ struct Address {
 };
 /// "host:port", "[v6]:port" or ":port"; invalid_argument otherwise.
 Result<Address> parse_address(std::string_view text);
+
+/// What stands between the sockets of a listener and its protocol.
+struct StreamLayers {
+  std::shared_ptr<TlsContext> tls{};  // null: plain
+  Executor* worker = nullptr;         // calculates handshakes; null: the loop does
+  TlsMetrics* tls_metrics = nullptr;
+  std::vector<Network> proxies{};  // who must begin every connection with a PROXY header; empty: nobody
+};
 
 class Listener {
  public:
@@ -38,6 +48,8 @@ class Listener {
   /// once and counted in `refused`, which outlives them all; a log line tells when that begins. Thread: any, before
   /// start().
   void limit_connections(std::size_t most, metrics::Counter& refused);
+  /// Every connection passes through `layers`. Worker and metrics outlive the connections. Thread: any, before start().
+  void set_layers(const StreamLayers& layers);
   /// The bound address, port resolved.
   [[nodiscard]] Address address() const;
   /// Thread: the loop's. Accepting pauses by itself for a moment when file descriptors run out, with a log line.

@@ -14,35 +14,6 @@
 
 namespace millrace::net {
 
-void StreamList::add(TcpStream& stream) {
-  if (stream.*slot_ != kNone) return;
-  stream.*slot_ = static_cast<std::uint32_t>(streams_.size());
-  streams_.push_back(&stream);
-}
-
-void StreamList::remove(TcpStream& stream) {
-  if (stream.*slot_ == kNone) return;
-  streams_[stream.*slot_] = nullptr;
-  stream.*slot_ = kNone;
-}
-
-template <class Step>
-void StreamList::run(Step&& step) {
-  const std::size_t count = streams_.size();
-  if (count == 0) return;
-  for (std::size_t i = 0; i < count; ++i) {
-    TcpStream* stream = streams_[i];
-    if (stream == nullptr) continue;
-    stream->*slot_ = kNone;
-    streams_[i] = nullptr;
-    step(*stream);
-  }
-  streams_.erase(streams_.begin(), streams_.begin() + static_cast<std::ptrdiff_t>(count));
-  for (std::size_t i = 0; i < streams_.size(); ++i) {
-    if (streams_[i] != nullptr) streams_[i]->*slot_ = static_cast<std::uint32_t>(i);
-  }
-}
-
 Loop::Impl::Impl()
     : again(&TcpStream::again_slot_),
       dirty(&TcpStream::dirty_slot_),
@@ -113,7 +84,7 @@ void Loop::Impl::post(Task task) {
 void Loop::Impl::wait() {
   if (event_next_ < event_count_) return;  // the rest of the last batch first
   int timeout_ms = -1;
-  if (!again.empty() || !dirty.empty()) {
+  if (!again.empty() || !dirty.empty() || !layers_again.empty() || !layers_dirty.empty()) {
     timeout_ms = 0;
   } else if (const auto deadline = timers.next_deadline()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - now()).count();
@@ -170,7 +141,9 @@ void Loop::Impl::run() {
     timers.run_due(now());
     run_posted();
     again.run([](TcpStream& stream) { stream.run_again(); });
+    layers_again.run([](StreamLayer& layer) { layer.run_again(); });
     run_hooks();
+    layers_dirty.run([](StreamLayer& layer) { layer.write_out(); });
     dirty.run([](TcpStream& stream) { stream.flush(); });
   }
   thread = std::thread::id{};

@@ -35,25 +35,65 @@ class Pollable {
 
 class TcpStream;
 
+/// A stream over another stream (TLS, WebSocket) with steps of its own in a turn.
+class StreamLayer {
+ public:
+  /// Reading resumed: hand over what was kept.
+  virtual void run_again() = 0;
+  /// After the hooks: turn what the protocol wrote into output of the stream below.
+  virtual void write_out() = 0;
+
+  std::uint32_t again_slot_ = 0xFFFFFFFFU;
+  std::uint32_t dirty_slot_ = 0xFFFFFFFFU;
+
+ protected:
+  ~StreamLayer() = default;
+};
+
 /// Streams waiting for one step of the turn. A stream remembers its slot, so leaving costs the same however long the
 /// list is.
-class StreamList {
+template <class T>
+class WorkList {
  public:
   static constexpr std::uint32_t kNone = 0xFFFFFFFFU;
-  using Slot = std::uint32_t TcpStream::*;
-  explicit StreamList(Slot slot) : slot_(slot) {}
+  using Slot = std::uint32_t T::*;
+  explicit WorkList(Slot slot) : slot_(slot) {}
 
-  void add(TcpStream& stream);
-  void remove(TcpStream& stream);
+  void add(T& stream) {
+    if (stream.*slot_ != kNone) return;
+    stream.*slot_ = static_cast<std::uint32_t>(streams_.size());
+    streams_.push_back(&stream);
+  }
+  void remove(T& stream) {
+    if (stream.*slot_ == kNone) return;
+    streams_[stream.*slot_] = nullptr;
+    stream.*slot_ = kNone;
+  }
   [[nodiscard]] bool empty() const { return streams_.empty(); }
   /// Calls `step(stream)` for those that are in the list now; those added meanwhile wait for the next turn.
   template <class Step>
-  void run(Step&& step);
+  void run(Step&& step) {
+    const std::size_t count = streams_.size();
+    if (count == 0) return;
+    for (std::size_t i = 0; i < count; ++i) {
+      T* stream = streams_[i];
+      if (stream == nullptr) continue;
+      stream->*slot_ = kNone;
+      streams_[i] = nullptr;
+      step(*stream);
+    }
+    streams_.erase(streams_.begin(), streams_.begin() + static_cast<std::ptrdiff_t>(count));
+    for (std::size_t i = 0; i < streams_.size(); ++i) {
+      if (streams_[i] != nullptr) streams_[i]->*slot_ = static_cast<std::uint32_t>(i);
+    }
+  }
 
  private:
   Slot slot_;
-  std::vector<TcpStream*> streams_;
+  std::vector<T*> streams_;
 };
+using StreamList = WorkList<TcpStream>;
+using LayerList = WorkList<StreamLayer>;
 
 struct Loop::Impl {
   static constexpr std::size_t kReadBytes = 256_KiB;    // most that one stream is read in one turn
@@ -83,6 +123,8 @@ struct Loop::Impl {
   TimerQueue timers;
   StreamList again;  // resumed reading, or closed and not yet told
   StreamList dirty;  // have bytes to write
+  LayerList layers_again{&StreamLayer::again_slot_};
+  LayerList layers_dirty{&StreamLayer::dirty_slot_};
   std::unique_ptr<std::uint8_t[]> read_buffer;
   std::size_t turn_read_bytes = 0;
 

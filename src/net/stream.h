@@ -9,11 +9,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/buffer.h"
 #include "base/error.h"
 #include "net/loop.h"
+#include "net/peer_identity.h"
 
 namespace millrace::net {
 
@@ -68,6 +70,9 @@ class Stream {
   /// Closes at once, dropping what is pending; on_closed comes later.
   virtual void abort() = 0;
   [[nodiscard]] virtual std::string peer_address() const = 0;
+  /// Who the peer proved to be; nullopt when it was not asked to prove anything, or did not. Costs a walk through the
+  /// certificate: ask once, from the first on_bytes on.
+  [[nodiscard]] virtual std::optional<PeerIdentity> peer_identity() const { return std::nullopt; }
 };
 
 }  // namespace millrace::net
