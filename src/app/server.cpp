@@ -98,6 +98,12 @@ mqtt::Settings mqtt_settings(const Settings& settings, const net::Address& addre
   mqtt.max_crossing_bytes = settings.mqtt.max_crossing_bytes;
   mqtt.max_connect_size = settings.mqtt.max_connect_bytes;
   mqtt.max_subscriptions_per_session = static_cast<std::size_t>(settings.mqtt.max_subscriptions);
+  mqtt.outbound_topic_aliases = static_cast<std::uint16_t>(settings.mqtt.outbound_topic_aliases);
+  mqtt.retained.max_messages = static_cast<std::size_t>(settings.mqtt.retained_max_messages);
+  mqtt.retained.max_bytes = settings.mqtt.retained_max_bytes;
+  mqtt.sys_interval = seconds(settings.mqtt.sys_interval);
+  mqtt.denied_filters.insert(settings.mqtt.denied_filters.begin(), settings.mqtt.denied_filters.end());
+  mqtt.version = "millrace " MILLRACE_VERSION;
   mqtt.stop_timeout = settings.stop_timeout / 2;
   return mqtt;
 }
@@ -193,6 +199,7 @@ Result<void> Server::Parts::start_mqtt() {
   mqtt = std::make_unique<mqtt::Server>(loop_pointers(), receiver, metrics, mqtt_settings(settings, *address));
   MR_TRY_ASSIGN(const std::vector<std::string> deliveries, pipeline::read_open_deliveries(*log));
   mqtt->restore_deliveries(deliveries);
+  MR_TRY(mqtt->restore(*log));
   for (std::size_t i = 0; i < loops.size(); ++i) {
     republishers.push_back(std::make_unique<MqttRepublisher>(*mqtt, i));
     loops[i]->pipeline().set_republisher(republishers.back().get());

@@ -76,6 +76,11 @@ struct Settings {
     std::uint64_t max_crossing_bytes = 32_MiB;
     std::uint64_t max_connect_bytes = 128_KiB;
     std::int32_t max_subscriptions = 10'000;
+    std::int32_t outbound_topic_aliases = 16;
+    std::int64_t retained_max_messages = 10'000'000;
+    std::uint64_t retained_max_bytes = 1_GiB;
+    std::chrono::milliseconds sys_interval{10'000};
+    std::vector<std::string> denied_filters;
   } mqtt;
 
   struct Kafka {

@@ -102,6 +102,25 @@ void add_mqtt_budgets(std::vector<config::Setting>& rows) {
   rows.push_back(integer<S>(
       "mqtt.max.subscriptions", [](S& s) -> auto& { return s.mqtt.max_subscriptions; }, {1, 10'000'000},
       "Subscriptions of one session."));
+  rows.push_back(integer<S>(
+      "mqtt.topic.alias.outbound.maximum", [](S& s) -> auto& { return s.mqtt.outbound_topic_aliases; }, {0, 65'535},
+      "Topic aliases used towards one client, if it allows that many."));
+  rows.push_back(integer<S>(
+      "mqtt.retained.max.messages", [](S& s) -> auto& { return s.mqtt.retained_max_messages; }, {0, kInt32},
+      "Retained messages. A further one is refused."));
+  rows.push_back(bytes<S>(
+      "mqtt.retained.max.bytes", [](S& s) -> auto& { return s.mqtt.retained_max_bytes; }, {0, kTiB},
+      "Bytes of retained messages, topics and properties included. Beyond, a retained message is refused."));
+  rows.push_back(duration<S>(
+      "mqtt.sys.interval.ms", [](S& s) -> auto& { return s.mqtt.sys_interval; }, {0, 86'400'000},
+      "How often topics under $SYS are published. 0: never."));
+  rows.push_back(custom<S>(
+      "mqtt.subscribe.denied", "list of topic filters",
+      [](S& s, const config::Node& node, config::Problems& problems) {
+        read_names(s.mqtt.denied_filters, "mqtt.subscribe.denied", node, problems);
+      },
+      [](const S& s) { return print_names(s.mqtt.denied_filters); },
+      "Filters to which nobody may subscribe, compared character by character."));
 }
 
 void add_kafka(std::vector<config::Setting>& rows) {

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/queue_executor.h"
+#include "mqtt/session/stored_message.h"
 #include "pipeline/message_pipeline.h"
 
 namespace millrace::app {
@@ -38,6 +39,12 @@ Result<void> create_missing_topics(topics::TopicLog& log, const Settings& settin
   MR_TRY(create(log, {.name = std::string(pipeline::kDeliveryTopic),
                       .partitions = 1,
                       .config = {{"cleanup.policy", "compact"}, {"retention.ms", "-1"}},
+                      .internal = true}));
+  // A record of these holds one MQTT packet, and its names once more.
+  const std::string record_bytes = std::to_string(settings.mqtt.max_packet_bytes + settings.mqtt.max_connect_bytes);
+  MR_TRY(create(log, {.name = std::string(mqtt::kRetainedTopic),
+                      .partitions = 1,
+                      .config = {{"cleanup.policy", "compact"}, {"max.message.bytes", record_bytes}},
                       .internal = true}));
   MR_TRY(create(log, {.name = std::string(pipeline::kFallbackErrorTopic),
                       .partitions = 1,

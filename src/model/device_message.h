@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -32,6 +33,13 @@ enum class ReceiptStatus : std::uint8_t {
   quota,     // refused before anything was written: the sender may try again
 };
 
+/// A record of the source's own, for one of its internal topics: what it must remember together with a message.
+struct OwnRecord {
+  std::string_view topic;
+  std::optional<ByteView> key;
+  std::optional<ByteView> value;  // nullopt: tombstone
+};
+
 struct DeviceMessage {
   std::string_view topic;
   ByteView payload;
@@ -50,6 +58,8 @@ struct DeviceMessage {
   /// id>\0<packet id>". A record with this key goes into the delivery ledger in the same atomic commit as the message's
   /// own records.
   std::string_view delivery_id;
+  /// In the same atomic commit as the records the message causes.
+  std::span<const OwnRecord> own_records;
   Receipt receipt;
 };
 
@@ -76,6 +86,8 @@ class MessageReceiver {
   virtual Pressure receive(std::span<const DeviceMessage> messages, ReceiptSink& sink) = 0;
   /// Forgets an exactly-once delivery (MQTT PUBREL); settled when the forgetting is durable.
   virtual void release(std::string_view delivery_id, Receipt receipt, ReceiptSink& sink) = 0;
+  /// Records without a message, in one atomic commit, in order with what was received before; settled when durable.
+  virtual void store(std::span<const OwnRecord> records, Receipt receipt, ReceiptSink& sink) = 0;
   /// After this, `sink` is never called again. For shutdown.
   virtual void detach(ReceiptSink& sink) = 0;
 };

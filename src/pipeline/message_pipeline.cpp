@@ -75,10 +75,13 @@ Pressure MessagePipeline::receive(std::span<const DeviceMessage> messages, Recei
                              .timestamp_ms = message.received_at.count()};
       if (gathered_.add(kDeliveryTopic, std::nullopt, entry) != Placement::added) stored = Stored::no;
     }
+    if (!message.own_records.empty() && add_own(message.own_records, message.received_at) == Stored::no) {
+      stored = Stored::no;
+    }
     if (matched == 0) ++tally_.no_match;
     if (stored == Stored::no) ++tally_.refused;
     if (message.receipt.connection != 0) {
-      const bool nothing = matched == 0 && message.delivery_id.empty();
+      const bool nothing = matched == 0 && message.delivery_id.empty() && message.own_records.empty();
       gathered_receipts_.add(sink, message.receipt,
                              stored == Stored::no ? ReceiptStatus::quota
                              : nothing            ? ReceiptStatus::no_match
@@ -203,6 +206,21 @@ void MessagePipeline::release(std::string_view delivery_id, Receipt receipt, Rec
       .key = as_bytes(delivery_id), .value = std::nullopt, .headers = {}, .timestamp_ms = clock_.wall().count()};
   const bool added = gathered_.add(kDeliveryTopic, std::nullopt, tombstone) == Placement::added;
   gathered_receipts_.add(sink, receipt, added ? ReceiptStatus::durable : ReceiptStatus::quota);
+}
+
+MessagePipeline::Stored MessagePipeline::add_own(std::span<const OwnRecord> records, WallTime at) {
+  Stored stored = Stored::yes;
+  for (const OwnRecord& own : records) {
+    const RecordView record{.key = own.key, .value = own.value, .headers = {}, .timestamp_ms = at.count()};
+    if (gathered_.add(own.topic, std::nullopt, record) != Placement::added) stored = Stored::no;
+  }
+  return stored;
+}
+
+void MessagePipeline::store(std::span<const OwnRecord> records, Receipt receipt, ReceiptSink& sink) {
+  const Stored stored = add_own(records, clock_.wall());
+  if (receipt.connection == 0) return;
+  gathered_receipts_.add(sink, receipt, stored == Stored::yes ? ReceiptStatus::durable : ReceiptStatus::quota);
 }
 
 void MessagePipeline::detach(ReceiptSink& sink) {

@@ -66,6 +66,7 @@ class MessagePipeline final : public MessageReceiver {
 
   Pressure receive(std::span<const DeviceMessage> messages, ReceiptSink& sink) override;
   void release(std::string_view delivery_id, Receipt receipt, ReceiptSink& sink) override;
+  void store(std::span<const OwnRecord> records, Receipt receipt, ReceiptSink& sink) override;
   void detach(ReceiptSink& sink) override;
 
   /// Call at the end of every loop turn.
@@ -82,6 +83,7 @@ class MessagePipeline final : public MessageReceiver {
     bool retain;
   };
 
+  Stored add_own(std::span<const OwnRecord> records, WallTime at);
   Stored process_one(const DeviceMessage& message, std::uint32_t& matched);
   Stored store(const rules::RuleOutput& output, const DeviceMessage& message);
   Stored store_error(const rules::RuleOutput& failed, const DeviceMessage& message, std::string_view reason);

@@ -65,14 +65,24 @@ def request_and_response(port):
     _server.check(asker.communicate(timeout=60)[0].strip() == b"answer", "request and response")
 
 
-def refusals(port):
-    done = subprocess.run([SUB, "-V", "mqttv5", "-p", str(port), "-t", "$share/group/topic", "-C", "1", "-W", "5"],
-                          capture_output=True, text=True, timeout=60)
-    _server.check("denied" in done.stderr, f"a shared subscription is refused: {done.stderr}")
+def shared(port):
+    options = ["-V", "mqttv5", "-q", "1", "-t", "$share/group/clients/shared", "-F", "%p"]
+    members = [subscriber(port, *options, count=2) for _ in range(2)]
+    publish(port, "-q", "1", "-t", "clients/shared", "-l", data=b"1\n2\n3\n4")
+    got = sorted(line for member in members for line in received(member))
+    _server.check(got == [b"1", b"2", b"3", b"4"], f"each message to one member: {got}")
+
+
+def retained(port):
+    for version in ("mqttv311", "mqttv5"):
+        publish(port, "-V", version, "-q", "2", "-r", "-t", f"clients/retained/{version}", "-m", "kept")
+        reader = subscriber(port, "-V", version, "-q", "2", "-t", "clients/retained/#", "-F", "%t %r %p", count=1)
+        _server.check(received(reader) == [f"clients/retained/{version} 1 kept".encode()], f"retained with {version}")
+        publish(port, "-V", version, "-r", "-t", f"clients/retained/{version}", "-n")
 
 
 _server.need(PUB, SUB, RR, "stdbuf")
 with mqtt_port() as at:
-    for test in (round_trips, order_and_window, will, request_and_response, refusals):
+    for test in (round_trips, order_and_window, will, request_and_response, shared, retained):
         test(at)
         print(f"passed: {test.__name__}", flush=True)

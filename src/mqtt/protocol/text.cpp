@@ -139,4 +139,19 @@ Decoded<FilterParts> parse_topic_filter(std::string_view filter) {
   return parts;
 }
 
+bool matches_filter(std::string_view filter, std::string_view topic) {
+  if (topic.starts_with('$') && (filter.starts_with('+') || filter.starts_with('#'))) return false;
+  for (;;) {
+    const std::size_t filter_slash = filter.find('/');
+    const std::size_t topic_slash = topic.find('/');
+    const std::string_view level = filter.substr(0, filter_slash);
+    if (level == "#") return true;
+    if (level != "+" && level != topic.substr(0, topic_slash)) return false;
+    if (filter_slash == std::string_view::npos) return topic_slash == std::string_view::npos;
+    filter.remove_prefix(filter_slash + 1);
+    if (topic_slash == std::string_view::npos) return filter == "#";  // "a/#" matches "a" too (4.7.1.2)
+    topic.remove_prefix(topic_slash + 1);
+  }
+}
+
 }  // namespace millrace::mqtt::protocol

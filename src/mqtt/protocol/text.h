@@ -27,4 +27,8 @@ struct FilterParts {
 /// follows [MQTT-4.8.2-1, -2]. `filter` is already known to be a UTF-8 string. The reason is topic_filter_invalid.
 [[nodiscard]] Decoded<FilterParts> parse_topic_filter(std::string_view filter);
 
+/// Whether a valid filter (without "$share/…") matches a topic name (4.7). A filter that starts with a wildcard does
+/// not match a topic that starts with '$' [MQTT-4.7.2-1].
+[[nodiscard]] bool matches_filter(std::string_view filter, std::string_view topic);
+
 }  // namespace millrace::mqtt::protocol

@@ -7,6 +7,7 @@
 // leaves only when every receipt it waits for is settled, so the state that moves on is exact. Thread: the loop's.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,7 +16,9 @@
 
 #include "model/device_message.h"
 #include "mqtt/protocol/decoder.h"
+#include "mqtt/server/outbound_aliases.h"
 #include "mqtt/session/delivery.h"
+#include "mqtt/session/retained_store.h"
 #include "mqtt/session/session.h"
 #include "net/stream.h"
 
@@ -29,6 +32,7 @@ struct DeliveryMatch {
   std::uint8_t qos = 0;
   bool retain_as_published = false;
   std::vector<std::uint32_t> identifiers;
+  ShareNamePtr share;  // of a shared subscription
 };
 
 class Connection final : public net::StreamHandler {
@@ -51,7 +55,10 @@ class Connection final : public net::StreamHandler {
 
   // From the loop's server.
   void settle(std::span<const Receipt> receipts, ReceiptStatus status);
-  void deliver(Delivery& delivery, const DeliveryMatch& match);
+  /// False when the connection is closing (or closed by this very message) and does not take it.
+  bool deliver(Delivery& delivery, const DeliveryMatch& match);
+  /// A QoS 1 or 2 message would go out at once.
+  [[nodiscard]] bool has_room() const;
   void pause(Pause reason);
   void resume(Pause reason);
   /// A second of the wheel has come for which this connection was watched.
@@ -98,13 +105,20 @@ class Connection final : public net::StreamHandler {
   // What a connected client sends (connection_publish.cpp, connection_subscribe.cpp)
   void take(const Frame& frame);
   void take_publish(const Frame& frame);
+  /// The message cannot be kept: as if the receiver had refused it.
+  void refuse_publish(const protocol::Publish& packet);
   [[nodiscard]] bool resolve_alias(protocol::Publish& packet);
   [[nodiscard]] bool is_repetition(std::uint16_t packet_id);
   void take_acknowledgement(const Frame& frame);
   void take_pubrel(const protocol::PublishAck& packet);
   void take_subscribe(const Frame& frame);
   void take_unsubscribe(const Frame& frame);
-  protocol::ReasonCode add_subscription(const protocol::SubscribeEntry& entry, std::uint32_t identifier);
+  struct OpenSubscribe;
+  /// Refuses what ends the connection; a reason code for what only fails.
+  protocol::Decoded<protocol::ReasonCode> add_subscription(const protocol::SubscribeEntry& entry,
+                                                           std::uint32_t identifier,
+                                                           const std::shared_ptr<OpenSubscribe>& open);
+  void subscribed(OpenSubscribe& open);
 
   void settle_one(Kind kind, std::uint16_t packet_id, bool matched, ReceiptStatus status, Buffer* out);
   void restore_quota() { quota_used_ -= quota_used_ != 0 ? 1 : 0; }
@@ -112,8 +126,20 @@ class Connection final : public net::StreamHandler {
 
   // To the subscriber (connection_delivery.cpp)
   [[nodiscard]] bool congested() const;
+  struct Outgoing {
+    std::uint8_t qos;
+    bool retain;
+    std::span<const std::uint32_t> identifiers;
+    ShareNamePtr share;
+    Offset offset;
+  };
+  void send(Delivery& delivery, const Outgoing& outgoing);
+  void pump();
   void send_queued();
-  void send(Delivery& delivery, std::uint8_t qos, bool retain, std::span<const std::uint32_t> identifiers);
+  void start_retained(std::string_view filter, const Subscription& subscription);
+  void send_retained();
+  /// What members of shared subscriptions leave behind goes to others.
+  void give_back_shared();
 
   [[nodiscard]] Receipt receipt(Kind kind, std::uint16_t packet_id, bool matched) const;
   [[nodiscard]] std::uint32_t deadline_s() const;
@@ -125,6 +151,17 @@ class Connection final : public net::StreamHandler {
   std::unique_ptr<Session> session_;
   std::string username_;
   std::unique_ptr<std::vector<std::string>> aliases_;  // inbound, by alias less one
+  std::unique_ptr<OutboundAliases> aliases_out_;
+  /// Retained messages on their way to one new subscription.
+  struct RetainedWalk {
+    std::string filter;
+    std::uint8_t qos;
+    std::uint32_t identifier;
+    RetainedStore::Walk walk;
+    std::vector<SharedMessagePtr> found;
+    std::size_t next;
+  };
+  std::unique_ptr<std::deque<RetainedWalk>> retained_;
   std::uint32_t client_max_packet_size_ = 0xFFFFFFFF;
   std::uint32_t unsettled_ = 0;   // receipts handed over
   std::uint32_t quota_used_ = 0;  // QoS 1 and 2 messages of this connection not yet acknowledged
@@ -144,6 +181,8 @@ class Connection final : public net::StreamHandler {
   bool owns_client_id_ = false;
   bool session_ended_ = false;
   bool replaced_by_clean_start_ = false;
+  bool retained_looked_this_turn_ = false;
+  bool retained_goes_on_ = false;
   bool replaced_ = false;  // another connection takes the session over
 };
 

@@ -45,35 +45,53 @@ void Connection::take_publish(const Frame& frame) {
     ++unsettled_;
   }
 
+  if (packet.topic.starts_with("$SYS")) [[unlikely]] {
+    return close({ReasonCode::not_authorized, "topics of the server's own (4.7.2)"});
+  }
   bool matched = false;
-  if (server_.anyone_subscribed()) {
-    Message message{packet.topic, packet.payload, {}, {}, id_, packet.qos, packet.retain};
+  Message message;
+  if (packet.retain || server_.anyone_subscribed()) {
+    message = {packet.topic, packet.payload, {}, {}, id_, packet.qos, packet.retain};
     if (!packet.properties.empty()) {
       message.properties = forwardable(packet.properties, server_.property_scratch());
       if (packet.properties.has(PropertyId::message_expiry_interval)) {
         message.expiry_s = packet.properties.number(PropertyId::message_expiry_interval, 0);
       }
     }
+    if (packet.retain && !server_.retain(message)) return refuse_publish(packet);
     matched = server_.route(message);
   }
 
-  DeviceMessage& message = server_.batch().add();
-  message.topic = packet.topic;
-  message.payload = packet.payload;
-  message.client_id = session_->client_id();
-  message.username = username_;
-  message.received_at = server_.read_time();
-  message.qos = packet.qos;
-  message.retain = packet.retain;
-  message.duplicate = packet.duplicate;
+  DeviceMessage& handed = server_.batch().add();
+  handed.topic = packet.topic;
+  handed.payload = packet.payload;
+  handed.client_id = session_->client_id();
+  handed.username = username_;
+  handed.received_at = server_.read_time();
+  handed.qos = packet.qos;
+  handed.retain = packet.retain;
+  handed.duplicate = packet.duplicate;
   if (packet.qos == 1) {
-    message.receipt = receipt(Kind::puback, packet.packet_id, matched);
+    handed.receipt = receipt(Kind::puback, packet.packet_id, matched);
   } else if (packet.qos == 2) {
-    message.receipt = receipt(Kind::pubrec, packet.packet_id, matched);
+    handed.receipt = receipt(Kind::pubrec, packet.packet_id, matched);
     if (asked_expiry_s_ != 0) server_.batch().set_delivery_id(session_->client_id(), packet.packet_id);
   }
   if (!packet.properties.empty()) server_.batch().set_properties(packet.properties);
+  if (packet.retain) server_.record_retained(message, session_->client_id());
   if (server_.batch().full()) hand_over_batch();
+}
+
+void Connection::refuse_publish(const protocol::Publish& packet) {
+  if (packet.qos == 0) {
+    server_.metrics().dropped_quota.add();
+    return;
+  }
+  hand_over_batch();  // acknowledgements leave in the order of their messages
+  --unsettled_;
+  settle_one(packet.qos == 1 ? Kind::puback : Kind::pubrec, packet.packet_id, false, ReceiptStatus::quota,
+             &stream_->output());
+  stream_->mark_dirty();
 }
 
 bool Connection::resolve_alias(protocol::Publish& packet) {
@@ -124,17 +142,21 @@ void Connection::take_acknowledgement(const Frame& frame) {
   switch (packet->type) {
     case PacketType::puback:
       // One that answers nothing changes nothing (4.9).
-      if (session_->in_flight.acknowledge(packet->packet_id)) send_queued();
+      if (session_->in_flight.acknowledge(packet->packet_id).known) pump();
       return;
     case PacketType::pubrel:
       return take_pubrel(*packet);
     case PacketType::pubrec:
-      // Nothing is sent with QoS 2, so the identifier is not known (3.6.2.1).
-      if (!is_failure(packet->reason)) {
-        send_ack(PacketType::pubrel, packet->packet_id, ReasonCode::packet_identifier_not_found);
+      if (is_failure(packet->reason)) {  // the flow ends here (4.3.3)
+        if (session_->in_flight.complete(packet->packet_id, true).known) pump();
+      } else {
+        const bool known = session_->in_flight.receive(packet->packet_id);  // [MQTT-4.3.3-4]
+        send_ack(PacketType::pubrel, packet->packet_id,
+                 known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);  // 3.6.2.1
       }
       return;
     default:
+      if (session_->in_flight.complete(packet->packet_id, false).known) pump();
       return;
   }
 }

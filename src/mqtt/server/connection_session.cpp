@@ -62,6 +62,7 @@ void Connection::take_connect(const Frame& frame) {
   if (packet.properties.has(PropertyId::authentication_method)) {
     return refuse(ReasonCode::bad_authentication_method, "no enhanced authentication is set up [MQTT-4.12.0-1]");
   }
+  if (server_.at_capacity()) return refuse(ReasonCode::quota_exceeded, "mqtt.max.connections are connected");
   std::string client_id(packet.client_id);
   if (client_id.empty()) {
     // [MQTT-3.1.3-6], [MQTT-3.1.3-8]; 3.1 has no assigned identifiers.
@@ -79,6 +80,10 @@ void Connection::take_connect(const Frame& frame) {
     asked_expiry_s_ = packet.properties.number(PropertyId::session_expiry_interval, 0);
     client_receive_maximum_ = static_cast<std::uint16_t>(packet.properties.number(PropertyId::receive_maximum, 65'535));
     client_max_packet_size_ = packet.properties.number(PropertyId::maximum_packet_size, 0xFFFFFFFF);
+    if (const auto most = static_cast<std::uint16_t>(packet.properties.number(PropertyId::topic_alias_maximum, 0));
+        most != 0 && settings.outbound_topic_aliases != 0) {  // [MQTT-3.1.2-26, -27]
+      aliases_out_ = std::make_unique<OutboundAliases>(std::min(most, settings.outbound_topic_aliases));
+    }
     problem_information_ = packet.properties.number(PropertyId::request_problem_information, 1) != 0;
   } else {
     asked_expiry_s_ = clean_start_ ? 0 : kNeverExpires;
@@ -133,16 +138,16 @@ bool Connection::granted(std::unique_ptr<Session>& stored) {
     session_present = true;
   }
   session_->attach(this);
+  session_->in_flight.rewind();
   session_->in_flight.set_limit(std::min<std::uint32_t>(client_receive_maximum_, server_.settings().max_inflight));
   active_s_ = server_.now_s();
   server_.metrics().connects.add();
-  server_.metrics().connections.add(1);
+  server_.count_connected(1);
   send_connack(session_present);
   watch();
   if (session_present) {
     server_.attach(*session_);
-    resend_in_flight();
-    send_queued();
+    pump();
   }
   resume(Pause::claiming);
   return true;
@@ -160,8 +165,6 @@ void Connection::send_connack(bool session_present) {
     if (client_id_assigned_) writer.add(PropertyId::assigned_client_identifier, session_->client_id());
     if (settings.topic_alias_maximum != 0) writer.add(PropertyId::topic_alias_maximum, settings.topic_alias_maximum);
     if (keep_alive_s_ != asked_keep_alive_s_) writer.add(PropertyId::server_keep_alive, keep_alive_s_);
-    writer.add(PropertyId::retain_available, 0U);
-    writer.add(PropertyId::shared_subscription_available, 0U);
     packet.properties = *protocol::validate_properties(block.view(), protocol::PacketType::connack);
   }
   protocol::encode(stream_->output(), packet, version_);
@@ -210,9 +213,10 @@ void Connection::end_session() {
     session_.reset();
     return;
   }
-  server_.metrics().connections.add(-1);
+  server_.count_connected(-1);
   server_.detach(*session_);
   session_->attach(nullptr);
+  if (!replaced_ || replaced_by_clean_start_) give_back_shared();
   if (session_->will) {
     // A will with a delay waits as long as its session goes on [MQTT-3.1.2-8, 3.1.3-9].
     const bool session_goes_on = session_->outlives_connection() && !replaced_by_clean_start_;

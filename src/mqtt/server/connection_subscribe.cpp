@@ -11,46 +11,75 @@ namespace {
 
 using protocol::PropertyId;
 using protocol::ReasonCode;
-
-// Messages go out with QoS 0 or 1; a lower grant than asked for is the standard's way to say so (3.8.4).
-constexpr std::uint8_t kHighestGrant = 1;
+using protocol::RetainHandling;
 
 }  // namespace
+
+// One SUBSCRIBE whose answer waits until every loop that has to know of its subscriptions does.
+struct Connection::OpenSubscribe {
+  protocol::SubscriptionAck answer;
+  std::vector<Subscription> retained;  // whose retained messages follow the answer
+  std::size_t open = 1;
+};
 
 void Connection::take_subscribe(const Frame& frame) {
   const auto packet = protocol::decode_subscribe(frame, version_);
   if (!packet) return close(packet.error());
   const std::uint32_t identifier = packet->properties.number(PropertyId::subscription_identifier, 0);
-  protocol::SubscriptionAck answer{protocol::PacketType::suback, packet->packet_id, {}, {}};
-  answer.reasons.reserve(packet->entries.size());
+  auto open = std::make_shared<OpenSubscribe>();
+  open->answer.type = protocol::PacketType::suback;
+  open->answer.packet_id = packet->packet_id;
+  open->answer.reasons.reserve(packet->entries.size());
   for (const protocol::SubscribeEntry& entry : packet->entries) {
-    answer.reasons.push_back(add_subscription(entry, identifier));  // one per filter, in order [MQTT-3.8.4-6]
+    const auto reason = add_subscription(entry, identifier, open);
+    if (!reason) return close(reason.error());
+    open->answer.reasons.push_back(*reason);  // one per filter, in order [MQTT-3.8.4-6]
   }
-  protocol::encode(stream_->output(), answer, version_);
-  stream_->mark_dirty();
+  subscribed(*open);
 }
 
-ReasonCode Connection::add_subscription(const protocol::SubscribeEntry& entry, std::uint32_t identifier) {
+void Connection::subscribed(OpenSubscribe& open) {
+  if (--open.open != 0 || state_ != State::connected) return;
+  protocol::encode(stream_->output(), open.answer, version_);
+  stream_->mark_dirty();
+  for (const Subscription& subscription : open.retained) start_retained(subscription.filter, subscription);
+  if (!open.retained.empty()) pump();
+}
+
+protocol::Decoded<ReasonCode> Connection::add_subscription(const protocol::SubscribeEntry& entry,
+                                                           std::uint32_t identifier,
+                                                           const std::shared_ptr<OpenSubscribe>& open) {
   const Settings& settings = server_.settings();
   const auto parts = protocol::parse_topic_filter(entry.filter);
   if (!parts) return parts.error().reason;
-  if (!parts->share_name.empty()) return ReasonCode::shared_subscriptions_not_supported;
+  const bool shared = !parts->share_name.empty();
+  if (shared && v5() && entry.options.no_local) {
+    return protocol::refuse(ReasonCode::protocol_error, "No Local on a shared subscription [MQTT-3.8.3-4]");
+  }
   if (SubscriptionTree::levels(entry.filter) > settings.max_topic_levels) return ReasonCode::topic_filter_invalid;
+  if (settings.denied_filters.contains(entry.filter)) return ReasonCode::unspecified_error;
 
-  Subscription subscription{std::string(entry.filter), entry.options, identifier};
-  subscription.options.maximum_qos = std::min(entry.options.maximum_qos, kHighestGrant);
+  Subscription subscription{std::string(entry.filter), entry.options, identifier, nullptr};
+  if (shared) subscription.share = server_.share_name(parts->share_name, parts->filter);
   auto& list = session_->subscriptions;
   const auto existing =
       std::find_if(list.begin(), list.end(), [&](const Subscription& s) { return s.filter == entry.filter; });
-  if (existing == list.end()) {
+  const bool is_new = existing == list.end();
+  if (is_new) {
     if (list.size() >= settings.max_subscriptions_per_session) return ReasonCode::quota_exceeded;
-    server_.subscribe(*session_, subscription);
-    list.push_back(std::move(subscription));
+    list.push_back(subscription);
   } else {  // replaced [MQTT-3.8.4-3]
-    *existing = std::move(subscription);
-    server_.subscribe(*session_, *existing);
+    *existing = subscription;
   }
-  return static_cast<ReasonCode>(std::min(entry.options.maximum_qos, kHighestGrant));
+  ++open->open;
+  server_.subscribe(*session_, subscription, [open, id = id_, server = &server_] {
+    if (Connection* connection = server->find(id)) connection->subscribed(*open);
+  });
+  const auto handling = entry.options.retain_handling;
+  if (!shared && (handling == RetainHandling::send || (handling == RetainHandling::send_if_new && is_new))) {
+    open->retained.push_back(std::move(subscription));  // [MQTT-3.3.1-9, -10, -11]
+  }
+  return static_cast<ReasonCode>(entry.options.maximum_qos);
 }
 
 void Connection::take_unsubscribe(const Frame& frame) {
@@ -70,7 +99,7 @@ void Connection::take_unsubscribe(const Frame& frame) {
       answer.reasons.push_back(ReasonCode::no_subscription_existed);
       continue;
     }
-    server_.unsubscribe(*session_, filter);
+    server_.unsubscribe(*session_, *existing);
     list.erase(existing);
     answer.reasons.push_back(ReasonCode::success);
   }

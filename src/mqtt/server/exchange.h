@@ -26,13 +26,17 @@ struct Exchange {
   Exchange(Settings chosen, metrics::Registry& metric_registry)
       : settings(std::move(chosen)),
         clock(settings.clock != nullptr ? *settings.clock : system_clock),
-        metrics(metric_registry) {}
+        metrics(metric_registry),
+        retained(RetainedStore(settings.retained)) {}
 
   Settings settings;
   SystemClock system_clock;
   const Clock& clock;
   ServerMetrics metrics;
   SessionRegistry registry;
+  Guarded<RetainedStore> retained;  // taken for RETAIN and SUBSCRIBE, in pieces; never together with another lock
+  bool durable = false;             // there is a log to remember things in; set before the first connection
+  std::atomic<std::size_t> connected{0};
   std::vector<std::unique_ptr<Peer>> peers;   // by loop; complete before the first connection
   std::atomic<std::size_t> subscriptions{0};  // of all loops
 };

@@ -44,13 +44,32 @@ Pressure InboundBatch::hand_over(MessageReceiver& receiver, ReceiptSink& sink) {
   for (const Tie& tie : delivery_ties_) {
     messages_[tie.message].delivery_id = std::string_view(delivery_ids_).substr(tie.from, tie.count);
   }
+  if (!own_ties_.empty()) tie_own_records();
   const Pressure pressure = receiver.receive(messages_, sink);
   messages_.clear();
   user_properties_.clear();
   user_ties_.clear();
   delivery_ids_.clear();
   delivery_ties_.clear();
+  own_bytes_.clear();
+  own_ties_.clear();
   return pressure;
+}
+
+void InboundBatch::tie_own_records() {
+  own_records_.clear();
+  own_records_.reserve(own_ties_.size());
+  for (const OwnTie& tie : own_ties_) {
+    OwnRecord& record = own_records_.emplace_back(tie.topic);
+    if (tie.key_size != 0) record.key = own_bytes_.view(tie.from, tie.key_size);
+    if (tie.has_value) record.value = own_bytes_.view(tie.from + tie.key_size, tie.value_size);
+  }
+  for (std::size_t from = 0; from < own_ties_.size();) {
+    std::size_t to = from + 1;
+    while (to < own_ties_.size() && own_ties_[to].message == own_ties_[from].message) ++to;
+    messages_[own_ties_[from].message].own_records = std::span(own_records_).subspan(from, to - from);
+    from = to;
+  }
 }
 
 }  // namespace millrace::mqtt

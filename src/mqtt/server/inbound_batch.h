@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "model/device_message.h"
@@ -28,6 +29,20 @@ class InboundBatch {
   /// Gives the last message its exactly-once name.
   void set_delivery_id(std::string_view client_id, std::uint16_t packet_id);
 
+  /// A record that goes with the last message. `encode` appends its value to a buffer; null: a tombstone.
+  template <class Encode>
+  void add_own_record(std::string_view topic, std::string_view key, Encode&& encode) {
+    OwnTie tie{messages_.size() - 1, topic, own_bytes_.size(), key.size(), 0, true};
+    own_bytes_.append(key);
+    if constexpr (std::is_null_pointer_v<std::remove_cvref_t<Encode>>) {
+      tie.has_value = false;
+    } else {
+      encode(own_bytes_);
+    }
+    tie.value_size = own_bytes_.size() - tie.from - tie.key_size;
+    own_ties_.push_back(tie);
+  }
+
   /// Requires !empty(). Empty afterwards.
   Pressure hand_over(MessageReceiver& receiver, ReceiptSink& sink);
 
@@ -37,11 +52,24 @@ class InboundBatch {
     std::size_t from;
     std::size_t count;
   };
+  struct OwnTie {
+    std::size_t message;
+    std::string_view topic;
+    std::size_t from;  // the key; the value is behind it
+    std::size_t key_size;
+    std::size_t value_size;
+    bool has_value;
+  };
+  void tie_own_records();
+
   std::vector<DeviceMessage> messages_;
   std::vector<UserProperty> user_properties_;
   std::vector<Tie> user_ties_;
   std::string delivery_ids_;
   std::vector<Tie> delivery_ties_;
+  Buffer own_bytes_;
+  std::vector<OwnTie> own_ties_;  // in order of message
+  std::vector<OwnRecord> own_records_;
 };
 
 }  // namespace millrace::mqtt

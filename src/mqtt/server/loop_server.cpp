@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "mqtt/session/stored_message.h"
 
 namespace millrace::mqtt {
 
@@ -39,7 +40,11 @@ void LoopServer::tick() {
       if (Connection* connection = table_.find(id)) connection->check_deadline(at_s);
     });
   }
-  if (loop_ == 0) take_due_sessions();
+  if (loop_ == 0) {
+    take_due_sessions();
+    expire_retained();
+    sys_topics_.publish(*this, exchange_, now_s_);
+  }
   if (stopping_) go_on_stopping();
 }
 
@@ -54,6 +59,7 @@ void LoopServer::end_turn() {
 }
 
 void LoopServer::add_metrics() {
+  if (sent_bytes_ != 0) exchange_.metrics.sent_bytes.add(std::exchange(sent_bytes_, 0));
   if (received_bytes_ != 0) exchange_.metrics.received_bytes.add(std::exchange(received_bytes_, 0));
   for (std::size_t qos = 0; qos < received_.size(); ++qos) {
     if (received_[qos] != 0) exchange_.metrics.received[qos]->add(std::exchange(received_[qos], 0));
@@ -105,25 +111,59 @@ void LoopServer::count_subscriptions(std::ptrdiff_t change) {
   exchange_.metrics.subscriptions.add(change);
 }
 
-bool LoopServer::subscribe(Session& session, const Subscription& subscription) {
-  const bool added = tree_.add(subscription.filter, {&session, subscription.identifier, subscription.options});
-  if (added) count_subscriptions(1);
-  return added;
+void LoopServer::subscribe(Session& session, const Subscription& subscription, Task done) {
+  if (!subscription.share) {
+    if (tree_.add(subscription.filter, {&session, nullptr, subscription.identifier, subscription.options})) {
+      count_subscriptions(1);
+    }
+    return done();
+  }
+  const ShareMember member{session.connection()->id(), subscription.options, subscription.identifier};
+  const auto join = [](LoopServer& home, const ShareNamePtr& share, const ShareMember& joining) {
+    if (!home.shares_.join(share, joining)) return;
+    home.count_subscriptions(1);
+    home.exchange_.metrics.share_groups.add(1);
+  };
+  if (subscription.share->loop == loop_) {
+    join(*this, subscription.share, member);
+    return done();
+  }
+  Peer& home = peer(subscription.share->loop);
+  home.executor->post([=, server = home.server, share = subscription.share, back = peer(loop_).executor,
+                       done = std::move(done)]() mutable {
+    join(*server, share, member);
+    back->post(std::move(done));
+  });
 }
 
-bool LoopServer::unsubscribe(Session& session, std::string_view filter) {
-  const bool removed = tree_.remove(filter, session);
-  if (removed) count_subscriptions(-1);
-  return removed;
+void LoopServer::unsubscribe(Session& session, const Subscription& subscription) {
+  if (!subscription.share) {
+    if (tree_.remove(subscription.filter, {.session = &session})) count_subscriptions(-1);
+    return;
+  }
+  const auto leave = [](LoopServer& home, const ShareName& share, ConnectionId member) {
+    if (!home.shares_.leave(share, member)) return;
+    home.count_subscriptions(-1);
+    home.exchange_.metrics.share_groups.add(-1);
+  };
+  const ConnectionId member = session.connection()->id();
+  if (subscription.share->loop == loop_) return leave(*this, *subscription.share, member);
+  Peer& home = peer(subscription.share->loop);
+  home.executor->post([=, server = home.server, share = subscription.share] { leave(*server, *share, member); });
+}
+
+ShareNamePtr LoopServer::share_name(std::string_view name, std::string_view filter) const {
+  const std::size_t hash = std::hash<std::string_view>{}(filter) * 31 + std::hash<std::string_view>{}(name);
+  return std::make_shared<const ShareName>(hash % exchange_.peers.size(), std::string(name), std::string(filter));
 }
 
 void LoopServer::attach(Session& session) {
   session.match_stamp = 0;  // stamps of another loop mean nothing here
-  for (const Subscription& subscription : session.subscriptions) subscribe(session, subscription);
+  for (const Subscription& subscription : session.subscriptions) subscribe(session, subscription, [] {});
 }
 
 void LoopServer::detach(Session& session) {
-  for (const Subscription& subscription : session.subscriptions) unsubscribe(session, subscription.filter);
+  for (const Subscription& subscription : session.subscriptions) unsubscribe(session, subscription);
 }
 
 void LoopServer::hand_over(std::string client_id, SessionRegistry::Handover handover) {
@@ -152,6 +192,7 @@ void LoopServer::publish_will(const StoredWill& will, std::string_view client_id
   MR_ASSERT(batch_.empty());
   const Message& stored = will.message->message();
   exchange_.metrics.wills.add();
+  if (stored.retain && !retain(stored)) exchange_.metrics.dropped_quota.add();
   route(stored);
   DeviceMessage& message = batch_.add();
   message.topic = stored.topic;
@@ -163,14 +204,71 @@ void LoopServer::publish_will(const StoredWill& will, std::string_view client_id
   if (const auto properties = protocol::validate_properties(stored.properties, protocol::kWillProperties)) {
     batch_.set_properties(*properties);
   }
+  if (stored.retain) record_retained(stored, client_id);
   hand_over();  // nobody waits for a will, so pressure has nobody to pause
 }
 
 // -- delivery
 
 bool LoopServer::publish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain) {
-  if (!anyone_subscribed()) return false;
-  return route(Message{topic, payload, {}, {}, ConnectionId{}, qos, retain});
+  const Message message{topic, payload, {}, {}, ConnectionId{}, qos, retain};
+  if (retain) keep_republished(message);
+  return anyone_subscribed() && route(message);
+}
+
+void LoopServer::publish_of_its_own(std::string_view topic, ByteView payload) {
+  const Message message{topic, payload, {}, {}, ConnectionId{}, 0, true};
+  if (retain(message) && anyone_subscribed()) route(message);
+}
+
+bool LoopServer::retain(const Message& message) {
+  using enum RetainedStore::Outcome;
+  return exchange_.retained.with([&](RetainedStore& store) {
+    const auto outcome = store.set(message, now_s_);
+    exchange_.metrics.retained_messages.set(static_cast<std::int64_t>(store.size()));
+    exchange_.metrics.retained_bytes.set(static_cast<std::int64_t>(store.size_bytes()));
+    return outcome != full;
+  });
+}
+
+void LoopServer::record_retained(const Message& message, std::string_view publisher) {
+  if (!exchange_.durable) return;
+  if (message.payload.empty()) return batch_.add_own_record(kRetainedTopic, message.topic, nullptr);
+  batch_.add_own_record(kRetainedTopic, message.topic, [&](Buffer& out) {
+    Message kept = message;
+    kept.topic = {};  // the key
+    encode_stored(out, kept, publisher, exchange_.clock.wall());
+  });
+}
+
+// From within the receiver's own receive(): the record joins the commit that is being gathered.
+void LoopServer::keep_republished(const Message& message) {
+  if (!retain(message)) {
+    exchange_.metrics.dropped_quota.add();
+    return;
+  }
+  if (!exchange_.durable) return;
+  OwnRecord record{kRetainedTopic, as_bytes(message.topic), {}};
+  if (!message.payload.empty()) {
+    stored_.clear();
+    Message kept = message;
+    kept.topic = {};
+    encode_stored(stored_, kept, {}, exchange_.clock.wall());
+    record.value = stored_.view();
+  }
+  receiver_.store({&record, 1}, Receipt{}, *this);
+}
+
+void LoopServer::expire_retained() {
+  constexpr std::size_t kLookedAtPerSecond = 20'000;
+  const std::vector<std::string> topics = exchange_.retained.with(
+      [&](RetainedStore& store) { return store.expire(retained_expiry_, kLookedAtPerSecond, now_s_); });
+  if (topics.empty()) return;
+  exchange_.metrics.dropped_expired.add(topics.size());
+  if (!exchange_.durable) return;
+  std::vector<OwnRecord> tombstones;
+  for (const std::string& topic : topics) tombstones.push_back({kRetainedTopic, as_bytes(topic), std::nullopt});
+  receiver_.store(tombstones, Receipt{}, *this);
 }
 
 bool LoopServer::route(const Message& message) {
@@ -188,7 +286,12 @@ bool LoopServer::route(const Message& message) {
 bool LoopServer::deliver_here(const Message& message, SharedMessagePtr shared) {
   match_count_ = 0;
   ++match_stamp_;
+  share_matches_.clear();
   tree_.match(message.topic, [&](const Subscriber& subscriber) {
+    if (subscriber.share != nullptr) {
+      share_matches_.push_back(subscriber.share);
+      return;
+    }
     Session& session = *subscriber.session;
     if (subscriber.options.no_local && message.publisher != ConnectionId{} &&
         session.connection()->id() == message.publisher) {
@@ -210,10 +313,64 @@ bool LoopServer::deliver_here(const Message& message, SharedMessagePtr shared) {
     match.retain_as_published |= subscriber.options.retain_as_published;
     if (subscriber.identifier != 0) match.identifiers.push_back(subscriber.identifier);
   });
-  if (match_count_ == 0) return false;
+  if (match_count_ == 0 && share_matches_.empty()) return false;
   delivery_.begin(message, std::move(shared), now_s_);
   for (std::size_t i = 0; i < match_count_; ++i) matches_[i].session->connection()->deliver(delivery_, matches_[i]);
+  for (ShareGroup* const group : share_matches_) deliver_shared(*group, delivery_, 0);
   return true;
+}
+
+// To one member, whichever loop it is on. One that turns out to be closing passes it on, a few times.
+void LoopServer::deliver_shared(ShareGroup& group, Delivery& delivery, int tries) {
+  constexpr int kTries = 8;
+  if (group.empty() || tries > kTries) {
+    exchange_.metrics.dropped_slow.add();
+    return;
+  }
+  const ShareMember member = group.pick([this](const ShareMember& candidate) {
+    if (loop_of(candidate.connection) != loop_) return true;
+    const Connection* connection = find(candidate.connection);
+    return connection != nullptr && connection->has_room();
+  });
+  const auto hand = [share = group.name(), member](Connection& connection, Delivery& handed, DeliveryMatch& match) {
+    match.session = nullptr;
+    match.qos = member.options.maximum_qos;
+    match.retain_as_published = member.options.retain_as_published;
+    match.identifiers.clear();
+    if (member.identifier != 0) match.identifiers.push_back(member.identifier);
+    match.share = share;
+    return connection.deliver(handed, match);
+  };
+  if (loop_of(member.connection) == loop_) {
+    Connection* connection = find(member.connection);
+    if (connection == nullptr || !hand(*connection, delivery, share_match_)) deliver_shared(group, delivery, tries + 1);
+    return;
+  }
+  Peer& there = peer(loop_of(member.connection));
+  there.executor->post([=, server = there.server, share = group.name(), message = delivery.share()] {
+    Connection* connection = server->find(member.connection);
+    Delivery& handed = server->queue_delivery_;
+    handed.begin(message->message(), message, server->now_s_);
+    if (connection == nullptr || !hand(*connection, handed, server->share_match_)) {
+      server->peer(share->loop).executor->post([home = server->peer(share->loop).server, share, message, tries] {
+        home->share_here(share, message, tries + 1);
+      });
+    }
+  });
+}
+
+void LoopServer::share_here(const ShareNamePtr& share, const SharedMessagePtr& message, int tries) {
+  ShareGroup* group = shares_.find(*share);
+  if (group == nullptr) return;
+  Delivery delivery;
+  delivery.begin(message->message(), message, now_s_);
+  deliver_shared(*group, delivery, tries);
+}
+
+void LoopServer::share_again(const ShareNamePtr& share, SharedMessagePtr message) {
+  Peer& home = peer(share->loop);
+  home.executor->post(
+      [=, server = home.server, message = std::move(message)] { server->share_here(share, message, 0); });
 }
 
 void LoopServer::cross() {

@@ -14,6 +14,8 @@
 #include "mqtt/server/deadline_wheel.h"
 #include "mqtt/server/exchange.h"
 #include "mqtt/server/inbound_batch.h"
+#include "mqtt/server/share_groups.h"
+#include "mqtt/server/sys_topics.h"
 
 namespace millrace::mqtt {
 
@@ -30,6 +32,8 @@ class LoopServer final : public ReceiptSink {
   void end_turn();
   /// Delivers to subscribers of all loops; nothing is stored, no rule sees it. True when there may be a subscriber.
   bool publish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain);
+  /// Delivers to subscribers of all loops and retains, in memory only.
+  void publish_of_its_own(std::string_view topic, ByteView payload);
   /// Stops reading, waits until what was handed over is settled, says goodbye, closes; `done` is called once, when all
   /// is closed or the stop timeout has passed. The receiver has been detached by then.
   void begin_stop(std::move_only_function<void()> done);
@@ -65,15 +69,39 @@ class LoopServer final : public ReceiptSink {
   [[nodiscard]] Delivery& queue_delivery() { return queue_delivery_; }
   /// Memory for properties that cannot go on as they came.
   [[nodiscard]] Buffer& property_scratch() { return property_scratch_; }
+  /// As many clients are connected as may be.
+  [[nodiscard]] bool at_capacity() const {
+    return exchange_.connected.load(std::memory_order_relaxed) >= exchange_.settings.max_connections;
+  }
+  void count_connected(std::ptrdiff_t change) {
+    exchange_.connected.fetch_add(static_cast<std::size_t>(change), std::memory_order_relaxed);
+    exchange_.metrics.connections.add(change);
+  }
   /// Counted here and added to the metrics once per turn.
   void count_received(std::uint8_t qos) { ++received_[qos]; }
-  void count_delivered(std::uint8_t qos) { ++delivered_[qos]; }
+  void count_delivered(std::uint8_t qos, std::size_t bytes) {
+    ++delivered_[qos];
+    sent_bytes_ += bytes;
+  }
   void count_received_bytes(std::size_t count) { received_bytes_ += count; }
   /// True while so much waits for other loops that publishers must pause.
   [[nodiscard]] bool crossing_is_full() const { return crossing_full_; }
-  /// True when the session had no subscription to that filter.
-  bool subscribe(Session& session, const Subscription& subscription);
-  bool unsubscribe(Session& session, std::string_view filter);
+  /// Into the tree, or into the group that shares it; `done` is called (here, maybe at once) when every message
+  /// received from then on is matched against it.
+  void subscribe(Session& session, const Subscription& subscription, Task done);
+  void unsubscribe(Session& session, const Subscription& subscription);
+  [[nodiscard]] ShareNamePtr share_name(std::string_view name, std::string_view filter) const;
+  /// Hands a message of a shared subscription to another member.
+  void share_again(const ShareNamePtr& share, SharedMessagePtr message);
+  /// Keeps or clears the retained message of a topic; false when there is no room.
+  bool retain(const Message& message);
+  /// Has that remembered by the log, with the last message of the batch.
+  void record_retained(const Message& message, std::string_view publisher);
+  /// Runs `action(RetainedStore&)` under its lock.
+  template <class Action>
+  auto retained(Action action) {
+    return exchange_.retained.with(action);
+  }
   /// All of a session's subscriptions into the tree, or out of it.
   void attach(Session& session);
   void detach(Session& session);
@@ -99,6 +127,10 @@ class LoopServer final : public ReceiptSink {
  private:
   [[nodiscard]] Peer& peer(std::size_t loop) { return *exchange_.peers[loop]; }
   bool deliver_here(const Message& message, SharedMessagePtr shared);
+  void deliver_shared(ShareGroup& group, Delivery& delivery, int tries);
+  void share_here(const ShareNamePtr& share, const SharedMessagePtr& message, int tries);
+  void expire_retained();
+  void keep_republished(const Message& message);
   void deliver_crossed(std::span<const SharedMessagePtr> messages);
   void cross();
   void crossed(std::size_t bytes);
@@ -118,6 +150,7 @@ class LoopServer final : public ReceiptSink {
 
   ConnectionTable<Connection> table_;
   SubscriptionTree tree_;
+  ShareGroups shares_{tree_};
   DeadlineWheel wheel_;
   InboundBatch batch_;
   std::vector<ConnectionId> ending_;
@@ -127,13 +160,19 @@ class LoopServer final : public ReceiptSink {
   std::vector<DeliveryMatch> matches_;
   std::size_t match_count_ = 0;
   std::uint64_t match_stamp_ = 0;
+  std::vector<ShareGroup*> share_matches_;
+  DeliveryMatch share_match_;
+  RetainedStore::Walk retained_expiry_;
+  Buffer stored_;
+  SysTopics sys_topics_;
   Delivery delivery_;
   Delivery queue_delivery_;
   Buffer property_scratch_;
 
   std::array<std::uint64_t, 3> received_{};
-  std::array<std::uint64_t, 2> delivered_{};
+  std::array<std::uint64_t, 3> delivered_{};
   std::uint64_t received_bytes_ = 0;
+  std::uint64_t sent_bytes_ = 0;
 
   // To other loops
   std::vector<SharedMessagePtr> outbox_;

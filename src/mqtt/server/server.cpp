@@ -5,12 +5,18 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "mqtt/server/loop_server.h"
+#include "mqtt/server/restore.h"
 #include "net/loop.h"
 
 namespace millrace::mqtt {
 namespace {
 
 constexpr auto kTick = std::chrono::seconds(1);
+
+// Room for connections that are refused in words, or are being replaced.
+std::size_t listener_limit(const Settings& settings) {
+  return settings.max_connections + settings.max_connections / 8 + 16;
+}
 
 }  // namespace
 
@@ -74,6 +80,11 @@ void Server::restore_deliveries(std::span<const std::string> delivery_ids) {
   }
 }
 
+Result<void> Server::restore(topics::TopicLog& log) {
+  impl_->exchange.durable = true;
+  return restore_retained(log, impl_->exchange);
+}
+
 Result<void> Server::start() {
   for (const net::Address& address : impl_->exchange.settings.listen) {
     const net::Listener* first = nullptr;
@@ -86,7 +97,7 @@ Result<void> Server::start() {
       loop.listeners.push_back(std::move(listener));
       if (first != nullptr) continue;
       first = loop.listeners.back().get();
-      loop.listeners.back()->limit_connections(impl_->exchange.settings.max_connections,
+      loop.listeners.back()->limit_connections(listener_limit(impl_->exchange.settings),
                                                impl_->exchange.metrics.connections_refused);
     }
   }

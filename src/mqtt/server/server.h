@@ -22,6 +22,9 @@ class MessageReceiver;
 namespace metrics {
 class Registry;
 }
+namespace topics {
+class TopicLog;
+}
 }  // namespace millrace
 
 namespace millrace::mqtt {
@@ -38,6 +41,10 @@ class Server {
   /// Exactly-once deliveries that the log knows ("<client id>\0<packet id>", as DeviceMessage::delivery_id). A client
   /// that connects again without clean start finds them. Before start().
   void restore_deliveries(std::span<const std::string> delivery_ids);
+
+  /// Reads what `log` remembers: retained messages. From here on such things are recorded there, in topics that must
+  /// exist. Before start(). Errors: those of reading the log.
+  Result<void> restore(topics::TopicLog& log);
 
   /// Binds every address and starts to accept. already_exists when a port is taken.
   Result<void> start();

@@ -68,6 +68,7 @@ class NullReceiver final : public MessageReceiver {
     return Pressure::none;
   }
   void release(std::string_view, Receipt, ReceiptSink&) override {}
+  void store(std::span<const OwnRecord>, Receipt, ReceiptSink&) override {}
   void detach(ReceiptSink&) override {}
   void settle() {
     if (!waiting_.empty()) sink_->settle(waiting_, ReceiptStatus::durable);

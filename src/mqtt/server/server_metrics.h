@@ -20,11 +20,16 @@ class ServerMetrics {
   std::array<metrics::Counter*, 3> received;  // PUBLISH by QoS
   metrics::Counter& received_bytes;
   metrics::Counter& repeated;
-  std::array<metrics::Counter*, 2> delivered;  // by QoS
+  std::array<metrics::Counter*, 3> delivered;  // by QoS
   metrics::Counter& dropped_slow;
   metrics::Counter& dropped_too_large;
   metrics::Counter& dropped_crossing;
   metrics::Counter& dropped_expired;
+  metrics::Counter& dropped_quota;
+  metrics::Counter& sent_bytes;
+  metrics::Gauge& retained_messages;
+  metrics::Gauge& retained_bytes;
+  metrics::Gauge& share_groups;
   metrics::Counter& refused_quota;
   metrics::Counter& pauses;
   metrics::Counter& wills;

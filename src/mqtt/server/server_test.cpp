@@ -45,6 +45,7 @@ class TurnReceiver final : public MessageReceiver {
   void release(std::string_view, Receipt receipt, ReceiptSink&) override {
     if (receipt.connection != 0) waiting_.push_back(receipt);
   }
+  void store(std::span<const OwnRecord>, Receipt receipt, ReceiptSink& sink) override { release({}, receipt, sink); }
   void detach(ReceiptSink&) override { sink_ = nullptr; }
   [[nodiscard]] std::size_t count() const { return count_; }
 

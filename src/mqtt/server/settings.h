@@ -4,8 +4,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <set>
+#include <string>
 #include <vector>
 
+#include "mqtt/session/retained_store.h"
 #include "net/listener.h"
 
 namespace millrace {
@@ -17,7 +20,8 @@ namespace millrace::mqtt {
 struct Settings {
   std::vector<net::Address> listen{net::Address{"127.0.0.1", 1883}};
 
-  /// Connections of one address; further ones are closed at once.
+  /// Connected clients; a further one is told so in its CONNACK. Connections that are not clients yet may be an eighth
+  /// more; further ones are closed at once.
   std::size_t max_connections = 100'000;
   /// Largest packet taken from a client, in bytes; told to 5.0 clients (3.2.2.3.6).
   std::size_t max_packet_size = 1'048'576;
@@ -30,6 +34,8 @@ struct Settings {
   std::uint16_t receive_maximum = 8'192;
   /// Topic aliases a 5.0 client may use (3.2.2.3.8); 0: none.
   std::uint16_t topic_alias_maximum = 16;
+  /// Topic aliases used towards a client, if it allows that many (3.1.2.11.5).
+  std::uint16_t outbound_topic_aliases = 16;
   /// Longest keep alive granted to a 5.0 client (3.2.2.3.14); 0: whatever it asks for.
   std::uint16_t max_keep_alive_s = 0;
   /// Longest session expiry granted (3.2.2.3.2).
@@ -38,7 +44,15 @@ struct Settings {
   /// Levels of a topic filter.
   std::size_t max_topic_levels = 128;
   std::size_t max_subscriptions_per_session = 10'000;
-  /// QoS 1 messages on their way to one subscriber, if its own Receive Maximum does not allow fewer.
+  /// Filters, character by character, whose SUBSCRIBE fails with 0x80.
+  std::set<std::string, std::less<>> denied_filters;
+  /// Retained messages; a further one is refused with 0x97.
+  RetainedLimits retained;
+  /// What $SYS/broker/version says.
+  std::string version = "millrace";
+  /// How often $SYS topics are published; 0: never.
+  std::chrono::seconds sys_interval{10};
+  /// QoS 1 and 2 messages on their way to one subscriber, if its own Receive Maximum does not allow fewer.
   std::uint32_t max_inflight = 1'000;
   /// Bytes not yet taken by the kernel from which on a subscriber counts as slow: QoS 0 is dropped for it, QoS 1 waits.
   std::size_t max_output_bytes = 1'048'576;

@@ -7,6 +7,7 @@ namespace millrace::mqtt {
 namespace {
 
 constexpr std::size_t kExpirySize = 5;
+constexpr std::size_t kAliasSize = 3;
 
 }  // namespace
 
@@ -26,11 +27,13 @@ const SharedMessagePtr& Delivery::share() {
 std::size_t Delivery::property_size(const DeliveryForm& form) const {
   std::size_t size = message_.properties.size() + (message_.expiry_s ? kExpirySize : 0);
   for (const std::uint32_t identifier : form.identifiers) size += 1 + uvarint_size(identifier);
+  if (form.alias != 0) size += kAliasSize;
   return size;
 }
 
 std::size_t Delivery::remaining_length(const DeliveryForm& form) const {
-  std::size_t size = 2 + message_.topic.size() + (form.qos != 0 ? 2 : 0) + message_.payload.size();
+  std::size_t size =
+      2 + (form.alias_known ? 0 : message_.topic.size()) + (form.qos != 0 ? 2 : 0) + message_.payload.size();
   if (form.v5) {
     const std::size_t properties = property_size(form);
     size += uvarint_size(properties) + properties;
@@ -48,8 +51,9 @@ void Delivery::encode(Buffer& buffer, const DeliveryForm& form, std::size_t* pac
   out.u8(static_cast<std::uint8_t>(0x30U | (form.duplicate ? 8U : 0U) | static_cast<unsigned>(form.qos << 1U) |
                                    (form.retain ? 1U : 0U)));
   out.uvarint(remaining_length(form));
-  out.be(static_cast<std::uint16_t>(message_.topic.size()));
-  out.text(message_.topic);
+  const std::string_view topic = form.alias_known ? std::string_view{} : message_.topic;
+  out.be(static_cast<std::uint16_t>(topic.size()));
+  out.text(topic);
   if (form.qos != 0) {
     if (packet_id_at != nullptr) *packet_id_at = buffer.size();
     out.be(form.packet_id);
@@ -65,16 +69,20 @@ void Delivery::encode(Buffer& buffer, const DeliveryForm& form, std::size_t* pac
       out.u8(static_cast<std::uint8_t>(protocol::PropertyId::subscription_identifier));
       out.uvarint(identifier);
     }
+    if (form.alias != 0) {
+      out.u8(static_cast<std::uint8_t>(protocol::PropertyId::topic_alias));
+      out.be(form.alias);
+    }
   }
   if (!shares_payload()) out.bytes(message_.payload);
 }
 
 void Delivery::write(net::Stream& stream, const DeliveryForm& form) {
   Buffer& out = stream.output();
-  if (form.duplicate || !form.identifiers.empty()) {
+  if (form.duplicate || !form.identifiers.empty() || form.alias != 0) {
     encode(out, form, nullptr);
   } else {
-    Encoded& encoded = encoded_[(form.v5 ? 4U : 0U) | (form.qos != 0 ? 2U : 0U) | (form.retain ? 1U : 0U)];
+    Encoded& encoded = encoded_[(form.v5 ? 6U : 0U) + form.qos * 2U + (form.retain ? 1U : 0U)];
     if (encoded.bytes.empty()) encode(encoded.bytes, form, &encoded.packet_id_at);
     const std::size_t at = out.size();
     out.append(encoded.bytes.view());

@@ -1,5 +1,5 @@
 // Delivery: one message on its way to the subscribers of one loop. Encodes each form of its PUBLISH once (version, with
-// or without packet identifier, RETAIN) and hands copies to all who take that form; a large payload is shared instead
+// QoS, RETAIN) and hands copies to all who take that form; a large payload is shared instead
 // of copied. Thread: the loop's, for as long as the message's bytes are there.
 #pragma once
 
@@ -23,6 +23,8 @@ struct DeliveryForm {
   bool duplicate = false;
   std::uint16_t packet_id = 0;
   std::span<const std::uint32_t> identifiers;  // 5.0 subscription identifiers [MQTT-3.3.4-3]
+  std::uint16_t alias = 0;                     // 5.0 topic alias (3.3.2.3.4); 0: none
+  bool alias_known = false;                    // the client knows it: no topic is sent
 };
 
 class Delivery {
@@ -54,7 +56,7 @@ class Delivery {
   Message message_;
   SharedMessagePtr shared_;
   SharedBytes payload_;
-  std::array<Encoded, 8> encoded_;
+  std::array<Encoded, 12> encoded_;
   std::uint32_t now_s_ = 0;
 };
 

@@ -4,34 +4,74 @@
 
 namespace millrace::mqtt {
 
-std::uint16_t InflightWindow::allot(SharedMessagePtr keep) {
+void InflightWindow::push(std::uint8_t qos, FlightState state, std::unique_ptr<OutboundMessage> keep) {
   MR_ASSERT(span_ < kIdentifiers);
   if (span_ == ring_.size()) grow();
-  ring_[(head_ + span_) & mask()] = {std::move(keep), true};
-  const std::uint16_t id = id_at(span_);
+  at(span_) = {std::move(keep), state, qos};
   ++span_;
   ++in_flight_;
-  return id;
 }
 
-bool InflightWindow::acknowledge(std::uint16_t packet_id) {
-  const std::uint32_t distance = (packet_id - 1U + kIdentifiers - oldest_) % kIdentifiers;
-  if (packet_id == 0 || distance >= span_) return false;
-  Entry& entry = ring_[(head_ + distance) & mask()];
-  if (!entry.in_flight) return false;
+std::uint16_t InflightWindow::allot(std::uint8_t qos, std::unique_ptr<OutboundMessage> keep) {
+  push(qos, FlightState::published, std::move(keep));
+  replayed_ = span_;
+  ++sent_;
+  return id_at(span_ - 1);
+}
+
+bool InflightWindow::restore(std::uint16_t packet_id, FlightState state, std::unique_ptr<OutboundMessage> message) {
+  if (packet_id == 0 || state == FlightState::absent) return false;
+  if (span_ == 0) oldest_ = packet_id - 1U;
+  const std::uint32_t place = distance(packet_id);
+  if (place < span_ || place >= kIdentifiers) return false;
+  while (span_ < place) {
+    if (span_ == ring_.size()) grow();
+    at(span_++) = {};
+  }
+  const std::uint8_t qos = message ? message->qos : 2;
+  push(qos, state, std::move(message));
+  return true;
+}
+
+InflightWindow::Ended InflightWindow::acknowledge(std::uint16_t packet_id) {
+  const std::uint32_t place = distance(packet_id);
+  if (place >= span_ || at(place).state != FlightState::published || at(place).qos != 1) return {};
+  return end(place);
+}
+
+bool InflightWindow::receive(std::uint16_t packet_id, std::unique_ptr<OutboundMessage>* message) {
+  const std::uint32_t place = distance(packet_id);
+  if (place >= span_ || at(place).qos != 2 || at(place).state == FlightState::absent) return false;
+  at(place).state = FlightState::released;
+  if (message != nullptr) *message = std::move(at(place).kept);
+  return true;
+}
+
+InflightWindow::Ended InflightWindow::complete(std::uint16_t packet_id, bool refused) {
+  const std::uint32_t place = distance(packet_id);
+  if (place >= span_ || at(place).qos != 2) return {};
+  if (at(place).state != (refused ? FlightState::published : FlightState::released)) return {};
+  return end(place);
+}
+
+InflightWindow::Ended InflightWindow::end(std::uint32_t place) {
+  Entry& entry = at(place);
+  Ended ended{true, std::move(entry.kept)};
   entry = {};
   --in_flight_;
-  while (span_ != 0 && !ring_[head_].in_flight) {
+  if (place < replayed_) --sent_;
+  while (span_ != 0 && ring_[head_].state == FlightState::absent) {
     head_ = (head_ + 1) & mask();
     oldest_ = (oldest_ + 1) % kIdentifiers;
     --span_;
+    if (replayed_ != 0) --replayed_;
   }
-  return true;
+  return ended;
 }
 
 void InflightWindow::grow() {
   std::vector<Entry> larger(ring_.empty() ? 8 : ring_.size() * 2);
-  for (std::uint32_t i = 0; i < span_; ++i) larger[i] = std::move(ring_[(head_ + i) & mask()]);
+  for (std::uint32_t i = 0; i < span_; ++i) larger[i] = std::move(at(i));
   ring_ = std::move(larger);
   head_ = 0;
 }

@@ -24,19 +24,13 @@ struct Subscription {
   std::string filter;
   protocol::SubscriptionOptions options;
   std::uint32_t identifier = 0;
+  ShareNamePtr share;  // null: an ordinary one; `filter` is the whole "$share/<name>/<filter>" otherwise
 };
 
 /// A will message as the session keeps it (3.1.2.5).
 struct StoredWill {
   SharedMessagePtr message;
   std::uint32_t delay_s = 0;
-};
-
-/// A message that waits for room in the inflight window.
-struct QueuedDelivery {
-  SharedMessagePtr message;
-  std::vector<std::uint32_t> identifiers;
-  bool retain = false;
 };
 
 class Session {
@@ -56,9 +50,9 @@ class Session {
   void attach(Connection* connection) { connection_ = connection; }
 
   std::vector<Subscription> subscriptions;
-  PacketIdStates received;   // QoS 2 from the client
-  InflightWindow in_flight;  // QoS 1 to the client
-  std::unique_ptr<std::deque<QueuedDelivery>> queue;
+  PacketIdStates received;                             // QoS 2 from the client
+  InflightWindow in_flight;                            // QoS 1 and 2 to the client
+  std::unique_ptr<std::deque<OutboundMessage>> queue;  // waits for room in the window
   std::size_t queued_bytes = 0;
   std::unique_ptr<StoredWill> will;
 

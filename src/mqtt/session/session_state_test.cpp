@@ -75,9 +75,9 @@ TEST(SubscriptionTree, AgreesWithThePlainMatcher) {
       const std::string filter = random_filter();
       if (filter.empty()) continue;
       if (rng.chance(2, 3)) {
-        EXPECT_EQ(tree.add(filter, {sessions[who].get(), 0, {}}), model.emplace(who, filter).second);
+        EXPECT_EQ(tree.add(filter, {sessions[who].get(), nullptr, 0, {}}), model.emplace(who, filter).second);
       } else {
-        EXPECT_EQ(tree.remove(filter, *sessions[who]), model.erase({who, filter}) == 1);
+        EXPECT_EQ(tree.remove(filter, {.session = sessions[who].get()}), model.erase({who, filter}) == 1);
       }
       ASSERT_EQ(tree.size(), model.size());
       const std::string topic = random_topic();
@@ -108,31 +108,31 @@ TEST(InflightWindow, IdentifiersAreNeverReusedInFlight) {
   std::set<std::uint16_t> in_flight;
   for (int i = 0; i < 300'000; ++i) {
     if (!window.full() && (in_flight.empty() || rng.chance(1, 2))) {
-      const std::uint16_t id = window.allot(nullptr);
+      const std::uint16_t id = window.allot(1, nullptr);
       ASSERT_NE(id, 0);
       ASSERT_TRUE(in_flight.insert(id).second);
     } else if (!in_flight.empty()) {
       const auto id = rng.chance(1, 50) ? in_flight.begin()
                                         : std::next(in_flight.begin(), static_cast<long>(rng.below(in_flight.size())));
-      ASSERT_TRUE(window.acknowledge(*id));
-      ASSERT_FALSE(window.acknowledge(*id));
+      ASSERT_TRUE(window.acknowledge(*id).known);
+      ASSERT_FALSE(window.acknowledge(*id).known);
       in_flight.erase(id);
     }
     ASSERT_EQ(window.in_flight(), in_flight.size());
   }
-  EXPECT_FALSE(window.acknowledge(0));
+  EXPECT_FALSE(window.acknowledge(0).known);
 }
 
 // One that is never acknowledged holds its identifier however many others come and go: the window closes instead.
 TEST(InflightWindow, TheOldestHoldsItsPlace) {
   InflightWindow window;
-  const std::uint16_t stuck = window.allot(nullptr);
+  const std::uint16_t stuck = window.allot(1, nullptr);
   for (std::uint32_t i = 1; i < InflightWindow::kIdentifiers; ++i)
-    ASSERT_TRUE(window.acknowledge(window.allot(nullptr)));
+    ASSERT_TRUE(window.acknowledge(window.allot(1, nullptr)).known);
   EXPECT_TRUE(window.full());
-  EXPECT_TRUE(window.acknowledge(stuck));
+  EXPECT_TRUE(window.acknowledge(stuck).known);
   EXPECT_FALSE(window.full());
-  EXPECT_EQ(window.allot(nullptr), stuck);
+  EXPECT_EQ(window.allot(1, nullptr), stuck);
 }
 
 TEST(PacketIdStates, AgreesWithAMap) {

@@ -7,7 +7,7 @@ namespace {
 
 bool put(std::vector<Subscriber>& list, const Subscriber& subscriber) {
   for (Subscriber& existing : list) {
-    if (existing.session == subscriber.session) {
+    if (existing.same_owner(subscriber)) {
       existing = subscriber;
       return false;
     }
@@ -16,8 +16,8 @@ bool put(std::vector<Subscriber>& list, const Subscriber& subscriber) {
   return true;
 }
 
-bool take(std::vector<Subscriber>& list, const Session& session) {
-  const auto found = std::find_if(list.begin(), list.end(), [&](const Subscriber& s) { return s.session == &session; });
+bool take(std::vector<Subscriber>& list, const Subscriber& owner) {
+  const auto found = std::find_if(list.begin(), list.end(), [&](const Subscriber& s) { return s.same_owner(owner); });
   if (found == list.end()) return false;
   *found = list.back();
   list.pop_back();
@@ -61,13 +61,13 @@ bool SubscriptionTree::add(std::string_view filter, const Subscriber& subscriber
   return added;
 }
 
-bool SubscriptionTree::remove_below(Node& node, std::string_view rest, const Session& session) {
+bool SubscriptionTree::remove_below(Node& node, std::string_view rest, const Subscriber& owner) {
   const std::size_t slash = rest.find('/');
   const std::string_view level = rest.substr(0, slash);
-  if (level == "#") return take(node.below, session);
+  if (level == "#") return take(node.below, owner);
   const auto remove_from = [&](Node& child) {
-    return slash == std::string_view::npos ? take(child.here, session)
-                                           : remove_below(child, rest.substr(slash + 1), session);
+    return slash == std::string_view::npos ? take(child.here, owner)
+                                           : remove_below(child, rest.substr(slash + 1), owner);
   };
   if (level == "+") {
     if (!node.plus || !remove_from(*node.plus)) return false;
@@ -82,8 +82,8 @@ bool SubscriptionTree::remove_below(Node& node, std::string_view rest, const Ses
   return true;
 }
 
-bool SubscriptionTree::remove(std::string_view filter, const Session& session) {
-  if (!remove_below(root_, filter, session)) return false;
+bool SubscriptionTree::remove(std::string_view filter, const Subscriber& owner) {
+  if (!remove_below(root_, filter, owner)) return false;
   --size_;
   return true;
 }

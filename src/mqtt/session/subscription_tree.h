@@ -17,11 +17,17 @@ namespace millrace::mqtt {
 
 class Session;
 
-/// One session's subscription at its place in the tree.
+class ShareGroup;
+
+/// One session's subscription, or one group's that shares it, at its place in the tree.
 struct Subscriber {
-  Session* session = nullptr;
+  Session* session = nullptr;    // null: a group's
+  ShareGroup* share = nullptr;   // null: a session's
   std::uint32_t identifier = 0;  // 0: none (3.8.2.1.2)
-  protocol::SubscriptionOptions options;
+  protocol::SubscriptionOptions options = {};
+  [[nodiscard]] bool same_owner(const Subscriber& other) const {
+    return session == other.session && share == other.share;
+  }
 };
 
 class SubscriptionTree {
@@ -29,10 +35,10 @@ class SubscriptionTree {
   SubscriptionTree();
   ~SubscriptionTree();
 
-  /// Adds or replaces [MQTT-3.8.4-3]; true when the session had not subscribed to `filter`. `filter` is valid.
+  /// Adds or replaces [MQTT-3.8.4-3]; true when the owner had not subscribed to `filter`. `filter` is valid.
   bool add(std::string_view filter, const Subscriber& subscriber);
   /// False when there was no such subscription.
-  bool remove(std::string_view filter, const Session& session);
+  bool remove(std::string_view filter, const Subscriber& owner);
   [[nodiscard]] std::size_t size() const { return size_; }
 
   /// Calls `visit(const Subscriber&)` for every subscription whose filter matches, several times for a session with
@@ -83,7 +89,7 @@ class SubscriptionTree {
     }
     if (node.plus && !no_wildcards) descend(*node.plus);
   }
-  static bool remove_below(Node& node, std::string_view rest, const Session& session);
+  static bool remove_below(Node& node, std::string_view rest, const Subscriber& owner);
 
   Node root_;
   std::size_t size_ = 0;

@@ -31,6 +31,7 @@ class SettlingReceiver final : public MessageReceiver {
     sink_ = &sink;
     if (receipt.connection != 0) waiting_.push_back(receipt);
   }
+  void store(std::span<const OwnRecord>, Receipt receipt, ReceiptSink& sink) override { release({}, receipt, sink); }
   void detach(ReceiptSink&) override { sink_ = nullptr; }
 
  private:

@@ -42,6 +42,7 @@ class RecordingReceiver final : public MessageReceiver {
         one.properties += std::string(user.key) + ":" + std::string(user.value) + " ";
       }
       got.push_back(std::move(one));
+      remember(m.own_records);
       if (m.receipt.connection != 0) waiting.push_back(m.receipt);
     }
     return pressure;
@@ -49,6 +50,11 @@ class RecordingReceiver final : public MessageReceiver {
   void release(std::string_view delivery_id, Receipt receipt, ReceiptSink& sink) override {
     sink_ = &sink;
     released.emplace_back(delivery_id);
+    if (receipt.connection != 0) waiting.push_back(receipt);
+  }
+  void store(std::span<const OwnRecord> records, Receipt receipt, ReceiptSink& sink) override {
+    sink_ = &sink;
+    remember(records);
     if (receipt.connection != 0) waiting.push_back(receipt);
   }
   void detach(ReceiptSink&) override { sink_ = nullptr; }
@@ -65,6 +71,13 @@ class RecordingReceiver final : public MessageReceiver {
   }
   [[nodiscard]] bool detached() const { return sink_ == nullptr; }
 
+  /// What a restart would find in an internal topic.
+  struct Own {
+    std::string topic;
+    std::string key;
+    std::optional<std::string> value;
+  };
+  std::vector<Own> own;
   std::vector<Got> got;
   std::vector<std::size_t> calls;  // messages per receive()
   std::vector<std::string> released;
@@ -73,6 +86,13 @@ class RecordingReceiver final : public MessageReceiver {
   bool settles_by_itself = true;  // at the end of a turn
 
  private:
+  void remember(std::span<const OwnRecord> records) {
+    for (const OwnRecord& record : records) {
+      own.push_back({std::string(record.topic), std::string(as_text(record.key.value_or(ByteView{}))), std::nullopt});
+      if (record.value) own.back().value = std::string(as_text(*record.value));
+    }
+  }
+
   ReceiptSink* sink_ = nullptr;
 };
 
