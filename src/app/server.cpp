@@ -103,7 +103,7 @@ mqtt::Settings mqtt_settings(const Settings& settings, const net::Address& addre
   mqtt.retained.max_bytes = settings.mqtt.retained_max_bytes;
   mqtt.sys_interval = seconds(settings.mqtt.sys_interval);
   mqtt.denied_filters.insert(settings.mqtt.denied_filters.begin(), settings.mqtt.denied_filters.end());
-  mqtt.version = "millrace " MILLRACE_VERSION;
+  mqtt.version = fmt::format("millrace {}", build_identity().version);
   mqtt.stop_timeout = settings.stop_timeout / 2;
   return mqtt;
 }
