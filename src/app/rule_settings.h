@@ -9,8 +9,8 @@
 
 namespace millrace::app {
 
-/// A rule without an errorAction gets the fallback error topic as one, so that what it cannot do is never lost.
-/// Error: invalid_argument naming rule, line and what was expected.
-Result<std::shared_ptr<const rules::RuleSet>> compile_rules(const config::Node& rules);
+/// `strict` holds all of them to AWS's language. A rule without an errorAction gets the fallback error topic as one, so
+/// that what it cannot do is never lost. Error: invalid_argument naming rule, line and what was expected.
+Result<std::shared_ptr<const rules::RuleSet>> compile_rules(const config::Node& rules, bool strict = false);
 
 }  // namespace millrace::app

@@ -172,7 +172,7 @@ Result<void> Server::Parts::open_log(std::function<void(const Error&)> on_fatal)
 }
 
 Result<void> Server::Parts::start_loops() {
-  MR_TRY_ASSIGN(auto compiled, compile_rules(settings.rules));
+  MR_TRY_ASSIGN(auto compiled, compile_rules(settings.rules, settings.sql_strict));
   rules = std::make_unique<pipeline::RuleSetSlot>(std::move(compiled));
   pipeline::register_rule_metrics(metrics, *rules);
   pipeline::PipelineSettings pipeline;

@@ -106,6 +106,7 @@ struct Settings {
   std::uint64_t pipeline_gathered_bytes = 8_MiB;
   std::int32_t rules_max_republish_depth = 4;
   std::int32_t rules_max_json_depth = 64;
+  bool sql_strict = false;
   std::chrono::milliseconds stop_timeout{10'000};
 
   std::vector<TopicSetting> topics;

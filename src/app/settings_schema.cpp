@@ -268,6 +268,10 @@ void add_content(std::vector<config::Setting>& rows) {
   rows.push_back(integer<S>(
       "sql.max.json.depth", [](S& s) -> auto& { return s.rules_max_json_depth; }, {1, 1024},
       "Payloads nested deeper than this are no JSON to the rules."));
+  rows.push_back(boolean<S>(
+      "sql.strict", [](S& s) -> auto& { return s.sql_strict; },
+      "Holds every rule to AWS IoT's SQL: extensions (IN, LIKE, FOREACH, ...) are refused. A rule's own strictSql does "
+      "the same for it alone."));
   rows.push_back(
       custom<S>("topics", "list of topics", read_topics, print_topics,
                 "Topics made at start when they do not exist: `{name, partitions, config: {…}}`, config with "

@@ -49,7 +49,9 @@ struct DeviceMessage {
   MessageSource source = MessageSource::mqtt;
   std::uint8_t qos = 0;
   bool retain = false;
-  bool duplicate = false;  // MQTT DUP flag
+  bool duplicate = false;           // MQTT DUP flag
+  bool utf8_payload = false;        // MQTT 5 Payload Format Indicator
+  std::string_view source_address;  // IP address of the sender; empty when it is not known
   std::string_view content_type;
   std::string_view response_topic;
   ByteView correlation_data;

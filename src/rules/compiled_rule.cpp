@@ -28,8 +28,7 @@ std::unexpected<Error> at_key(const RuleDefinition& rule, std::string_view key, 
 
 class ActionCompiler {
  public:
-  ActionCompiler(const RuleDefinition& rule, const sql::Options& options, sql::Paths& paths)
-      : rule_(rule), options_(options), paths_(paths) {}
+  ActionCompiler(const RuleDefinition& rule, sql::Program& program) : rule_(rule), program_(program) {}
 
   Result<CompiledAction> compile(const ActionDefinition& action, const std::string& where) {
     return action.kind == ActionDefinition::Kind::kafka ? kafka(action.kafka, where + ".kafka")
@@ -38,7 +37,7 @@ class ActionCompiler {
 
  private:
   Result<TemplateText> text(const std::string& source, const std::string& where) {
-    auto out = TemplateText::compile(source, options_, paths_);
+    auto out = TemplateText::compile(source, program_);
     if (!out) return at_key(rule_, where, out.error().detail);
     return out;
   }
@@ -89,8 +88,7 @@ class ActionCompiler {
   }
 
   const RuleDefinition& rule_;
-  const sql::Options& options_;
-  sql::Paths& paths_;
+  sql::Program& program_;
 };
 
 }  // namespace
@@ -106,17 +104,19 @@ Result<CompiledRule> CompiledRule::compile(const RuleDefinition& definition, sql
     return at_key(definition, "awsIotSqlVersion",
                   fmt::format("'{}' is not known; 2016-03-23 and 2015-10-08 are", definition.sql_version));
   }
-  auto statement = sql::Statement::compile(definition.sql, options, paths);
+  if (definition.strict) options.dialect = sql::Dialect::strict;
+  sql::Program program(options, paths);
+  auto statement = sql::Statement::compile(definition.sql, program);
   if (!statement) return at_key(definition, "sql", statement.error().detail);
-  if (statement->filter()) {
-    if (const auto valid = check_topic_filter(*statement->filter()); !valid) {
-      return at_key(definition, "sql", fmt::format("FROM '{}': {}", *statement->filter(), valid.error().detail));
+  for (const std::string& filter : statement->filters()) {
+    if (const auto valid = check_topic_filter(filter); !valid) {
+      return at_key(definition, "sql", fmt::format("FROM '{}': {}", filter, valid.error().detail));
     }
   }
   if (definition.actions.empty()) return at_key(definition, "actions", "a rule has at least one action");
   if (definition.actions.size() > kMaxActions) return at_key(definition, "actions", "a rule has at most 10 actions");
-  CompiledRule out(paths, std::move(*statement));
-  ActionCompiler compiler(definition, options, paths);
+  CompiledRule out(std::move(program), std::move(*statement));
+  ActionCompiler compiler(definition, out.program);
   for (std::size_t i = 0; i < definition.actions.size(); ++i) {
     MR_TRY_ASSIGN(CompiledAction action, compiler.compile(definition.actions[i], fmt::format("actions[{}]", i)));
     out.actions.push_back(std::move(action));
@@ -124,6 +124,7 @@ Result<CompiledRule> CompiledRule::compile(const RuleDefinition& definition, sql
   if (definition.error_action) {
     MR_TRY_ASSIGN(out.error_action, compiler.compile(*definition.error_action, "errorAction"));
   }
+  out.program.seal();
   return out;
 }
 
@@ -159,7 +160,7 @@ Result<std::shared_ptr<const RuleSet>> RuleSet::compile(std::vector<RuleDefiniti
     rule->counters = known != counters.end() ? known->second : std::make_shared<RuleCounters>();
     if (!kept.disabled) {
       const auto index = static_cast<std::uint32_t>(impl.rules.size());
-      if (const auto& filter = rule->compiled->statement.filter()) impl.filters.add(*filter, index);
+      for (const std::string& filter : rule->compiled->statement.filters()) impl.filters.add(filter, index);
       impl.by_name.emplace(kept.name, index);
     }
     impl.rules.push_back(std::move(rule));

@@ -34,14 +34,14 @@ class CompiledRule {
   /// Error: invalid_argument naming the rule and the place in it.
   static Result<CompiledRule> compile(const RuleDefinition& definition, sql::Paths& paths);
 
-  const sql::Paths* paths;  // of the RuleSet
+  sql::Program program;  // every expression below
   sql::Statement statement;
   std::vector<CompiledAction> actions;
   std::optional<CompiledAction> error_action;
 
  private:
-  CompiledRule(const sql::Paths& paths_in, sql::Statement statement_in)
-      : paths(&paths_in), statement(std::move(statement_in)) {}
+  CompiledRule(sql::Program program_in, sql::Statement statement_in)
+      : program(std::move(program_in)), statement(std::move(statement_in)) {}
 };
 
 /// What RuleSet holds behind its pointer.

@@ -17,6 +17,10 @@ constexpr std::string_view kBasicIngest = "$aws/rules/";
 /// A rule without a working errorAction writes at most one log line in this time, per loop.
 constexpr WallTime kLogInterval{10'000};
 
+constexpr std::string_view kExhausted = "the rule takes more work than one message may cost";
+/// Failures that one error message lists; FOREACH could make very many.
+constexpr std::size_t kMostFailures = 100;
+
 void count(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) {
   counter.fetch_add(n, std::memory_order_relaxed);
 }
@@ -34,8 +38,8 @@ std::string_view join(sql::Arena& arena, std::initializer_list<std::string_view>
 /// Resolves the templates of one action. What does not resolve, and names nothing may be sent to, become failures.
 class ActionResolver {
  public:
-  ActionResolver(sql::Evaluation& evaluation, const CompiledAction& action)
-      : evaluation_(evaluation), action_(action) {}
+  ActionResolver(sql::Evaluation& evaluation, const sql::Program& program, const CompiledAction& action)
+      : evaluation_(evaluation), program_(program), action_(action) {}
 
   /// False: `failure` says why.
   bool resolve(RuleOutput& out, Failure& failure) {
@@ -51,13 +55,13 @@ class ActionResolver {
     return false;
   }
   bool text(const TemplateText& source, std::string_view what, std::string_view& out) {
-    const auto resolved = source.resolve(evaluation_);
+    const auto resolved = source.resolve(program_, evaluation_);
     if (resolved) {
       out = *resolved;
       return true;
     }
-    return fail(
-        join(evaluation_.arena(), {what, ": ", source.unresolved(evaluation_), " is undefined for this message"}));
+    return fail(join(evaluation_.arena(),
+                     {what, ": ", source.unresolved(program_, evaluation_), " is undefined for this message"}));
   }
 
   bool kafka(RuleOutput& out) {
@@ -112,6 +116,7 @@ class ActionResolver {
   }
 
   sql::Evaluation& evaluation_;
+  const sql::Program& program_;
   const CompiledAction& action_;
   Failure* failure_ = nullptr;
 };
@@ -122,7 +127,9 @@ struct Evaluator::Impl {
   explicit Impl(std::uint64_t seed) : evaluation(seed), error_evaluation(seed ^ 0x9E3779B97F4A7C15ULL) {}
 
   void run_rule(const Rule& rule, std::uint32_t index);
-  void run_actions(const Rule& rule, std::uint32_t index, std::string_view value);
+  bool run_statement(const Rule& rule, std::string_view& problem);
+  bool run_expansion(const Rule& rule, std::string_view& problem);
+  void run_actions(const Rule& rule, std::string_view value);
   void report(const Rule& rule, std::uint32_t index, std::span<const Failure> failed);
   std::optional<RuleOutput> make_error_output(sql::Evaluation& with, const Rule& rule, std::span<const Failure> failed);
   void log_failure(const Rule& rule, std::uint32_t index, const Failure& failure, WallTime now);
@@ -169,13 +176,12 @@ Evaluator::Outcome Evaluator::evaluate(const RuleSet& rules, const DeviceMessage
     const std::size_t slash = rest.find('/');
     const auto found = set.by_name.find(rest.substr(0, slash));
     if (found == set.by_name.end()) return {};
-    impl.evaluation.begin(message, slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1),
-                          set.paths);
+    impl.evaluation.begin(message, slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1));
     impl.run_rule(*set.rules[found->second], found->second);
   } else {
     const auto matches = impl.topics.find(rules, message.topic);
     if (matches.empty()) return {};
-    impl.evaluation.begin(message, message.topic, set.paths);
+    impl.evaluation.begin(message, message.topic);
     for (const std::uint32_t index : matches) impl.run_rule(*set.rules[index], index);
   }
   return {impl.outputs, impl.matched};
@@ -192,26 +198,64 @@ void Evaluator::Impl::run_rule(const Rule& rule, std::uint32_t index) {
   if (compiled.statement.needs_json() && !evaluation.payload_is_json()) [[unlikely]] {
     return refuse(join(evaluation.arena(), {"the payload is not JSON: ", evaluation.document().fault_text()}));
   }
-  if (!compiled.statement.passes(evaluation)) {
+  compiled.statement.begin(compiled.program, evaluation);
+  if (!compiled.statement.passes(compiled.program, evaluation)) {
+    if (evaluation.exhausted()) [[unlikely]]
+      return refuse(kExhausted);
     count(rule.counters->not_passed);
     return;
   }
-  const auto value = compiled.statement.select(evaluation);
-  if (!value) [[unlikely]]
-    return refuse("the payload is not a JSON object, members cannot be added to it");
+  failures.clear();
+  const std::size_t before = outputs.size();
+  std::string_view problem;
+  const bool fine = compiled.statement.expands() ? run_expansion(rule, problem) : run_statement(rule, problem);
+  if (!fine || evaluation.exhausted()) [[unlikely]] {
+    outputs.resize(before);
+    return refuse(fine ? kExhausted : problem);
+  }
   ++matched;
   count(rule.counters->matched);
-  run_actions(rule, index, *value);
+  if (failures.empty()) [[likely]]
+    return;
+  count(rule.counters->actions_failed, failures.size());
+  report(rule, index, failures);
 }
 
-void Evaluator::Impl::run_actions(const Rule& rule, std::uint32_t index, std::string_view value) {
+bool Evaluator::Impl::run_statement(const Rule& rule, std::string_view& problem) {
+  const auto value = rule.compiled->statement.select(rule.compiled->program, evaluation);
+  if (!value) {
+    problem = "the payload is not a JSON object, members cannot be added to it";
+    return false;
+  }
+  run_actions(rule, *value);
+  return true;
+}
+
+/// One output per element; what is no array is one element, and Undefined is none.
+bool Evaluator::Impl::run_expansion(const Rule& rule, std::string_view& problem) {
   const CompiledRule& compiled = *rule.compiled;
-  failures.clear();
+  const sql::Value array = compiled.statement.expand(compiled.program, evaluation);
+  if (array.is_undefined()) return true;
+  const auto run_one = [&](const sql::Value& element) {
+    return !compiled.statement.includes(compiled.program, evaluation, element) || run_statement(rule, problem);
+  };
+  if (array.type() != sql::Value::Type::array) return run_one(array);
+  sql::ArrayItems items(array);
+  while (const auto element = items.next()) {
+    if (!run_one(*element)) return false;
+    if (evaluation.exhausted()) return true;
+  }
+  return true;
+}
+
+/// Adds what the actions of `rule` make of one output text, and to `failures` what they could not.
+void Evaluator::Impl::run_actions(const Rule& rule, std::string_view value) {
+  const CompiledRule& compiled = *rule.compiled;
   for (std::size_t i = 0; i < compiled.actions.size(); ++i) {
     RuleOutput output;
     Failure failure;
-    if (!ActionResolver(evaluation, compiled.actions[i]).resolve(output, failure)) [[unlikely]] {
-      failures.push_back(failure);
+    if (!ActionResolver(evaluation, compiled.program, compiled.actions[i]).resolve(output, failure)) [[unlikely]] {
+      if (failures.size() < kMostFailures) failures.push_back(failure);
       continue;
     }
     output.rule = &rule;
@@ -219,10 +263,6 @@ void Evaluator::Impl::run_actions(const Rule& rule, std::uint32_t index, std::st
     output.value = as_bytes(value);
     outputs.push_back(output);
   }
-  if (failures.empty()) [[likely]]
-    return;
-  count(rule.counters->actions_failed, failures.size());
-  report(rule, index, failures);
 }
 
 /// Hands failures to the rule's errorAction; the last resort is the log.
@@ -242,7 +282,7 @@ std::optional<RuleOutput> Evaluator::Impl::make_error_output(sql::Evaluation& wi
   if (!action) return std::nullopt;
   RuleOutput output;
   Failure failure;
-  if (!ActionResolver(with, *action).resolve(output, failure)) {
+  if (!ActionResolver(with, rule.compiled->program, *action).resolve(output, failure)) {
     count(rule.counters->actions_failed);
     return std::nullopt;
   }
@@ -287,7 +327,8 @@ std::optional<RuleOutput> Evaluator::error_output(std::span<const FailedOutput> 
       (current && std::find(impl.reported.begin(), impl.reported.end(), &rule) != impl.reported.end())) {
     return std::nullopt;
   }
-  impl.error_evaluation.begin(message, message.topic, *rule.compiled->paths);
+  impl.error_evaluation.begin(message, message.topic);
+  rule.compiled->statement.begin(rule.compiled->program, impl.error_evaluation);
   const auto output = impl.make_error_output(impl.error_evaluation, rule, list);
   if (output && current) impl.reported.push_back(&rule);
   return output;

@@ -50,6 +50,8 @@ class CaseFile {
       time_ = std::stoll(rest);
     } else if (word == "version") {
       version_ = rest;
+    } else if (word == "dialect") {
+      strict_ = rest == "strict";
     } else {
       run_case(line);
     }
@@ -78,6 +80,7 @@ class CaseFile {
   [[nodiscard]] sql::Options options() const {
     sql::Options out;
     if (version_ == "2015-10-08") out.version = sql::Version::v2015_10_08;
+    if (strict_) out.dialect = sql::Dialect::strict;
     return out;
   }
   [[nodiscard]] DeviceMessage message() const {
@@ -90,14 +93,14 @@ class CaseFile {
   }
 
   std::string expression(const std::string& text) {
-    const auto parsed = sql::parse_expression(text);
+    const auto parsed = sql::parse_expression(text, options().dialect);
     if (!parsed) return "(refused) " + parsed.error().detail;
     sql::Paths paths;
-    sql::Program program(options());
-    const auto node = program.compile(*parsed, text, paths);
+    sql::Program program(options(), paths);
+    const auto node = program.compile(*parsed, text);
     if (!node) return "(refused) " + node.error().detail;
     const DeviceMessage current = message();
-    evaluation_.begin(current, topic_, paths);
+    evaluation_.begin(current, topic_);
     const sql::Value value = program.evaluate(evaluation_, *node);
     if (value.is_undefined()) return "undefined";
     sql::TextWriter out(evaluation_.arena());
@@ -107,12 +110,13 @@ class CaseFile {
 
   std::string substitution(const std::string& text) {
     sql::Paths paths;
-    const auto parsed = TemplateText::compile(text, options(), paths);
+    sql::Program program(options(), paths);
+    const auto parsed = TemplateText::compile(text, program);
     if (!parsed) return "(refused) " + parsed.error().detail;
     const DeviceMessage current = message();
-    evaluation_.begin(current, topic_, paths);
-    const auto resolved = parsed->resolve(evaluation_);
-    return resolved ? std::string(*resolved) : "(unresolved) " + std::string(parsed->unresolved(evaluation_));
+    evaluation_.begin(current, topic_);
+    const auto resolved = parsed->resolve(program, evaluation_);
+    return resolved ? std::string(*resolved) : "(unresolved) " + std::string(parsed->unresolved(program, evaluation_));
   }
 
   [[nodiscard]] RuleDefinition definition(const std::string& sql) const {
@@ -120,6 +124,7 @@ class CaseFile {
     out.name = "test_rule";
     out.sql = sql;
     out.sql_version = version_;
+    out.strict = strict_;
     ActionDefinition action;
     action.kafka.topic = "out";
     out.actions.push_back(action);
@@ -133,18 +138,21 @@ class CaseFile {
     if (!rules) return "(refused) " + rules.error().message();
     const auto outcome = evaluator_.evaluate(**rules, message());
     if (outcome.outputs.empty()) return "(nothing)";
-    if (outcome.outputs.size() != 1) return "(more than one output)";
     if (outcome.outputs[0].action == kErrorAction) return "(failed)";
-    return std::string(as_text(outcome.outputs[0].value));
+    std::string all;
+    for (const RuleOutput& output : outcome.outputs) {
+      all += (all.empty() ? "" : " | ") + std::string(as_text(output.value));
+    }
+    return all;
   }
 
   [[nodiscard]] std::string refusal(const std::string& text) const {
     if (text.starts_with("? ")) {
       const std::string source = text.substr(2);
-      const auto parsed = sql::parse_expression(source);
+      const auto parsed = sql::parse_expression(source, options().dialect);
       if (!parsed) return parsed.error().detail;
       sql::Paths paths;
-      const auto node = sql::Program(options()).compile(*parsed, source, paths);
+      const auto node = sql::Program(options(), paths).compile(*parsed, source);
       return node ? "(accepted)" : node.error().detail;
     }
     const auto rules = RuleSet::compile({definition(text)});
@@ -158,6 +166,7 @@ class CaseFile {
   std::string topic_ = "t";
   std::string client_;
   std::string version_ = "2016-03-23";
+  bool strict_ = false;
   std::int64_t time_ = 0;
   sql::Evaluation evaluation_;
   Evaluator evaluator_;

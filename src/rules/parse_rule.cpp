@@ -125,8 +125,8 @@ class RuleReader {
 
 Result<RuleDefinition> parse_rule(std::string_view name, const config::Node& node) {
   const RuleReader reader(name);
-  MR_TRY(reader.check_keys(node, "",
-                           {"sql", "actions", "errorAction", "ruleDisabled", "awsIotSqlVersion", "description"}));
+  MR_TRY(reader.check_keys(
+      node, "", {"sql", "actions", "errorAction", "ruleDisabled", "awsIotSqlVersion", "description", "strictSql"}));
   RuleDefinition out;
   out.name = std::string(name);
   out.line = node.line;
@@ -134,6 +134,7 @@ Result<RuleDefinition> parse_rule(std::string_view name, const config::Node& nod
   MR_TRY(reader.text(node, "", "description", false, out.description));
   MR_TRY(reader.text(node, "", "awsIotSqlVersion", false, out.sql_version));
   MR_TRY(reader.boolean(node, "", "ruleDisabled", out.disabled));
+  MR_TRY(reader.boolean(node, "", "strictSql", out.strict));
   const Node* actions = node.find("actions");
   if (actions == nullptr) return reader.refuse(node, "actions", "is missing");
   if (actions->kind != Node::Kind::sequence) return reader.refuse(*actions, "actions", "expected a list of actions");

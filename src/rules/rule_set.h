@@ -42,6 +42,7 @@ struct RuleDefinition {
   std::string description;
   std::string sql_version = "2016-03-23";
   bool disabled = false;
+  bool strict = false;                    // refuses what AWS's language does not have
   std::vector<ActionDefinition> actions;  // 1 to 10
   std::optional<ActionDefinition> error_action;
   int line = 0;  // where it stood in the configuration

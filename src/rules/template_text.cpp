@@ -22,15 +22,17 @@ std::size_t expression_size(std::string_view text) {
 
 }  // namespace
 
-Result<TemplateText> TemplateText::compile(std::string_view text, const sql::Options& options, sql::Paths& paths) {
-  TemplateText out(options);
-  out.source_ = std::string(text);
+Result<TemplateText> TemplateText::compile(std::string_view given, sql::Program& program) {
+  TemplateText out;
+  const std::string_view text = program.paths().keep(given);
+  out.source_ = text;
+  if (text.find("${") == std::string_view::npos) return out;
   std::size_t at = 0;
   while (at < text.size()) {
     const std::size_t open = text.find("${", at);
     if (open != at) {
       const std::size_t end = open == std::string_view::npos ? text.size() : open;
-      out.parts_.push_back(Part{std::string(text.substr(at, end - at)), false, 0});
+      out.parts_.push_back(Part{text.substr(at, end - at), false, 0});
       at = end;
       continue;
     }
@@ -41,26 +43,26 @@ Result<TemplateText> TemplateText::compile(std::string_view text, const sql::Opt
                   sql::describe_position(text, static_cast<std::uint32_t>(at), "'${' without its '}'"));
     }
     const std::string_view source = rest.substr(0, size);
-    MR_TRY_ASSIGN(const sql::Expression expression, sql::parse_expression(source));
-    MR_TRY_ASSIGN(const auto node, out.program_.compile(expression, source, paths));
-    out.parts_.push_back(Part{std::string(text.substr(at, size + 3)), true, node});
-    out.plain_ = false;
+    MR_TRY_ASSIGN(const sql::Expression expression, sql::parse_expression(source, program.options().dialect));
+    MR_TRY_ASSIGN(const auto node, program.compile(expression, source));
+    out.parts_.push_back(Part{text.substr(at, size + 3), true, node});
     at += size + 3;
   }
+  out.parts_.shrink_to_fit();
   return out;
 }
 
-std::optional<std::string_view> TemplateText::resolve(sql::Evaluation& evaluation) const {
-  if (plain_) return source_;
+std::optional<std::string_view> TemplateText::resolve(const sql::Program& program, sql::Evaluation& evaluation) const {
+  if (is_plain()) return source_;
   sql::Arena& arena = evaluation.arena();
-  if (parts_.size() == 1) return sql::to_text(arena, program_.evaluate(evaluation, parts_[0].node));
+  if (parts_.size() == 1) return sql::to_text(arena, program.evaluate(evaluation, parts_[0].node));
   // Values first, so that the text grows in one piece.
   auto* texts = arena.array<std::string_view>(parts_.size());
   std::size_t size = 0;
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     texts[i] = parts_[i].text;
     if (parts_[i].expression) {
-      const auto value = sql::to_text(arena, program_.evaluate(evaluation, parts_[i].node));
+      const auto value = sql::to_text(arena, program.evaluate(evaluation, parts_[i].node));
       if (!value) return std::nullopt;
       texts[i] = *value;
     }
@@ -72,10 +74,9 @@ std::optional<std::string_view> TemplateText::resolve(sql::Evaluation& evaluatio
   return std::string_view(begin, size);
 }
 
-std::string_view TemplateText::unresolved(sql::Evaluation& evaluation) const {
+std::string_view TemplateText::unresolved(const sql::Program& program, sql::Evaluation& evaluation) const {
   for (const Part& part : parts_) {
-    if (part.expression && !sql::to_text(evaluation.arena(), program_.evaluate(evaluation, part.node)))
-      return part.text;
+    if (part.expression && !sql::to_text(evaluation.arena(), program.evaluate(evaluation, part.node))) return part.text;
   }
   return {};
 }

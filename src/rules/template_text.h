@@ -1,15 +1,14 @@
 // TemplateText: text with substitution templates, `message-${type}`. Each ${...} is an expression of the rule language,
-// evaluated on the original payload: names given by AS in SELECT are not visible. Immutable; shared by all threads.
+// evaluated on the original payload: names given by AS in SELECT are not visible, SET variables and what FOREACH stands
+// at are. Expressions live in the rule's Program. Immutable; shared by all threads.
 #pragma once
 
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "sql/evaluation.h"
-#include "sql/paths.h"
 #include "sql/program.h"
 
 namespace millrace::rules {
@@ -17,30 +16,26 @@ namespace millrace::rules {
 class TemplateText {
  public:
   /// Error: invalid_argument with the position inside the template.
-  static Result<TemplateText> compile(std::string_view text, const sql::Options& options, sql::Paths& paths);
+  static Result<TemplateText> compile(std::string_view text, sql::Program& program);
 
   /// The text with every expression's value in place; valid until the evaluation's next message. nullopt when one is
   /// Undefined or Null: such a text must not name anything.
-  [[nodiscard]] std::optional<std::string_view> resolve(sql::Evaluation& evaluation) const;
+  [[nodiscard]] std::optional<std::string_view> resolve(const sql::Program& program, sql::Evaluation& evaluation) const;
   /// The first expression that does not resolve, as written ("${type}"), for error messages.
-  [[nodiscard]] std::string_view unresolved(sql::Evaluation& evaluation) const;
+  [[nodiscard]] std::string_view unresolved(const sql::Program& program, sql::Evaluation& evaluation) const;
 
-  [[nodiscard]] const std::string& source() const { return source_; }
-  [[nodiscard]] bool is_plain() const { return plain_; }
-  [[nodiscard]] bool reads_members() const { return program_.reads_members(); }
+  [[nodiscard]] std::string_view source() const { return source_; }
+  [[nodiscard]] bool is_plain() const { return parts_.empty(); }
 
  private:
   struct Part {
-    std::string text;  // plain text, or the expression as written
+    std::string_view text;  // plain text, or the expression as written
     bool expression = false;
     sql::Program::NodeIndex node = 0;
   };
-  explicit TemplateText(const sql::Options& options) : program_(options) {}
 
-  std::string source_;
-  std::vector<Part> parts_;
-  sql::Program program_;
-  bool plain_ = true;
+  std::string_view source_;  // kept by the program's Paths
+  std::vector<Part> parts_;  // none: plain
 };
 
 }  // namespace millrace::rules

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "sql/version.h"
 
 namespace millrace::sql {
 
@@ -26,16 +28,20 @@ enum class Operator : std::uint8_t {
   modulo
 };
 
+struct SelectStatement;
+
 struct Expression {
   enum class Kind : std::uint8_t {
     null,
     boolean,
     number,
-    string,  // literals; text holds number and string
-    star,    // the whole payload
-    path,    // names: a.b.c of the payload
-    member,  // names of arguments[0]
-    call,    // text(arguments)
+    string,    // literals; text holds number and string
+    star,      // the whole payload
+    path,      // names: a.b.c of the payload
+    variable,  // names: @a.b.c, the first without its @
+    member,    // names of arguments[0]
+    call,      // text(arguments)
+    test,      // an extension's operator, IN, LIKE, BETWEEN or IS NULL: text over the arguments
     negate,
     logical_not,  // arguments[0]
     logical_and,
@@ -43,7 +49,9 @@ struct Expression {
     chain,       // arguments[0] operators[0] arguments[1] operators[1] ...
     array,       // arguments
     object,      // names[i]: arguments[i]
-    when,        // CASE arguments[0] WHEN [1] THEN [2] ... ELSE last when has_else
+    when,        // CASE arguments[0] WHEN [1] THEN [2] ... ELSE last when truth
+    search,      // CASE WHEN arguments[0] THEN [1] ... ELSE last when truth
+    select,      // nested
   };
   Kind kind = Kind::null;
   std::uint32_t at = 0;  // byte of the statement
@@ -52,6 +60,7 @@ struct Expression {
   std::vector<std::string> names;
   std::vector<Operator> operators;
   std::vector<Expression> arguments;
+  std::shared_ptr<const SelectStatement> nested;
 };
 
 struct SelectItem {
@@ -60,11 +69,27 @@ struct SelectItem {
   std::uint32_t at = 0;
 };
 
+/// SET @name = value
+struct Assignment {
+  std::string name;  // without its @
+  Expression value;
+  std::uint32_t at = 0;
+};
+
+/// FOREACH array AS name DO items INCASE condition: one output per element.
+struct Expansion {
+  Expression array;
+  std::string name = "item";
+  std::optional<Expression> condition;
+};
+
 struct SelectStatement {
+  std::vector<Assignment> variables;
   bool value_only = false;  // SELECT VALUE
   std::vector<SelectItem> items;
-  std::optional<std::string> filter;  // FROM
-  std::uint32_t filter_at = 0;
+  std::optional<Expansion> expansion;
+  std::vector<std::string> filters;  // FROM of a rule
+  std::optional<Expression> source;  // FROM of a nested SELECT
   std::optional<Expression> where;
 };
 
@@ -75,9 +100,9 @@ inline constexpr std::size_t kMaxStatementBytes = std::size_t{256} << 10U;
 
 /// Error: invalid_argument; detail is "line 1, column 8: found ',', expected an expression" with the line and a caret
 /// below.
-Result<SelectStatement> parse_statement(std::string_view text);
+Result<SelectStatement> parse_statement(std::string_view text, Dialect dialect = Dialect::extended);
 /// One expression alone, as in ${...}.
-Result<Expression> parse_expression(std::string_view text);
+Result<Expression> parse_expression(std::string_view text, Dialect dialect = Dialect::extended);
 
 /// "line L, column C: what" and, below it, the line of `text` with a caret under byte `at`.
 std::string describe_position(std::string_view text, std::uint32_t at, std::string_view what);

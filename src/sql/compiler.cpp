@@ -1,6 +1,7 @@
 // Program's first half: from the syntax tree to nodes with slots, functions and constants.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "sql/program.h"
@@ -30,123 +31,279 @@ std::string without_leading_zeros(std::string_view number) {
 
 }  // namespace
 
-Result<Program::NodeIndex> Program::compile(const Expression& expression, std::string_view text, Paths& paths) {
-  Source source{text, paths};
-  MR_TRY_ASSIGN(Node node, translate(expression, source, false));
-  nodes_.push_back(std::move(node));
+std::vector<std::string> implied_name(const Expression& expression) {
+  switch (expression.kind) {
+    case Expression::Kind::path:
+    case Expression::Kind::member:
+    case Expression::Kind::variable:
+      return {expression.names.back()};
+    case Expression::Kind::call:
+      return {expression.text};
+    default:
+      return {};
+  }
+}
+
+Result<Program::NodeIndex> Program::compile(const Expression& expression, std::string_view text) {
+  MR_TRY_ASSIGN(const Node node, translate(expression, text, false));
+  return add(node);
+}
+
+Program::NodeIndex Program::add(const Node& node) {
+  nodes_.push_back(node);
   return static_cast<NodeIndex>(nodes_.size() - 1);
 }
 
-Result<Value> Program::constant_number(const Expression& expression, const Source& source) {
-  const auto number = Decimal::parse(expression.text);
-  if (!number) return refuse(source.text, expression.at, fmt::format("the number {} is too large", expression.text));
-  return Value::number_source(keep(without_leading_zeros(expression.text)));
+std::uint32_t Program::declare_variable(std::string_view name) {
+  declared_->variables.emplace_back(name);
+  return static_cast<std::uint32_t>(declared_->variables.size() - 1);
 }
 
-Result<Program::Node> Program::translate_call(const Expression& expression, Source& source) {
-  const Function* function = find_function(expression.text);
+std::uint32_t Program::declare_element(std::string_view name) {
+  const auto number = static_cast<std::uint32_t>(declared_->scopes.size());
+  declared_->scopes.push_back(Scope{std::string(name), number});
+  return number;
+}
+
+void Program::seal() {
+  declared_.reset();
+  nodes_.shrink_to_fit();
+  children_.shrink_to_fit();
+  operators_.shrink_to_fit();
+  constants_.shrink_to_fit();
+  calls_.shrink_to_fit();
+  members_.shrink_to_fit();
+  names_.shrink_to_fit();
+  selects_.shrink_to_fit();
+}
+
+std::size_t Program::memory() const {
+  return nodes_.capacity() * sizeof(Node) + children_.capacity() * sizeof(NodeIndex) + operators_.capacity() +
+         constants_.capacity() * sizeof(Value) + calls_.capacity() * sizeof(CalledFunction) +
+         members_.capacity() * sizeof(void*) + names_.capacity() * sizeof(std::string_view) +
+         selects_.capacity() * sizeof(Selection);
+}
+
+Program::Node Program::constant(const Value& value) {
+  Node node;
+  node.at = static_cast<std::uint32_t>(constants_.size());
+  constants_.push_back(value);
+  return node;
+}
+
+Result<Program::Node> Program::constant_number(const Expression& expression, std::string_view text) {
+  const auto number = Decimal::parse(expression.text);
+  if (!number) return refuse(text, expression.at, fmt::format("the number {} is too large", expression.text));
+  return constant(Value::number_source(paths_->keep(without_leading_zeros(expression.text))));
+}
+
+Program::Node Program::member_of(Node parent, std::span<const std::string> names) {
+  if (names.empty()) return parent;
+  Node node;
+  node.op = Op::member;
+  node.first = add(parent);
+  node.at = static_cast<std::uint32_t>(names_.size());
+  node.count = static_cast<std::uint32_t>(names.size());
+  for (const std::string& name : names) names_.push_back(paths_->keep(name));
+  return node;
+}
+
+/// A path means a member of the innermost nested SELECT's element, or of what FOREACH calls by its first name, or of
+/// the payload.
+Program::Node Program::translate_path(const Expression& expression) {
+  const auto& scopes = declared_->scopes;
+  const std::span<const std::string> names(expression.names);
+  Node node;
+  node.op = Op::element;
+  for (auto scope = scopes.rbegin(); scope != scopes.rend(); ++scope) {
+    if (scope->name != names.front()) continue;
+    node.at = scope->element;
+    return member_of(node, names.subspan(1));
+  }
+  if (!scopes.empty() && scopes.back().name.empty()) {
+    node.at = scopes.back().element;
+    return member_of(node, names);
+  }
+  const Paths::Slot slot = paths_->intern(expression.names);
+  node.op = Op::slot;
+  node.first = slot.index;
+  node.at = static_cast<std::uint32_t>(members_.size());
+  members_.push_back(slot.path);
+  reads_members_ = true;
+  return node;
+}
+
+Program::Node Program::translate_star(bool raw_payload) {
+  Node node;
+  const auto& scopes = declared_->scopes;
+  if (!scopes.empty() && scopes.back().name.empty()) {
+    node.op = Op::element;
+    node.at = scopes.back().element;
+    return node;
+  }
+  node.op = raw_payload ? Op::payload_bytes : Op::payload_json;
+  reads_members_ = reads_members_ || !raw_payload;
+  return node;
+}
+
+Result<void> Program::add_children(Node& node, const std::vector<Expression>& arguments, std::string_view text,
+                                   bool raw_payload) {
+  std::vector<NodeIndex> indices;
+  indices.reserve(arguments.size());
+  for (const Expression& argument : arguments) {
+    MR_TRY_ASSIGN(const Node translated, translate(argument, text, raw_payload));
+    indices.push_back(add(translated));
+  }
+  node.first = static_cast<std::uint32_t>(children_.size());
+  node.count = static_cast<std::uint32_t>(indices.size());
+  children_.insert(children_.end(), indices.begin(), indices.end());
+  return {};
+}
+
+Result<Program::Node> Program::translate_call(const Expression& expression, std::string_view text) {
+  const bool is_test = expression.kind == Expression::Kind::test;
+  const Function* function = is_test ? find_test(expression.text) : find_function(expression.text);
   if (function == nullptr) {
     if (const std::string_view reason = missing_function(expression.text); !reason.empty()) {
-      return refuse(source.text, expression.at, fmt::format("the function {} {}", expression.text, reason));
+      return refuse(text, expression.at, fmt::format("the function {} {}", expression.text, reason));
     }
     const std::string_view near = nearest_function(expression.text);
-    return refuse(source.text, expression.at,
+    return refuse(text, expression.at,
                   near.empty() ? fmt::format("there is no function {}", expression.text)
                                : fmt::format("there is no function {}; did you mean {}?", expression.text, near));
   }
   if (function->since > options_.version) {
-    return refuse(source.text, expression.at, fmt::format("{} needs awsIotSqlVersion 2016-03-23", expression.text));
+    return refuse(text, expression.at, fmt::format("{} needs awsIotSqlVersion 2016-03-23", expression.text));
   }
   const std::size_t count = expression.arguments.size();
   if (count < function->min_arguments ||
       (function->max_arguments != kAnyArguments && count > function->max_arguments)) {
-    return refuse(source.text, expression.at,
+    return refuse(text, expression.at,
                   fmt::format("{} takes {} argument{}, found {}", expression.text, describe_arity(*function),
                               function->max_arguments == 1 ? "" : "s", count));
   }
   Node node;
   node.op = Op::call;
-  node.function = function;
-  std::vector<std::optional<Value>> constants;
-  for (const Expression& argument : expression.arguments) {
-    MR_TRY_ASSIGN(Node child, translate(argument, source, function->raw_payload));
-    constants.push_back(child.op == Op::constant ? std::optional(child.constant) : std::nullopt);
-    nodes_.push_back(std::move(child));
-    node.children.push_back(static_cast<NodeIndex>(nodes_.size() - 1));
-  }
+  MR_TRY(add_children(node, expression.arguments, text, function->raw_payload));
+  CalledFunction called;
+  called.function = function;
   if (function->prepare != nullptr) {
+    std::vector<std::optional<Value>> constants;
+    for (std::size_t i = 0; i < node.count; ++i) {
+      const Node& argument = child(node, i);
+      constants.push_back(argument.op == Op::constant ? std::optional(constants_[argument.at]) : std::nullopt);
+    }
     std::string problem;
-    node.prepared = function->prepare(constants, problem);
-    if (!problem.empty()) return refuse(source.text, expression.at, problem);
+    called.prepared = function->prepare(constants, problem);
+    if (!problem.empty()) return refuse(text, expression.at, problem);
   }
+  node.at = static_cast<std::uint32_t>(calls_.size());
+  calls_.push_back(std::move(called));
   return node;
 }
 
-Result<Program::Node> Program::translate(const Expression& expression, Source& source, bool raw_payload) {
-  Node node;
-  switch (expression.kind) {
-    case Expression::Kind::null:
-      node.constant = Value::null();
-      return node;
-    case Expression::Kind::boolean:
-      node.constant = Value::boolean(expression.truth);
-      return node;
-    case Expression::Kind::string:
-      node.constant = Value::string(keep(expression.text));
-      return node;
-    case Expression::Kind::number: {
-      MR_TRY_ASSIGN(node.constant, constant_number(expression, source));
-      return node;
+Result<Program::Node> Program::translate_select(const Expression& expression, std::string_view text) {
+  if (options_.version == Version::v2015_10_08) {
+    return refuse(text, expression.at, "a nested SELECT needs awsIotSqlVersion 2016-03-23");
+  }
+  const SelectStatement& statement = *expression.nested;
+  Selection selection;
+  selection.value_only = statement.value_only;
+  MR_TRY_ASSIGN(selection.source, compile(*statement.source, text));
+  selection.element = declare_element("");
+  if (selection.element >= Evaluation::kMaxElements) {
+    return refuse(text, expression.at, "SELECT is nested more than 8 levels deep");
+  }
+  if (statement.where) {
+    selection.has_condition = true;
+    MR_TRY_ASSIGN(selection.condition, compile(*statement.where, text));
+  }
+  for (const SelectItem& item : statement.items) {
+    if (item.value.kind == Expression::Kind::star && item.alias.empty() && !statement.value_only) {
+      selection.star = true;
+      continue;
     }
-    case Expression::Kind::star:
-      node.op = raw_payload ? Op::payload_bytes : Op::payload_json;
-      reads_members_ = reads_members_ || !raw_payload;
-      return node;
-    case Expression::Kind::path:
-      node.op = Op::slot;
-      node.slot = source.paths.intern(expression.names);
-      reads_members_ = true;
-      return node;
-    case Expression::Kind::call:
-      return translate_call(expression, source);
-    case Expression::Kind::member:
-      node.op = Op::member;
-      break;
-    case Expression::Kind::negate:
-      node.op = Op::negate;
-      break;
-    case Expression::Kind::logical_not:
-      node.op = Op::logical_not;
-      break;
-    case Expression::Kind::logical_and:
-      node.op = Op::logical_and;
-      break;
-    case Expression::Kind::logical_or:
-      node.op = Op::logical_or;
-      break;
-    case Expression::Kind::chain:
-      node.op = Op::chain;
-      break;
-    case Expression::Kind::array:
-      node.op = Op::array;
-      break;
-    case Expression::Kind::object:
-      node.op = Op::object;
-      break;
-    case Expression::Kind::when:
-      node.op = Op::when;
+    SelectedItem out;
+    MR_TRY_ASSIGN(out.node, compile(item.value, text));
+    const auto name = item.alias.empty() ? implied_name(item.value) : item.alias;
+    if (name.empty() && !statement.value_only) return refuse(text, item.at, "this item needs a name: ... AS name");
+    for (const std::string& part : name) out.name.push_back(paths_->keep(part));
+    selection.items.push_back(std::move(out));
+  }
+  declared_->scopes.pop_back();
+  Node node;
+  node.op = Op::select;
+  node.at = static_cast<std::uint32_t>(selects_.size());
+  selects_.push_back(std::move(selection));
+  return node;
+}
+
+Result<Program::Node> Program::translate(const Expression& expression, std::string_view text, bool raw_payload) {
+  using Kind = Expression::Kind;
+  struct Row {
+    Kind kind;
+    Op op;
+  };
+  static constexpr Row kOperations[] = {{Kind::negate, Op::negate},
+                                        {Kind::logical_not, Op::logical_not},
+                                        {Kind::logical_and, Op::logical_and},
+                                        {Kind::logical_or, Op::logical_or},
+                                        {Kind::chain, Op::chain},
+                                        {Kind::array, Op::array},
+                                        {Kind::object, Op::object},
+                                        {Kind::when, Op::when},
+                                        {Kind::search, Op::search}};
+  switch (expression.kind) {
+    case Kind::null:
+      return constant(Value::null());
+    case Kind::boolean:
+      return constant(Value::boolean(expression.truth));
+    case Kind::string:
+      return constant(Value::string(paths_->keep(expression.text)));
+    case Kind::number:
+      return constant_number(expression, text);
+    case Kind::star:
+      return translate_star(raw_payload);
+    case Kind::path:
+      return translate_path(expression);
+    case Kind::variable: {
+      const auto& known = declared_->variables;
+      const auto found = std::find(known.begin(), known.end(), expression.names.front());
+      if (found == known.end()) {
+        return refuse(text, expression.at, fmt::format("@{} is not SET in front of here", expression.names.front()));
+      }
+      Node node;
+      node.op = Op::variable;
+      node.at = static_cast<std::uint32_t>(found - known.begin());
+      return member_of(node, std::span(expression.names).subspan(1));
+    }
+    case Kind::member: {
+      MR_TRY_ASSIGN(const Node parent, translate(expression.arguments[0], text, false));
+      return member_of(parent, expression.names);
+    }
+    case Kind::call:
+    case Kind::test:
+      return translate_call(expression, text);
+    case Kind::select:
+      return translate_select(expression, text);
+    default:
       break;
   }
+  Node node;
+  node.op = std::find_if(std::begin(kOperations), std::end(kOperations), [&](const Row& row) {
+              return row.kind == expression.kind;
+            })->op;
   if ((node.op == Op::array || node.op == Op::object) && options_.version == Version::v2015_10_08) {
-    return refuse(source.text, expression.at, "array and object literals need awsIotSqlVersion 2016-03-23");
+    return refuse(text, expression.at, "array and object literals need awsIotSqlVersion 2016-03-23");
   }
-  node.has_else = expression.truth;
-  node.names = expression.names;
-  node.operators = expression.operators;
-  for (const Expression& argument : expression.arguments) {
-    MR_TRY_ASSIGN(Node child, translate(argument, source, false));
-    nodes_.push_back(std::move(child));
-    node.children.push_back(static_cast<NodeIndex>(nodes_.size() - 1));
+  node.flag = expression.truth;
+  MR_TRY(add_children(node, expression.arguments, text, false));
+  if (node.op == Op::object) {
+    node.at = static_cast<std::uint32_t>(names_.size());
+    for (const std::string& name : expression.names) names_.push_back(paths_->keep(name));
+  } else if (node.op == Op::chain) {
+    node.at = static_cast<std::uint32_t>(operators_.size());
+    operators_.insert(operators_.end(), expression.operators.begin(), expression.operators.end());
   }
   return node;
 }

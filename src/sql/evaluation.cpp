@@ -24,14 +24,12 @@ void write_uuid(const Uuid& uuid, char* to) {
 
 Evaluation::Evaluation(std::uint64_t seed) : rng_(seed) {}
 
-void Evaluation::begin(const DeviceMessage& message, std::string_view topic, const Paths& paths) {
+void Evaluation::begin(const DeviceMessage& message, std::string_view topic) {
   arena_.reset();
   message_ = &message;
   topic_ = topic;
-  paths_ = &paths;
   ++generation_;
-  if (slots_.size() < paths.size()) [[unlikely]]
-    slots_.resize(paths.size());
+  fuel_ = kFuel;
   payload_state_ = Payload::unknown;
   trace_id_ = {};
   extra_used_ = 0;
@@ -44,13 +42,15 @@ bool Evaluation::payload_is_json() {
   return payload_state_ == Payload::json;
 }
 
-void Evaluation::resolve(std::uint32_t index) {
+void Evaluation::resolve(std::uint32_t index, const Paths::Path& path) {
+  if (index >= slots_.size()) slots_.resize(std::size_t{index} + 1 + slots_.size() / 2);
   Slot& slot = slots_[index];
   slot.generation = generation_;
   slot.value = {};
   if (!payload_is_json()) return;
   std::uint32_t at = JsonDocument::kRoot;
-  for (const std::string& name : (*paths_)[index]) {
+  for (const std::string& name : path) {
+    if (!spend((document_.node(at).end - at) / 8)) return;
     at = document_.find(at, name);
     if (at == JsonDocument::kAbsent) return;
   }

@@ -31,9 +31,29 @@ class Evaluation {
   explicit Evaluation(std::uint64_t seed);
 
   /// Starts the next message; everything handed out for the last one is void. `topic` is what topic() answers (the
-  /// message's, or the part behind a Basic Ingest prefix). `paths` belongs to the programs that will run and outlives
-  /// them.
-  void begin(const DeviceMessage& message, std::string_view topic, const Paths& paths);
+  /// message's, or the part behind a Basic Ingest prefix).
+  void begin(const DeviceMessage& message, std::string_view topic);
+
+  /// What one rule may cost for one message, in steps of about ten nanoseconds: ten milliseconds.
+  static constexpr std::int64_t kFuel = 1'000'000;
+  /// The next rule of this message starts, with its own fuel and `variables` variables of its own.
+  void begin_rule(std::size_t variables = 0) {
+    fuel_ = kFuel;
+    if (variables_.size() < variables) variables_.resize(variables);
+  }
+  /// Takes fuel. False when there is none left: whatever was to be worked out is Undefined.
+  bool spend(std::size_t steps) {
+    fuel_ -= static_cast<std::int64_t>(steps);
+    return fuel_ >= 0;
+  }
+  [[nodiscard]] bool exhausted() const { return fuel_ < 0; }
+
+  /// The rule's SET variables.
+  [[nodiscard]] const Value& variable(std::uint32_t index) const { return variables_[index]; }
+  void set_variable(std::uint32_t index, const Value& value) { variables_[index] = value; }
+  /// What nested SELECTs and FOREACH stand at, by depth.
+  static constexpr std::uint32_t kMaxElements = 8;
+  [[nodiscard]] Value& element(std::uint32_t depth) { return elements_[depth]; }
 
   [[nodiscard]] Arena& arena() { return arena_; }
   [[nodiscard]] const DeviceMessage& message() const { return *message_; }
@@ -43,11 +63,11 @@ class Evaluation {
   /// The payload as JSON, parsed at the first call per message. False: document().fault_text() says why.
   bool payload_is_json();
   [[nodiscard]] const JsonDocument& document() const { return document_; }
-  /// The payload member behind an interned path; Undefined when absent or when the payload is no JSON object.
-  [[nodiscard]] const Value& slot(std::uint32_t index) {
-    Slot& slot = slots_[index];
-    if (slot.generation != generation_) resolve(index);
-    return slot.value;
+  /// The payload member at a path that Paths gave the number `index`; Undefined when absent or when the payload is no
+  /// JSON object.
+  [[nodiscard]] Value slot(std::uint32_t index, const Paths::Path& path) {
+    if (index >= slots_.size() || slots_[index].generation != generation_) resolve(index, path);
+    return slots_[index].value;
   }
   /// A document for decode(): owned here, lives until the next message. nullptr when too many were asked for.
   [[nodiscard]] JsonDocument* extra_document();
@@ -81,16 +101,18 @@ class Evaluation {
     std::size_t size = 0;
     std::array<char, 64> text{};
   };
-  void resolve(std::uint32_t index);
+  void resolve(std::uint32_t index, const Paths::Path& path);
 
   Arena arena_;
   JsonDocument document_;
   Rng rng_;
   const DeviceMessage* message_ = nullptr;
   std::string_view topic_;
-  const Paths* paths_ = nullptr;
   std::uint64_t generation_ = 0;
   std::vector<Slot> slots_;
+  std::vector<Value> variables_;
+  std::array<Value, kMaxElements> elements_;
+  std::int64_t fuel_ = kFuel;
   enum class Payload : std::uint8_t { unknown, json, other };
   Payload payload_state_ = Payload::unknown;
   std::string_view trace_id_;

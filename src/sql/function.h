@@ -42,11 +42,10 @@ struct Function {
 
 inline constexpr std::uint8_t kAnyArguments = 255;
 
-/// Text longer than this is no result (Undefined): a rule's output per message is bounded.
-inline constexpr std::size_t kMaxResult = std::size_t{8} << 20U;
-
 /// Any case; nullptr when there is none.
 const Function* find_function(std::string_view name);
+/// The operators that are extensions (Expression::Kind::test): IN, IN ARRAY, LIKE, BETWEEN, IS NULL.
+const Function* find_test(std::string_view name);
 /// Why a function that AWS has is not here, or empty when AWS has none of that name.
 std::string_view missing_function(std::string_view name);
 /// The nearest known name, or empty.
@@ -58,5 +57,8 @@ std::span<const Function> time_functions();
 std::span<const Function> number_functions();
 std::span<const Function> string_functions();
 std::span<const Function> structure_functions();
+std::span<const Function> digest_functions();
+std::span<const Function> pattern_functions();
+std::span<const Function> test_functions();
 
 }  // namespace millrace::sql

@@ -118,6 +118,7 @@ constexpr std::array kFunctions = {
     one("sign", sign),
     two("trunc", trunc),
     two("mod", mod),
+    two("remainder", mod),
     one("sqrt", real<std::sqrt>),
     two("power", real2<std::pow>),
     one("exp", real<std::exp>),

@@ -161,6 +161,7 @@ Value concat_arrays(Evaluation& evaluation, const Call& call) {
     }
     for (ArrayItems items(argument); items.next();) ++count;
   }
+  if (!evaluation.spend(count)) return {};
   Value* all = evaluation.arena().array<Value>(count);
   std::size_t at = 0;
   for (const Value& argument : call.arguments) {

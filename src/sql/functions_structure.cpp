@@ -1,4 +1,5 @@
 // Functions about types and structure: get, isNull, cast, encode and their kin.
+#include <algorithm>
 #include <array>
 
 #include "codec/base64.h"
@@ -7,6 +8,7 @@
 #include "sql/json_scan.h"
 #include "sql/lexer.h"
 #include "sql/operators.h"
+#include "sql/output_tree.h"
 
 namespace millrace::sql {
 
@@ -22,11 +24,16 @@ Value get(Evaluation& evaluation, const Call& call) {
   const Value& from = call.arguments[0];
   if (from.type() == Value::Type::object) {
     const auto name = to_text(evaluation.arena(), call.arguments[1]);
+    if (!evaluation.spend(from.members_to_search() / 8)) return {};
     return name ? from.member(*name) : Value();
   }
   const auto index = index_of(evaluation, call.arguments[1]);
   if (!index || *index < 0) return {};
-  if (from.type() == Value::Type::array) return from.element(*index);
+  if (from.type() == Value::Type::array) {
+    const auto steps = static_cast<std::size_t>(*index);
+    if (from.form() == Value::Form::node && !evaluation.spend(std::min(steps, from.weight()) / 2)) return {};
+    return from.element(*index);
+  }
   if (!from.is_string()) return {};
   std::string_view rest = from.characters(evaluation.arena());
   const auto next = [&rest] {
@@ -135,6 +142,34 @@ Value decode(Evaluation& evaluation, const Call& call) {
   return Value::string(bytes);
 }
 
+/// transform("enrichArray", object, array): every object of the array with the object's members added.
+Value transform(Evaluation& evaluation, const Call& call) {
+  const Value& mode = call.arguments[0];
+  const Value& added = call.arguments[1];
+  if (!mode.is_string() || mode.characters(evaluation.arena()) != "enrichArray") return {};
+  if (added.type() != Value::Type::object || call.arguments[2].type() != Value::Type::array) return {};
+  std::size_t count = 0;
+  std::size_t members = 0;
+  ArrayItems counted(call.arguments[2]);
+  for (auto item = counted.next(); item; item = counted.next()) {
+    if (item->type() != Value::Type::object) return {};
+    ++count;
+    members += item->members_to_search();
+  }
+  const std::size_t more = added.members_to_search();
+  if (!evaluation.spend((members + count * more) * (1 + more / 8))) return {};
+  Value* out = evaluation.arena().array<Value>(count);
+  std::size_t size = 0;
+  ArrayItems items(call.arguments[2]);
+  while (const auto item = items.next()) {
+    OutputTree tree(evaluation.arena());
+    tree.add_members(*item);
+    tree.set_members(added);
+    out[size++] = tree.value();
+  }
+  return Value::array(out, size);
+}
+
 constexpr Version k2016 = Version::v2016_03_23;
 
 constexpr std::array kFunctions = {
@@ -146,6 +181,7 @@ constexpr std::array kFunctions = {
     Function{.name = "cast", .min_arguments = 2, .max_arguments = 2, .call = cast, .prepare = prepare_cast},
     Function{
         .name = "encode", .min_arguments = 2, .max_arguments = 2, .since = k2016, .call = encode, .raw_payload = true},
+    Function{.name = "transform", .min_arguments = 3, .max_arguments = 3, .since = k2016, .call = transform},
     Function{.name = "decode", .min_arguments = 2, .max_arguments = 2, .since = k2016, .call = decode},
 };
 

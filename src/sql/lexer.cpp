@@ -10,6 +10,9 @@ namespace {
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
@@ -99,10 +102,28 @@ Token Lexer::number_token() {
   return make(clean ? Token::Kind::number : Token::Kind::invalid, at_, at - at_);
 }
 
+bool Lexer::skip_blanks() {
+  while (at_ < text_.size()) {
+    const std::string_view rest = text_.substr(at_);
+    if (is_blank(rest.front())) {
+      ++at_;
+    } else if (comments_ && rest.starts_with("--") && (rest.size() == 2 || is_blank(rest[2])) &&
+               (at_ == 0 || is_blank(text_[at_ - 1]))) {
+      at_ = std::min(text_.find('\n', at_), text_.size());
+    } else if (comments_ && rest.starts_with("/*")) {
+      const std::size_t end = text_.find("*/", at_ + 2);
+      if (end == std::string_view::npos) return false;
+      at_ = end + 2;
+    } else {
+      return true;
+    }
+  }
+  return true;
+}
+
 Token Lexer::next() {
   using Kind = Token::Kind;
-  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
-    ++at_;
+  if (!skip_blanks()) return make(Kind::unterminated, at_, text_.size() - at_);
   if (at_ >= text_.size()) return make(Kind::end, text_.size(), 0);
   const char c = text_[at_];
   const char following = at_ + 1 < text_.size() ? text_[at_ + 1] : '\0';
@@ -141,7 +162,7 @@ Token Lexer::next() {
     case '-':
       return make(Kind::minus, at_, 1);
     case '/':
-      return make(Kind::slash, at_, 1);
+      return following == '*' ? make(Kind::invalid, at_, 2) : make(Kind::slash, at_, 1);
     case '%':
       return make(Kind::percent, at_, 1);
     case '=':

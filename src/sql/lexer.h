@@ -1,12 +1,15 @@
 // Lexer: a rule statement as tokens. Pure; views point into the statement.
 //
 // Words are [A-Za-z_][A-Za-z0-9_]*; keywords are recognised by the parser, in any case. Strings stand in single or
-// double quotes, a doubled quote inside stands for one. There are no comments and no backslash escapes.
+// double quotes, a doubled quote inside stands for one; there are no backslash escapes. Comments, where the dialect has
+// them, are /* */ and, behind a blank or at the start of a line, "-- " to the end of the line.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "sql/version.h"
 
 namespace millrace::sql {
 
@@ -57,16 +60,20 @@ struct Token {
 
 class Lexer {
  public:
-  explicit Lexer(std::string_view statement) : text_(statement) {}
+  explicit Lexer(std::string_view statement, Dialect dialect = Dialect::extended)
+      : text_(statement), comments_(dialect == Dialect::extended) {}
   Token next();
 
  private:
   Token make(Token::Kind kind, std::size_t from, std::size_t size);
   Token string_token(char quote);
   Token number_token();
+  /// Behind blanks and comments. False: a comment has no end.
+  bool skip_blanks();
 
   std::string_view text_;
   std::size_t at_ = 0;
+  bool comments_;
 };
 
 /// ASCII only.

@@ -102,6 +102,7 @@ std::span<const PlacedMember> sorted_members(Evaluation& evaluation, const Value
 }
 
 bool equal_objects(Evaluation& evaluation, const Value& a, const Value& b) {
+  if (!evaluation.spend(a.members_to_search() + b.members_to_search())) return false;
   const auto left = sorted_members(evaluation, a);
   const auto right = sorted_members(evaluation, b);
   return std::equal(left.begin(), left.end(), right.begin(), right.end(),
@@ -173,6 +174,7 @@ Value arithmetic(Evaluation& evaluation, Operator op, const Value& a, const Valu
     const auto left = to_text(evaluation.arena(), a);
     const auto right = to_text(evaluation.arena(), b);
     if (!left || !right) return {};
+    if (left->size() + right->size() > kMaxResult) return {};
     char* to = evaluation.arena().text(left->size() + right->size());
     left->copy(to, left->size());
     right->copy(to + left->size(), right->size());
@@ -207,7 +209,7 @@ Value arithmetic(Evaluation& evaluation, Operator op, const Value& a, const Valu
 }
 
 bool equal_values(Evaluation& evaluation, const Value& a, const Value& b) {
-  if (a.type() != b.type()) return false;
+  if (a.type() != b.type() || !evaluation.spend(1)) return false;
   switch (a.type()) {
     case Value::Type::undefined:
     case Value::Type::null:

@@ -40,7 +40,15 @@ void OutputTree::add_members(const Value& object) {
   fill(root_, object);
 }
 
-void OutputTree::set(std::span<const std::string> path, const Value& value) {
+void OutputTree::set_members(const Value& object) {
+  Branch added;
+  fill(added, object);
+  for (const Entry* at = added.first; at != nullptr; at = at->next) {
+    if (!at->value.is_undefined()) set({&at->name, 1}, at->value);
+  }
+}
+
+void OutputTree::set(std::span<const std::string_view> path, const Value& value) {
   Branch* branch = &root_;
   for (std::size_t i = 0; i + 1 < path.size(); ++i) {
     Entry& step = entry(*branch, path[i]);
@@ -53,6 +61,18 @@ void OutputTree::set(std::span<const std::string> path, const Value& value) {
   Entry& leaf = entry(*branch, path.back());
   leaf.value = value;
   leaf.branch = nullptr;
+}
+
+Value OutputTree::value_of(const Branch& branch) const {
+  std::size_t count = 0;
+  for (const Entry* at = branch.first; at != nullptr; at = at->next) ++count;
+  Member* members = arena_.array<Member>(count);
+  std::size_t size = 0;
+  for (const Entry* at = branch.first; at != nullptr; at = at->next) {
+    const Value value = at->branch != nullptr ? value_of(*at->branch) : at->value;
+    if (!value.is_undefined()) new (members + size++) Member{at->name, value};
+  }
+  return Value::object(members, size);
 }
 
 void OutputTree::write_branch(TextWriter& out, const Branch& branch) const {

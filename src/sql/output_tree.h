@@ -3,7 +3,6 @@
 #pragma once
 
 #include <span>
-#include <string>
 #include <string_view>
 
 #include "sql/value.h"
@@ -15,8 +14,12 @@ class OutputTree {
   explicit OutputTree(Arena& arena) : arena_(arena) {}
   /// All members of an object, in order.
   void add_members(const Value& object);
+  /// The same; a member that is there already is replaced where it stands.
+  void set_members(const Value& object);
   /// Sets a member; objects on the way are created, members on the way that are no objects are replaced.
-  void set(std::span<const std::string> path, const Value& value);
+  void set(std::span<const std::string_view> path, const Value& value);
+  /// The object as a value in the arena.
+  [[nodiscard]] Value value() const { return value_of(root_); }
   void write(TextWriter& out) const { write_branch(out, root_); }
 
  private:
@@ -33,6 +36,7 @@ class OutputTree {
   };
   Entry& entry(Branch& branch, std::string_view name);
   void fill(Branch& branch, const Value& object);
+  [[nodiscard]] Value value_of(const Branch& branch) const;
   void write_branch(TextWriter& out, const Branch& branch) const;
 
   Arena& arena_;

@@ -15,7 +15,7 @@ std::string show(const Token& token) {
     case Kind::end:
       return "the end of the statement";
     case Kind::unterminated:
-      return "a string without its closing quote";
+      return token.text.starts_with('/') ? "a comment without its end" : "a string without its closing quote";
     case Kind::string:
       return fmt::format("the string {}{}{}", token.quote, token.text.substr(0, 40), token.quote);
     default:
@@ -67,7 +67,7 @@ std::string describe_position(std::string_view text, std::uint32_t at, std::stri
   return fmt::format("line {}, column {}: {}\n  {}\n  {}^", line, column, what, shown, std::string(indent, ' '));
 }
 
-Parser::Parser(std::string_view text) : text_(text), lexer_(text) {
+Parser::Parser(std::string_view text, Dialect dialect) : text_(text), dialect_(dialect), lexer_(text, dialect) {
   token_ = lexer_.next();
   following_ = lexer_.next();
 }
@@ -94,11 +94,17 @@ Result<void> Parser::take(Kind kind, std::string_view what) {
 Result<SelectStatement> Parser::statement() {
   if (text_.size() > kMaxStatementBytes)
     return fail(ErrorCode::too_large, "SQL", "the statement is longer than 256 KiB");
-  if (token_.is_word("SET")) return refuse(token_.at, "SET variables are not supported yet");
-  if (!token_.is_word("SELECT")) return expected("SELECT");
-  advance();
   SelectStatement out;
-  MR_TRY(select_list(out));
+  if (token_.is_word("SET")) {
+    MR_TRY(assignments(out));
+  }
+  if (token_.is_word("FOREACH")) {
+    MR_TRY(expansion(out));
+  } else {
+    if (!token_.is_word("SELECT")) return expected(out.variables.empty() ? "SELECT" : "',' or SELECT");
+    advance();
+    MR_TRY(select_list(out));
+  }
   if (token_.is_word("FROM")) {
     MR_TRY(from(out));
   }
@@ -107,9 +113,9 @@ Result<SelectStatement> Parser::statement() {
     MR_TRY_ASSIGN(out.where, expression());
   }
   if (!token_.is(Kind::end)) {
-    return expected(out.where    ? "an operator or the end"
-                    : out.filter ? "WHERE or the end"
-                                 : "',', AS, FROM, WHERE or the end");
+    return expected(out.where              ? "an operator or the end"
+                    : !out.filters.empty() ? "WHERE or the end"
+                                           : "',', AS, FROM, WHERE or the end");
   }
   return out;
 }
@@ -120,6 +126,85 @@ Result<Expression> Parser::whole_expression() {
   return out;
 }
 
+Result<void> Parser::extension(std::uint32_t at, std::string_view what) const {
+  if (dialect_ == Dialect::extended) return {};
+  return refuse(at, fmt::format("{} is no part of AWS's language, and this rule is held to it (strict)", what));
+}
+
+/// SET @a = expression, @b = expression
+Result<void> Parser::assignments(SelectStatement& out) {
+  constexpr std::size_t kMostVariables = 64;
+  constexpr std::size_t kMostName = 64;
+  do {
+    advance();  // SET or a comma
+    Assignment one;
+    one.at = token_.at;
+    if (!token_.is(Kind::variable) || token_.text.size() < 2) return expected("a variable, as @name");
+    if (token_.text.size() > kMostName + 1)
+      return refuse(token_.at, "the variable's name is longer than 64 characters");
+    one.name = std::string(token_.text.substr(1));
+    const auto same = [&](const Assignment& other) { return other.name == one.name; };
+    if (std::any_of(out.variables.begin(), out.variables.end(), same))
+      return refuse(one.at, fmt::format("@{} is assigned twice; a variable is assigned once", one.name));
+    advance();
+    MR_TRY(take(Kind::equal, "'='"));
+    MR_TRY_ASSIGN(one.value, expression());
+    out.variables.push_back(std::move(one));
+    if (out.variables.size() > kMostVariables) return refuse(token_.at, "SET has more than 64 variables");
+  } while (token_.is(Kind::comma));
+  return {};
+}
+
+/// FOREACH array [AS name] [DO items] [INCASE condition]
+Result<void> Parser::expansion(SelectStatement& out) {
+  MR_TRY(extension(token_.at, "FOREACH"));
+  advance();
+  Expansion each;
+  MR_TRY_ASSIGN(each.array, expression());
+  if (token_.is_word("AS")) {
+    advance();
+    if (!token_.is(Kind::word)) return expected("a name behind AS");
+    each.name = std::string(token_.text);
+    advance();
+  }
+  if (token_.is_word("DO")) {
+    advance();
+    MR_TRY(select_list(out));
+  } else {
+    // The element itself.
+    out.value_only = true;
+    Expression element = make(Expression::Kind::path, token_.at);
+    element.names.push_back(each.name);
+    out.items.push_back({std::move(element), {}, token_.at});
+  }
+  if (token_.is_word("INCASE")) {
+    advance();
+    MR_TRY_ASSIGN(each.condition, expression());
+  }
+  out.expansion = std::move(each);
+  return {};
+}
+
+/// SELECT items FROM array-or-object [WHERE condition], in parentheses.
+Result<Expression> Parser::nested_select() {
+  const Nested nested(depth_);
+  if (depth_ > kMaxDepth) return refuse(token_.at, "the expression is nested more than 64 levels deep");
+  Expression out = make(Expression::Kind::select, token_.at);
+  advance();
+  auto statement = std::make_shared<SelectStatement>();
+  MR_TRY(select_list(*statement));
+  if (!token_.is_word("FROM")) return expected("',', AS or FROM");
+  advance();
+  if (token_.is(Kind::string)) return expected("an array of the payload, not a topic filter");
+  MR_TRY_ASSIGN(statement->source, postfix());
+  if (token_.is_word("WHERE")) {
+    advance();
+    MR_TRY_ASSIGN(statement->where, expression());
+  }
+  out.nested = std::move(statement);
+  return out;
+}
+
 /// SELECT VALUE expr, but `SELECT value, ...` and `SELECT value * 2` read a member called value.
 bool Parser::value_keyword() const {
   if (!token_.is_word("VALUE")) return false;
@@ -127,15 +212,17 @@ bool Parser::value_keyword() const {
     case Kind::word:
       return !following_.is_word("AS") && !following_.is_word("FROM") && !following_.is_word("WHERE") &&
              !following_.is_word("AND") && !following_.is_word("OR") && !following_.is_word("IN") &&
-             !following_.is_word("IS") && !following_.is_word("LIKE") && !following_.is_word("BETWEEN");
+             !following_.is_word("IS") && !following_.is_word("NOT") && !following_.is_word("INCASE") &&
+             !following_.is_word("LIKE") && !following_.is_word("BETWEEN");
     case Kind::number:
     case Kind::string:
     case Kind::open_paren:
     case Kind::open_bracket:
     case Kind::open_brace:
+    case Kind::variable:
       return true;
     case Kind::star: {
-      Lexer ahead(text_.substr(following_.at + 1));
+      Lexer ahead(text_.substr(following_.at + 1), dialect_);
       const Token next = ahead.next();
       return next.is(Kind::end) || next.is_word("FROM") || next.is_word("WHERE");
     }
@@ -197,10 +284,17 @@ Result<void> Parser::from(SelectStatement& out) {
     if (token_.is(Kind::open_paren)) return refuse(token_.at, "a nested SELECT behind FROM is not supported");
     return expected("a topic filter in quotes");
   }
-  out.filter = token_.characters();
-  out.filter_at = token_.at;
+  constexpr std::size_t kMostFilters = 64;
+  out.filters.push_back(token_.characters());
   advance();
-  if (token_.is(Kind::comma)) return refuse(token_.at, "several topic filters in FROM are not supported yet");
+  while (token_.is(Kind::comma)) {
+    MR_TRY(extension(token_.at, "a list of topic filters in FROM"));
+    advance();
+    if (!token_.is(Kind::string)) return expected("a topic filter in quotes");
+    out.filters.push_back(token_.characters());
+    if (out.filters.size() > kMostFilters) return refuse(token_.at, "FROM has more than 64 topic filters");
+    advance();
+  }
   return {};
 }
 
@@ -264,10 +358,72 @@ Result<Expression> Parser::comparison() {
                                        {Kind::greater, Operator::greater},
                                        {Kind::greater_equal, Operator::greater_equal}},
                                       &Parser::sum));
-  for (const std::string_view word : {"IN", "LIKE", "BETWEEN", "IS"}) {
-    const bool negated = token_.is_word("NOT") && following_.is_word(word);
-    if (token_.is_word(word) || negated) return refuse(token_.at, fmt::format("{} is not supported yet", word));
+  return extended_test(std::move(out));
+}
+
+/// subject [NOT] IN (...), [NOT] LIKE pattern, [NOT] BETWEEN low AND high, IS [NOT] NULL
+Result<Expression> Parser::extended_test(Expression subject) {
+  const std::uint32_t at = token_.at;
+  const Token& word = token_.is_word("NOT") ? following_ : token_;
+  if (!word.is_word("IN") && !word.is_word("LIKE") && !word.is_word("BETWEEN") && !token_.is_word("IS")) return subject;
+  bool negated = token_.is_word("NOT");
+  if (negated) advance();
+  Expression out = make(Expression::Kind::test, at);
+  if (token_.is_word("IN")) {
+    MR_TRY(extension(at, "IN"));
+    advance();
+    MR_TRY_ASSIGN(out, in_test(std::move(subject), at));
+  } else if (token_.is_word("LIKE")) {
+    MR_TRY(extension(at, "LIKE"));
+    advance();
+    out.text = "LIKE";
+    MR_TRY_ASSIGN(Expression pattern, sum());
+    out.arguments.push_back(std::move(subject));
+    out.arguments.push_back(std::move(pattern));
+  } else if (token_.is_word("BETWEEN")) {
+    MR_TRY(extension(at, "BETWEEN"));
+    advance();
+    out.text = "BETWEEN";
+    MR_TRY_ASSIGN(Expression low, sum());
+    if (!token_.is_word("AND")) return expected("AND and the upper bound of BETWEEN");
+    advance();
+    MR_TRY_ASSIGN(Expression high, sum());
+    out.arguments.push_back(std::move(subject));
+    out.arguments.push_back(std::move(low));
+    out.arguments.push_back(std::move(high));
+  } else {
+    MR_TRY(extension(at, "IS NULL"));
+    advance();
+    negated = token_.is_word("NOT");
+    if (negated) advance();
+    if (!token_.is_word("NULL")) return expected(negated ? "NULL" : "NULL or NOT NULL");
+    advance();
+    out.text = "IS NULL";
+    out.arguments.push_back(std::move(subject));
   }
+  if (!negated) return out;
+  Expression opposite = make(Expression::Kind::logical_not, at);
+  opposite.arguments.push_back(std::move(out));
+  return opposite;
+}
+
+/// Behind IN: a list in parentheses, a nested SELECT, or whatever yields an array.
+Result<Expression> Parser::in_test(Expression subject, std::uint32_t at) {
+  Expression out = make(Expression::Kind::test, at);
+  out.arguments.push_back(std::move(subject));
+  if (!token_.is(Kind::open_paren) || following_.is_word("SELECT")) {
+    out.text = "IN ARRAY";
+    MR_TRY_ASSIGN(Expression array, sum());
+    out.arguments.push_back(std::move(array));
+    return out;
+  }
+  out.text = "IN";
+  do {
+    advance();  // the parenthesis or a comma
+    MR_TRY_ASSIGN(Expression candidate, expression());
+    out.arguments.push_back(std::move(candidate));
+  } while (token_.is(Kind::comma));
+  MR_TRY(take(Kind::close_paren, "',' or ')'"));
   return out;
 }
 

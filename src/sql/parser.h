@@ -12,7 +12,7 @@ namespace millrace::sql {
 
 class Parser {
  public:
-  explicit Parser(std::string_view text);
+  Parser(std::string_view text, Dialect dialect);
   Result<SelectStatement> statement();
   Result<Expression> whole_expression();
 
@@ -23,11 +23,16 @@ class Parser {
   };
   Result<void> select_list(SelectStatement& out);
   Result<void> select_item(SelectStatement& out);
+  Result<void> assignments(SelectStatement& out);
+  Result<void> expansion(SelectStatement& out);
   Result<void> from(SelectStatement& out);
+  Result<Expression> nested_select();
   Result<Expression> expression();
   Result<Expression> conjunction();
   Result<Expression> negation();
   Result<Expression> comparison();
+  Result<Expression> extended_test(Expression subject);
+  Result<Expression> in_test(Expression subject, std::uint32_t at);
   Result<Expression> sum();
   Result<Expression> product();
   Result<Expression> chain(std::initializer_list<Level> levels, Result<Expression> (Parser::*operand)());
@@ -38,6 +43,7 @@ class Parser {
   Result<Expression> word_expression();
   Result<Expression> call(const Token& name);
   Result<Expression> case_expression();
+  Result<Expression> variable();
   Result<Expression> array_literal();
   Result<Expression> object_literal();
   Result<void> dotted(std::vector<std::string>& names);
@@ -46,9 +52,12 @@ class Parser {
   [[nodiscard]] std::unexpected<Error> expected(std::string_view what) const;
   [[nodiscard]] std::unexpected<Error> refuse(std::uint32_t at, std::string_view what) const;
   Result<void> take(Token::Kind kind, std::string_view what);
+  /// Refuses in the strict dialect.
+  [[nodiscard]] Result<void> extension(std::uint32_t at, std::string_view what) const;
   void advance();
 
   std::string_view text_;
+  Dialect dialect_;
   Lexer lexer_;
   Token token_;
   Token following_;

@@ -36,9 +36,9 @@ Result<Expression> Parser::primary() {
       return out;
     }
     case Kind::open_paren: {
-      if (following_.is_word("SELECT")) return refuse(token_.at, "a nested SELECT is not supported yet");
+      const bool select = following_.is_word("SELECT");
       advance();
-      MR_TRY_ASSIGN(Expression out, expression());
+      MR_TRY_ASSIGN(Expression out, select ? nested_select() : expression());
       MR_TRY(take(Kind::close_paren, "an operator or ')'"));
       return out;
     }
@@ -47,10 +47,19 @@ Result<Expression> Parser::primary() {
     case Kind::open_brace:
       return object_literal();
     case Kind::variable:
-      return refuse(token_.at, fmt::format("SET variables ('{}') are not supported yet", token_.text));
+      return variable();
     default:
       return expected("an expression");
   }
+}
+
+/// @name or @name.member.member
+Result<Expression> Parser::variable() {
+  if (token_.text.size() < 2) return expected("a variable's name behind '@'");
+  Expression out = make(Expression::Kind::variable, token_.at);
+  token_.text.remove_prefix(1);
+  MR_TRY(dotted(out.names));
+  return out;
 }
 
 Result<Expression> Parser::word_expression() {
@@ -107,9 +116,13 @@ Result<Expression> Parser::call(const Token& name) {
 Result<Expression> Parser::case_expression() {
   Expression out = make(Expression::Kind::when, token_.at);
   advance();
-  if (token_.is_word("WHEN")) return refuse(token_.at, "CASE without a value (searched CASE) is not supported yet");
-  MR_TRY_ASSIGN(Expression subject, expression());
-  out.arguments.push_back(std::move(subject));
+  if (token_.is_word("WHEN")) {
+    MR_TRY(extension(token_.at, "CASE without a value (searched CASE)"));
+    out.kind = Expression::Kind::search;
+  } else {
+    MR_TRY_ASSIGN(Expression subject, expression());
+    out.arguments.push_back(std::move(subject));
+  }
   if (!token_.is_word("WHEN")) return expected("WHEN");
   while (token_.is_word("WHEN")) {
     advance();
@@ -169,13 +182,13 @@ Result<Expression> Parser::object_literal() {
   return out;
 }
 
-Result<SelectStatement> parse_statement(std::string_view text) {
-  return Parser(text).statement();
+Result<SelectStatement> parse_statement(std::string_view text, Dialect dialect) {
+  return Parser(text, dialect).statement();
 }
-Result<Expression> parse_expression(std::string_view text) {
+Result<Expression> parse_expression(std::string_view text, Dialect dialect) {
   if (text.size() > kMaxStatementBytes)
     return fail(ErrorCode::too_large, "SQL", "the expression is longer than 256 KiB");
-  return Parser(text).whole_expression();
+  return Parser(text, dialect).whole_expression();
 }
 
 }  // namespace millrace::sql

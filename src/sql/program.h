@@ -1,15 +1,15 @@
-// Program: one compiled expression (or the expressions of one statement): nodes in one array, children by index, paths
-// as slots, functions as pointers, constants ready. Immutable; shared by all threads. Evaluation never fails and never
-// throws.
+// Program: the compiled expressions of one rule: nodes in one array, children by index, paths as slots, functions as
+// pointers, constants ready. Immutable once sealed; shared by all threads. Evaluation never fails and never throws;
+// what it costs is bounded by the evaluation's fuel.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "sql/arena.h"
 #include "sql/ast.h"
 #include "sql/evaluation.h"
 #include "sql/function.h"
@@ -22,11 +22,18 @@ class Program {
  public:
   using NodeIndex = std::uint32_t;
 
-  explicit Program(const Options& options) : options_(options), constants_(std::make_unique<Arena>(kConstantChunk)) {}
+  /// `paths` outlives the program.
+  Program(const Options& options, Paths& paths) : options_(options), paths_(&paths) {}
 
   /// Adds an expression; the answer is what evaluate() takes. `text` is the source, for errors. Error: invalid_argument
   /// with position: unknown function, wrong number of arguments, a number out of range.
-  Result<NodeIndex> compile(const Expression& expression, std::string_view text, Paths& paths);
+  Result<NodeIndex> compile(const Expression& expression, std::string_view text);
+  /// From here on @name is Evaluation::variable(the answer).
+  std::uint32_t declare_variable(std::string_view name);
+  /// From here on `name` is Evaluation::element(the answer), what FOREACH stands at.
+  std::uint32_t declare_element(std::string_view name);
+  /// Nothing will be compiled any more: gives back what only compiling needs.
+  void seal();
 
   [[nodiscard]] Value evaluate(Evaluation& evaluation, NodeIndex index) const {
     evaluation.version = options_.version;
@@ -34,58 +41,108 @@ class Program {
   }
   /// True when some expression reads a member of the payload, so that it must be JSON.
   [[nodiscard]] bool reads_members() const { return reads_members_; }
-  [[nodiscard]] bool is_constant(NodeIndex index) const { return nodes_[index].op == Op::constant; }
+  [[nodiscard]] const Options& options() const { return options_; }
+  [[nodiscard]] Paths& paths() const { return *paths_; }
+  /// Bytes on the heap, about.
+  [[nodiscard]] std::size_t memory() const;
 
  private:
-  static constexpr std::size_t kConstantChunk = 256;
   enum class Op : std::uint8_t {
-    constant,
-    slot,
+    constant,  // at: constants_
+    slot,      // at: members_, first: number of the slot
+    element,   // at: number of the element
+    variable,  // at: number of the variable
     payload_json,
     payload_bytes,
-    member,
-    call,
+    member,  // at: names_, count of them; first: the node whose member it is
+    call,    // at: calls_
     negate,
     logical_not,
     logical_and,
     logical_or,
-    chain,
+    chain,  // at: operators_
     array,
-    object,
-    when,
+    object,  // at: names_
+    when,    // flag: has ELSE
+    search,  // flag: has ELSE
+    select,  // at: selects_
   };
   struct Node {
     Op op = Op::constant;
-    bool has_else = false;
-    std::uint32_t slot = 0;
-    std::vector<NodeIndex> children;
-    std::vector<Operator> operators;
-    std::vector<std::string> names;
-    Value constant;
+    bool flag = false;
+    std::uint32_t at = 0;
+    std::uint32_t first = 0;  // children_
+    std::uint32_t count = 0;
+  };
+  struct CalledFunction {
     const Function* function = nullptr;
     std::shared_ptr<const Prepared> prepared;
   };
-  struct Source {
-    std::string_view text;
-    Paths& paths;
+  struct SelectedItem {
+    NodeIndex node = 0;
+    std::vector<std::string_view> name;  // several: AS a.b
   };
-  Result<Node> translate(const Expression& expression, Source& source, bool raw_payload);
-  Result<Node> translate_call(const Expression& expression, Source& source);
-  Result<Value> constant_number(const Expression& expression, const Source& source);
-  [[nodiscard]] std::string_view keep(std::string_view text) { return texts_.emplace_back(text); }
+  /// A nested SELECT.
+  struct Selection {
+    NodeIndex source = 0;
+    NodeIndex condition = 0;
+    bool has_condition = false;
+    bool star = false;
+    bool value_only = false;
+    std::uint32_t element = 0;
+    std::vector<SelectedItem> items;
+  };
+  /// What names mean while an expression is compiled.
+  struct Scope {
+    std::string name;  // empty: every name is a member of the element (nested SELECT)
+    std::uint32_t element = 0;
+  };
 
+  Result<Node> translate(const Expression& expression, std::string_view text, bool raw_payload);
+  Result<Node> translate_call(const Expression& expression, std::string_view text);
+  Result<Node> translate_select(const Expression& expression, std::string_view text);
+  Node translate_star(bool raw_payload);
+  Result<void> add_children(Node& node, const std::vector<Expression>& arguments, std::string_view text,
+                            bool raw_payload);
+  Result<Node> constant_number(const Expression& expression, std::string_view text);
+  Node translate_path(const Expression& expression);
+  Node constant(const Value& value);
+  Node member_of(Node parent, std::span<const std::string> names);
+  NodeIndex add(const Node& node);
+
+  [[nodiscard]] const Node& child(const Node& node, std::size_t i) const { return nodes_[children_[node.first + i]]; }
   [[nodiscard]] Value run(Evaluation& evaluation, const Node& node) const;
   [[nodiscard]] Value run_call(Evaluation& evaluation, const Node& node) const;
   [[nodiscard]] Value run_chain(Evaluation& evaluation, const Node& node) const;
   [[nodiscard]] Value run_logical(Evaluation& evaluation, const Node& node) const;
   [[nodiscard]] Value run_built(Evaluation& evaluation, const Node& node) const;
   [[nodiscard]] Value run_when(Evaluation& evaluation, const Node& node) const;
+  [[nodiscard]] Value run_search(Evaluation& evaluation, const Node& node) const;
+  [[nodiscard]] Value run_select(Evaluation& evaluation, const Node& node) const;
+  [[nodiscard]] Value select_one(Evaluation& evaluation, const Selection& selection, const Value& element) const;
+
+  friend class NecessaryConditions;
 
   Options options_;
+  Paths* paths_;
   std::vector<Node> nodes_;
-  std::deque<std::string> texts_;
-  std::unique_ptr<Arena> constants_;
+  std::vector<NodeIndex> children_;
+  std::vector<Operator> operators_;
+  std::vector<Value> constants_;
+  std::vector<CalledFunction> calls_;
+  std::vector<const Paths::Path*> members_;
+  std::vector<std::string_view> names_;
+  std::vector<Selection> selects_;
   bool reads_members_ = false;
+
+  struct Declared {
+    std::vector<std::string> variables;
+    std::vector<Scope> scopes;
+  };
+  std::unique_ptr<Declared> declared_ = std::make_unique<Declared>();
 };
+
+/// The name of an item without AS: the last of its path, or its function. Empty: it has none.
+std::vector<std::string> implied_name(const Expression& expression);
 
 }  // namespace millrace::sql

@@ -14,99 +14,117 @@ std::unexpected<Error> refuse(std::string_view text, std::uint32_t at, std::stri
   return fail(ErrorCode::invalid_argument, "SQL", describe_position(text, at, what));
 }
 
-/// An unnamed item is called after the last name of its path or after its function.
-std::vector<std::string> implied_name(const Expression& expression) {
-  switch (expression.kind) {
-    case Expression::Kind::path:
-    case Expression::Kind::member:
-      return {expression.names.back()};
-    case Expression::Kind::call:
-      return {expression.text};
-    default:
-      return {};
-  }
-}
-
 constexpr std::size_t kMaxItems = 4096;
 
 }  // namespace
 
-Result<void> Statement::add_item(const SelectItem& item, std::string_view text, Paths& paths) {
+Result<void> Statement::add_item(const SelectItem& item, std::string_view text, Program& program) {
   Item out;
-  MR_TRY_ASSIGN(out.node, program_.compile(item.value, text, paths));
-  out.name = item.alias.empty() ? implied_name(item.value) : item.alias;
-  if (out.name.empty()) return refuse(text, item.at, "this item needs a name: ... AS name");
+  MR_TRY_ASSIGN(out.node, program.compile(item.value, text));
+  const auto name = item.alias.empty() ? implied_name(item.value) : item.alias;
+  if (name.empty()) return refuse(text, item.at, "this item needs a name: ... AS name");
+  for (const std::string& part : name) out.name.push_back(program.paths().keep(part));
   Arena arena(256);
   TextWriter key(arena);
-  write_json_string(key, out.name.front());
+  write_json_string(key, name.front());
   key.push(':');
-  out.key_text = std::string(key.view());
+  out.key_text = program.paths().keep(key.view());
   // Of two items with one name the later counts.
   std::erase_if(items_, [&](const Item& earlier) { return earlier.name == out.name; });
   items_.push_back(std::move(out));
   return {};
 }
 
-Result<Statement> Statement::compile(std::string_view text, const Options& options, Paths& paths) {
-  MR_TRY_ASSIGN(const SelectStatement parsed, parse_statement(text));
-  Statement out(options);
-  out.filter_ = parsed.filter;
+Result<Statement> Statement::compile(std::string_view text, Program& program) {
+  MR_TRY_ASSIGN(SelectStatement parsed, parse_statement(text, program.options().dialect));
+  Statement out;
+  out.filters_ = std::move(parsed.filters);
   if (parsed.items.size() > kMaxItems) return refuse(text, 0, "SELECT has more than 4096 items");
+  for (const Assignment& assignment : parsed.variables) {
+    MR_TRY_ASSIGN(const auto node, program.compile(assignment.value, text));
+    program.declare_variable(assignment.name);
+    out.variables_.push_back(node);
+  }
   if (parsed.where) {
-    MR_TRY_ASSIGN(out.where_, out.program_.compile(*parsed.where, text, paths));
+    MR_TRY_ASSIGN(out.where_, program.compile(*parsed.where, text));
+  }
+  if (parsed.expansion) {
+    Expanded expanded;
+    MR_TRY_ASSIGN(expanded.array, program.compile(parsed.expansion->array, text));
+    program.declare_element(parsed.expansion->name);
+    if (parsed.expansion->condition) {
+      MR_TRY_ASSIGN(expanded.condition, program.compile(*parsed.expansion->condition, text));
+    }
+    out.expansion_ = expanded;
+  }
+  MR_TRY(out.add_items(parsed, text, program));
+  out.needs_json_ = program.reads_members() || out.merges_;
+  out.items_.shrink_to_fit();
+  return out;
+}
+
+Result<void> Statement::add_items(const SelectStatement& parsed, std::string_view text, Program& program) {
+  if (parsed.value_only) {
+    const Expression& value = parsed.items[0].value;
+    shape_ = value.kind == Expression::Kind::star ? Shape::payload : Shape::value;
+    if (shape_ == Shape::payload) return {};
+    Item item;
+    MR_TRY_ASSIGN(item.node, program.compile(value, text));
+    items_.push_back(std::move(item));
+    return {};
   }
   bool star = false;
   bool dotted = false;
-  if (parsed.value_only) {
-    const Expression& value = parsed.items[0].value;
-    if (value.kind == Expression::Kind::star) {
-      out.shape_ = Shape::payload;
-      return out;
-    }
-    out.shape_ = Shape::value;
-    Item item;
-    MR_TRY_ASSIGN(item.node, out.program_.compile(value, text, paths));
-    out.items_.push_back(std::move(item));
-    return out;
-  }
   for (const SelectItem& item : parsed.items) {
     if (item.value.kind == Expression::Kind::star && item.alias.empty()) {
       star = true;
       continue;
     }
-    MR_TRY(out.add_item(item, text, paths));
-    dotted = dotted || out.items_.back().name.size() > 1;
+    MR_TRY(add_item(item, text, program));
+    dotted = dotted || items_.back().name.size() > 1;
   }
-  out.shape_ = out.items_.empty() ? Shape::payload : dotted ? Shape::tree : star ? Shape::merge : Shape::object;
-  out.merges_ = star && !out.items_.empty();
-  return out;
+  shape_ = items_.empty() ? Shape::payload : dotted ? Shape::tree : star ? Shape::merge : Shape::object;
+  merges_ = star && !items_.empty();
+  return {};
 }
 
-std::optional<std::string_view> Statement::select(Evaluation& evaluation) const {
+void Statement::begin(const Program& program, Evaluation& evaluation) const {
+  evaluation.begin_rule(variables_.size());
+  for (std::size_t i = 0; i < variables_.size(); ++i) {
+    evaluation.set_variable(static_cast<std::uint32_t>(i), program.evaluate(evaluation, variables_[i]));
+  }
+}
+
+std::optional<std::string_view> Statement::select(const Program& program, Evaluation& evaluation) const {
   switch (shape_) {
     case Shape::payload:
       return evaluation.payload();
     case Shape::value: {
       TextWriter out(evaluation.arena(), 256);
-      write_json(out, evaluation.arena(), program_.evaluate(evaluation, items_[0].node));
-      return out.finish();
+      write_json(out, evaluation.arena(), program.evaluate(evaluation, items_[0].node));
+      return finish(out, evaluation);
     }
     case Shape::object:
-      return select_object(evaluation);
+      return select_object(program, evaluation);
     case Shape::merge:
-      return select_merged(evaluation);
+      return select_merged(program, evaluation);
     case Shape::tree:
-      return select_tree(evaluation);
+      return select_tree(program, evaluation);
   }
   return std::nullopt;
 }
 
-std::string_view Statement::select_object(Evaluation& evaluation) const {
+std::string_view Statement::finish(TextWriter& out, Evaluation& evaluation) const {
+  evaluation.spend(out.overflowed() ? static_cast<std::size_t>(Evaluation::kFuel) : out.size() / 64);
+  return out.finish();
+}
+
+std::string_view Statement::select_object(const Program& program, Evaluation& evaluation) const {
   TextWriter out(evaluation.arena(), 512);
   out.push('{');
   bool first = true;
   for (const Item& item : items_) {
-    const Value value = program_.evaluate(evaluation, item.node);
+    const Value value = program.evaluate(evaluation, item.node);
     if (value.is_undefined()) continue;
     if (!first) out.push(',');
     first = false;
@@ -114,10 +132,10 @@ std::string_view Statement::select_object(Evaluation& evaluation) const {
     write_json(out, evaluation.arena(), value);
   }
   out.push('}');
-  return out.finish();
+  return finish(out, evaluation);
 }
 
-std::optional<std::string_view> Statement::select_merged(Evaluation& evaluation) const {
+std::optional<std::string_view> Statement::select_merged(const Program& program, Evaluation& evaluation) const {
   if (!evaluation.payload_is_json()) return std::nullopt;
   const JsonDocument& document = evaluation.document();
   const JsonNode& root = document.node(JsonDocument::kRoot);
@@ -133,8 +151,9 @@ std::optional<std::string_view> Statement::select_merged(Evaluation& evaluation)
   Replacement* replacements = arena.array<Replacement>(items_.size());
   std::size_t replaced = 0;
   for (std::size_t i = 0; i < items_.size(); ++i) {
-    values[i] = program_.evaluate(evaluation, items_[i].node);
+    values[i] = program.evaluate(evaluation, items_[i].node);
     if (values[i].is_undefined()) continue;
+    if (!evaluation.spend((root.end - JsonDocument::kRoot) / 8)) return std::string_view();
     const std::uint32_t found = document.find(JsonDocument::kRoot, items_[i].name.front());
     if (found != JsonDocument::kAbsent) replacements[replaced++] = {found, i};
   }
@@ -164,25 +183,26 @@ std::optional<std::string_view> Statement::select_merged(Evaluation& evaluation)
     write_json(out, arena, values[i]);
   }
   out.push('}');
-  return out.finish();
+  return finish(out, evaluation);
 }
 
-std::optional<std::string_view> Statement::select_tree(Evaluation& evaluation) const {
+std::optional<std::string_view> Statement::select_tree(const Program& program, Evaluation& evaluation) const {
   Arena& arena = evaluation.arena();
   OutputTree tree(arena);
   if (merges_) {
     if (!evaluation.payload_is_json()) return std::nullopt;
     const Value root = Value::of(evaluation.document(), JsonDocument::kRoot);
     if (root.type() != Value::Type::object) return std::nullopt;
+    if (!evaluation.spend(root.members_to_search() * items_.size() / 8)) return std::string_view();
     tree.add_members(root);
   }
   for (const Item& item : items_) {
-    const Value value = program_.evaluate(evaluation, item.node);
+    const Value value = program.evaluate(evaluation, item.node);
     if (!value.is_undefined()) tree.set(item.name, value);
   }
   TextWriter out(arena, evaluation.payload().size() + 512);
   tree.write(out);
-  return out.finish();
+  return finish(out, evaluation);
 }
 
 }  // namespace millrace::sql

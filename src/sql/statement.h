@@ -1,4 +1,5 @@
-// Statement: one rule's SQL, compiled: filter, WHERE, and a projection that writes the output text.
+// Statement: one rule's SQL, compiled: filters, variables, WHERE, and a projection that writes the output text. Its
+// expressions live in the rule's Program, beside those of the rule's templates.
 //
 // `SELECT *, expr AS x` copies the payload's own text and splices the new members in; a new member whose name the
 // payload already has takes that member's place. Numbers and strings that are not touched leave as they came, digit for
@@ -14,29 +15,40 @@
 #include "base/result.h"
 #include "sql/ast.h"
 #include "sql/evaluation.h"
-#include "sql/paths.h"
 #include "sql/program.h"
 
 namespace millrace::sql {
 
 class Statement {
  public:
-  /// Paths are interned in `paths`, which must be the one every Evaluation of this statement begins with. Error:
-  /// invalid_argument or too_large, with line, column and a caret.
-  static Result<Statement> compile(std::string_view text, const Options& options, Paths& paths);
+  /// Adds its expressions to `program`, to which it stays bound: @variables and the name FOREACH gives are known to
+  /// what is compiled there later. Error: invalid_argument or too_large, with line, column and a caret.
+  static Result<Statement> compile(std::string_view text, Program& program);
 
-  /// The topic filter behind FROM, not yet checked as a filter.
-  [[nodiscard]] const std::optional<std::string>& filter() const { return filter_; }
+  /// The topic filters behind FROM, not yet checked as filters.
+  [[nodiscard]] const std::vector<std::string>& filters() const { return filters_; }
   /// True when the payload must be JSON for this statement to make sense; false for SELECT * and friends.
-  [[nodiscard]] bool needs_json() const { return program_.reads_members() || merges_; }
-  [[nodiscard]] bool has_where() const { return where_.has_value(); }
+  [[nodiscard]] bool needs_json() const { return needs_json_; }
+  [[nodiscard]] std::optional<Program::NodeIndex> where() const { return where_; }
+
+  /// Starts this rule on the evaluation's message: fuel, variables.
+  void begin(const Program& program, Evaluation& evaluation) const;
   /// True when there is no WHERE or it is true; anything else, Undefined too, is false.
-  [[nodiscard]] bool passes(Evaluation& evaluation) const {
-    return !where_ || program_.evaluate(evaluation, *where_).is_true();
+  [[nodiscard]] bool passes(const Program& program, Evaluation& evaluation) const {
+    return !where_ || program.evaluate(evaluation, *where_).is_true();
+  }
+  /// FOREACH: many outputs. Of expand()'s array each element is tried with includes(), then select() makes its output.
+  [[nodiscard]] bool expands() const { return expansion_.has_value(); }
+  [[nodiscard]] Value expand(const Program& program, Evaluation& evaluation) const {
+    return program.evaluate(evaluation, expansion_->array);
+  }
+  [[nodiscard]] bool includes(const Program& program, Evaluation& evaluation, const Value& element) const {
+    evaluation.element(0) = element;
+    return !expansion_->condition || program.evaluate(evaluation, *expansion_->condition).is_true();
   }
   /// The output text, valid until the evaluation's next message. nullopt: members were to be added to a payload that is
-  /// no JSON object.
-  [[nodiscard]] std::optional<std::string_view> select(Evaluation& evaluation) const;
+  /// no JSON object. When it is longer than kMaxResult the evaluation's fuel is gone.
+  [[nodiscard]] std::optional<std::string_view> select(const Program& program, Evaluation& evaluation) const;
 
  private:
   enum class Shape : std::uint8_t {
@@ -48,20 +60,28 @@ class Statement {
   };
   struct Item {
     Program::NodeIndex node = 0;
-    std::vector<std::string> name;
-    std::string key_text;  // "name": as JSON
+    std::string_view key_text;           // "name": as JSON
+    std::vector<std::string_view> name;  // several: AS a.b
   };
-  explicit Statement(const Options& options) : program_(options) {}
-  Result<void> add_item(const SelectItem& item, std::string_view text, Paths& paths);
-  [[nodiscard]] std::string_view select_object(Evaluation& evaluation) const;
-  [[nodiscard]] std::optional<std::string_view> select_merged(Evaluation& evaluation) const;
-  [[nodiscard]] std::optional<std::string_view> select_tree(Evaluation& evaluation) const;
+  struct Expanded {
+    Program::NodeIndex array = 0;
+    std::optional<Program::NodeIndex> condition;
+  };
+  Statement() = default;
+  Result<void> add_items(const SelectStatement& parsed, std::string_view text, Program& program);
+  Result<void> add_item(const SelectItem& item, std::string_view text, Program& program);
+  [[nodiscard]] std::string_view finish(TextWriter& out, Evaluation& evaluation) const;
+  [[nodiscard]] std::string_view select_object(const Program& program, Evaluation& evaluation) const;
+  [[nodiscard]] std::optional<std::string_view> select_merged(const Program& program, Evaluation& evaluation) const;
+  [[nodiscard]] std::optional<std::string_view> select_tree(const Program& program, Evaluation& evaluation) const;
 
-  Program program_;
-  std::optional<std::string> filter_;
+  std::vector<std::string> filters_;
+  std::vector<Program::NodeIndex> variables_;
   std::optional<Program::NodeIndex> where_;
+  std::optional<Expanded> expansion_;
   Shape shape_ = Shape::object;
   bool merges_ = false;
+  bool needs_json_ = false;
   std::vector<Item> items_;
 };
 

@@ -1,4 +1,5 @@
-// TextWriter: a growing run of characters in an Arena. finish() hands out a view that lives until the arena is reset.
+// TextWriter: a growing run of characters in an Arena, kMaxResult at most: what goes beyond is not written and
+// overflowed() says so. finish() hands out a view that lives until the arena is reset.
 #pragma once
 
 #include <cstring>
@@ -7,6 +8,9 @@
 #include "sql/arena.h"
 
 namespace millrace::sql {
+
+/// Text longer than this is no result (Undefined): a rule's output per message is bounded.
+inline constexpr std::size_t kMaxResult = std::size_t{8} << 20U;
 
 class TextWriter {
  public:
@@ -17,6 +21,10 @@ class TextWriter {
 
   void append(std::string_view text) {
     if (text.empty()) return;
+    if (size() + text.size() > kMaxResult) [[unlikely]] {
+      overflow();
+      return;
+    }
     char* to = prepare(text.size());
     std::memcpy(to, text.data(), text.size());
     at_ += text.size();
@@ -32,6 +40,8 @@ class TextWriter {
     return at_;
   }
   void commit(std::size_t count) { at_ += count; }
+  void overflow() { overflowed_ = true; }
+  [[nodiscard]] bool overflowed() const { return overflowed_; }
   [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(at_ - begin_); }
   [[nodiscard]] std::string_view view() const { return {begin_, size()}; }
   /// Takes back everything after the first `size` characters.
@@ -57,6 +67,7 @@ class TextWriter {
   char* begin_;
   char* at_;
   char* limit_;
+  bool overflowed_ = false;
 };
 
 }  // namespace millrace::sql

@@ -69,6 +69,21 @@ Value Value::object(const Member* members, std::size_t count) {
   return result;
 }
 
+std::size_t Value::weight() const {
+  switch (form_) {
+    case Form::node:
+      return document_->node(size_).size;
+    case Form::built:
+      return std::size_t{size_} * 16;
+    case Form::source:
+      return size_;
+    case Form::plain:
+      return type_ == Type::string ? size_ : 0;
+    default:
+      return 0;
+  }
+}
+
 std::string_view Value::characters(Arena& arena) const {
   if (form_ == Form::plain) return source();
   char* to = arena.text(size_);
@@ -154,7 +169,9 @@ void write_json_string(TextWriter& out, std::string_view characters) {
   out.push('"');
 }
 
-void write_json(TextWriter& out, Arena& arena, const Value& value) {
+namespace {
+
+void write_value(TextWriter& out, Arena& arena, const Value& value, int depth) {
   switch (value.type()) {
     case Value::Type::undefined:
       return;
@@ -184,11 +201,12 @@ void write_json(TextWriter& out, Arena& arena, const Value& value) {
     out.append(value.document().span_of(value.document().node(value.node())));
     return;
   }
-  // Built values nest as deep as the statement that builds them, which the parser bounds.
+  // Variables that name one another can make a value that is wide and deep beyond what the statement shows.
+  if (depth == kMaxOutputDepth) out.overflow();
   const bool array = value.type() == Value::Type::array;
   out.push(array ? '[' : '{');
   bool first = true;
-  for (std::size_t i = 0; i < value.count(); ++i) {
+  for (std::size_t i = 0; i < value.count() && !out.overflowed(); ++i) {
     const Value& item = array ? value.items()[i] : value.members()[i].value;
     if (item.is_undefined()) continue;
     if (!first) out.push(',');
@@ -197,9 +215,15 @@ void write_json(TextWriter& out, Arena& arena, const Value& value) {
       write_json_string(out, value.members()[i].name);
       out.push(':');
     }
-    write_json(out, arena, item);
+    write_value(out, arena, item, depth + 1);
   }
   out.push(array ? ']' : '}');
+}
+
+}  // namespace
+
+void write_json(TextWriter& out, Arena& arena, const Value& value) {
+  write_value(out, arena, value, 0);
 }
 
 std::optional<std::string_view> to_text(Arena& arena, const Value& value) {
@@ -227,6 +251,7 @@ std::optional<std::string_view> to_text(Arena& arena, const Value& value) {
   }
   TextWriter out(arena, 256);
   write_json(out, arena, value);
+  if (out.overflowed()) return std::nullopt;
   return out.finish();
 }
 

@@ -61,6 +61,14 @@ class Value {
   [[nodiscard]] const Value* items() const { return items_; }                // built array
   [[nodiscard]] const Member* members() const { return members_; }           // built object
 
+  /// Bytes of text that looking at all of it takes, about.
+  [[nodiscard]] std::size_t weight() const;
+  /// Members that looking for one of them may pass, about.
+  [[nodiscard]] std::size_t members_to_search() const {
+    if (type_ != Type::object) return 0;
+    return form_ == Form::node ? document_->node(size_).end - size_ : size_;
+  }
+
   /// The characters of a string; decoded into the arena when it holds escapes. Requires is_string().
   [[nodiscard]] std::string_view characters(Arena& arena) const;
   /// Member of an object by its decoded name; Undefined for anything else.
@@ -112,13 +120,15 @@ class ArrayItems {
   std::uint32_t at_;
 };
 
-/// Appends `value` as JSON; Undefined members and elements are left out. A top-level Undefined writes nothing.
+/// Appends `value` as JSON; Undefined members and elements are left out. A top-level Undefined writes nothing. A value
+/// that nests deeper than kMaxOutputDepth, or is longer than the writer's limit, makes the writer overflow.
+inline constexpr int kMaxOutputDepth = 256;
 void write_json(TextWriter& out, Arena& arena, const Value& value);
 /// Appends `characters` in quotes, escaped; invalid UTF-8 becomes U+FFFD.
 void write_json_string(TextWriter& out, std::string_view characters);
 
 /// The text an operator or template sees: characters of strings, digits of numbers, true/false, JSON of arrays and
-/// objects. nullopt for Null and Undefined.
+/// objects. nullopt for Null, Undefined and what is longer than kMaxResult.
 [[nodiscard]] std::optional<std::string_view> to_text(Arena& arena, const Value& value);
 
 }  // namespace millrace::sql
