@@ -3,6 +3,13 @@
 #include <cstring>
 
 namespace millrace::kafka {
+namespace {
+
+// Of every string on the wire, in the compact form too, as Apache Kafka has it: what came in can always be sent and
+// stored with 16 bits of length.
+constexpr std::int64_t kMaxStringBytes = 0x7FFF;
+
+}  // namespace
 
 UuidBytes Decoder::uuid() {
   UuidBytes id{};
@@ -25,7 +32,9 @@ std::optional<ByteView> Decoder::take(std::int64_t length) {
 }
 
 std::optional<std::string_view> Decoder::nullable_string(bool flexible) {
-  const auto view = take(flexible ? compact_length() : be<std::int16_t>());
+  const std::int64_t length = flexible ? compact_length() : be<std::int16_t>();
+  if (length > kMaxStringBytes) fail();
+  const auto view = take(length);
   if (!view) return std::nullopt;
   return as_text(*view);
 }
