@@ -14,6 +14,8 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "io/posix_file_system.h"
+#include "kafka/groups/groups.h"
+#include "kafka/server/loop_executor.h"
 #include "kafka/server/server.h"
 #include "metrics/process.h"
 #include "metrics/registry.h"
@@ -36,6 +38,8 @@ struct Server::Parts {
   std::unique_ptr<topics::EmbeddedTopicLog> log;
   std::unique_ptr<pipeline::RuleSetSlot> rules;
   std::vector<std::unique_ptr<LoopThread>> loops;
+  std::vector<std::unique_ptr<kafka::LoopExecutor>> group_loops;
+  std::unique_ptr<kafka::Groups> groups;
   std::unique_ptr<kafka::Server> kafka;
   std::unique_ptr<mqtt::Server> mqtt;
   std::vector<std::unique_ptr<MqttRepublisher>> republishers;
@@ -44,6 +48,7 @@ struct Server::Parts {
   Result<void> start_admin();
   Result<void> open_log(std::function<void(const Error&)> on_fatal);
   Result<void> start_loops();
+  void start_groups();
   Result<void> start_kafka();
   Result<void> start_mqtt();
   [[nodiscard]] std::vector<net::Loop*> loop_pointers() const;
@@ -185,10 +190,20 @@ Result<void> Server::Parts::start_loops() {
   return {};
 }
 
+void Server::Parts::start_groups() {
+  std::vector<kafka::TimedExecutor*> executors;
+  for (net::Loop* loop : loop_pointers()) {
+    executors.push_back(group_loops.emplace_back(std::make_unique<kafka::LoopExecutor>(*loop)).get());
+  }
+  groups = std::make_unique<kafka::Groups>(executors, *log, clock, metrics, settings.groups, system_entropy());
+  groups->start();
+}
+
 Result<void> Server::Parts::start_kafka() {
   const auto address = settings.kafka_listener.address();
   if (!address) return {};
-  kafka = std::make_unique<kafka::Server>(loop_pointers(), *log, clock, metrics, kafka_settings(settings, *address));
+  kafka = std::make_unique<kafka::Server>(loop_pointers(), *groups, *log, clock, metrics,
+                                          kafka_settings(settings, *address));
   return with_key(kafka->start(), "kafka.port");
 }
 
@@ -218,6 +233,7 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, std::function<v
   MR_TRY(parts->start_admin());
   MR_TRY(parts->open_log(std::move(on_fatal)));
   MR_TRY(parts->start_loops());
+  parts->start_groups();
   MR_TRY(parts->start_kafka());
   MR_TRY(parts->start_mqtt());
   for (std::size_t i = 0; i < parts->loops.size(); ++i) parts->loops[i]->start(i);

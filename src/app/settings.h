@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "config/node.h"
 #include "config/schema.h"
+#include "kafka/groups/group_settings.h"
 #include "net/listener.h"
 #include "storage/log.h"
 #include "storage/log_config.h"
@@ -94,6 +95,8 @@ struct Settings {
     std::uint64_t fetch_max_bytes = 55_MiB;
     std::chrono::milliseconds idle_timeout{600'000};
   } kafka;
+
+  kafka::GroupSettings groups;
 
   struct Http {
     std::uint64_t max_body_bytes = 1_MiB;

@@ -155,6 +155,39 @@ void add_kafka(std::vector<config::Setting>& rows) {
       "A Kafka connection silent for so long is closed."));
 }
 
+void add_groups(std::vector<config::Setting>& rows) {
+  rows.push_back(duration<S>(
+      "group.min.session.timeout.ms", [](S& s) -> auto& { return s.groups.min_session_timeout; }, {1, kInt32},
+      "Shortest session timeout that a member of a consumer group may ask for."));
+  rows.push_back(duration<S>(
+      "group.max.session.timeout.ms", [](S& s) -> auto& { return s.groups.max_session_timeout; }, {1, kInt32},
+      "Longest session timeout that a member of a consumer group may ask for."));
+  rows.push_back(duration<S>(
+      "group.initial.rebalance.delay.ms", [](S& s) -> auto& { return s.groups.initial_rebalance_delay; }, {0, 60'000},
+      "How long the first member of an empty group waits for others before partitions are assigned."));
+  rows.push_back(integer<S>(
+      "group.max.size", [](S& s) -> auto& { return s.groups.max_members; }, {1, 1'000'000},
+      "Members of one consumer group; further ones are refused."));
+  rows.push_back(integer<S>(
+      "kafka.max.groups", [](S& s) -> auto& { return s.groups.max_groups; }, {1, 100'000'000},
+      "Consumer groups per loop; further ones are refused."));
+  rows.push_back(integer<S>(
+      "offsets.retention.minutes", [](S& s) -> auto& { return s.groups.offsets_retention_minutes; }, {1, kInt32},
+      "How long committed offsets are kept after the last member of their group is gone."));
+  rows.push_back(duration<S>(
+      "offsets.retention.check.interval.ms", [](S& s) -> auto& { return s.groups.retention_check_interval; },
+      {1, kInt32}, "How often committed offsets are looked at for expiry."));
+  rows.push_back(bytes<S>(
+      "offset.metadata.max.bytes", [](S& s) -> auto& { return s.groups.max_metadata_bytes; }, {0, 32'767},
+      "Largest text that may be committed with an offset."));
+  rows.push_back(integer<S>(
+      "offsets.topic.num.partitions", [](S& s) -> auto& { return s.groups.offsets_partitions; }, {1, 10'000},
+      "Partitions of __consumer_offsets, when it is made."));
+  rows.push_back(bytes<S>(
+      "offsets.topic.segment.bytes", [](S& s) -> auto& { return s.groups.offsets_segment_bytes; }, {kMiB, kInt32},
+      "Size of a segment file of __consumer_offsets, when it is made."));
+}
+
 void add_http(std::vector<config::Setting>& rows) {
   add_listener(rows, "http.host", "http.port", &S::http_listener,
                "Address of the administration listener (/metrics, /healthz, /readyz).",
@@ -291,6 +324,7 @@ const config::Schema<Settings>& settings_schema() {
     add_mqtt(rows);
     add_mqtt_budgets(rows);
     add_kafka(rows);
+    add_groups(rows);
     add_http(rows);
     add_log(rows);
     add_storage(rows);

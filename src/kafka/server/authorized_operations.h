@@ -11,6 +11,7 @@ inline constexpr std::int32_t kRead = 1 << 3, kWrite = 1 << 4, kCreate = 1 << 5,
                               kAlterConfigs = 1 << 11, kIdempotentWrite = 1 << 12;
 inline constexpr std::int32_t kTopicOperations =
     kRead | kWrite | kCreate | kDelete | kAlter | kDescribe | kDescribeConfigs | kAlterConfigs;
+inline constexpr std::int32_t kGroupOperations = kRead | kDelete | kDescribe;
 inline constexpr std::int32_t kClusterOperations =
     kCreate | kAlter | kDescribe | kClusterAction | kDescribeConfigs | kAlterConfigs | kIdempotentWrite;
 

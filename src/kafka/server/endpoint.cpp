@@ -10,9 +10,10 @@ constexpr std::size_t kSpareAppends = 64;  // as many as requests that are usual
 
 }  // namespace
 
-Endpoint::Endpoint(TimedExecutor& executor, topics::TopicLog& log, const Clock& clock, ServerMetrics& metrics,
-                   const ServerSettings& settings)
+Endpoint::Endpoint(TimedExecutor& executor, Groups& groups, topics::TopicLog& log, const Clock& clock,
+                   ServerMetrics& metrics, const ServerSettings& settings)
     : executor_(executor),
+      groups_(groups),
       log_(log),
       clock_(clock),
       metrics_(metrics),

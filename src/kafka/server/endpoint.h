@@ -18,9 +18,11 @@
 
 namespace millrace::kafka {
 
+class Groups;
+
 class Endpoint {
  public:
-  Endpoint(TimedExecutor& executor, topics::TopicLog& log, const Clock& clock, ServerMetrics& metrics,
+  Endpoint(TimedExecutor& executor, Groups& groups, topics::TopicLog& log, const Clock& clock, ServerMetrics& metrics,
            const ServerSettings& settings);
   ~Endpoint();
 
@@ -31,6 +33,7 @@ class Endpoint {
   void abort();
 
   [[nodiscard]] TimedExecutor& executor() { return executor_; }
+  [[nodiscard]] Groups& groups() { return groups_; }
   [[nodiscard]] topics::TopicLog& log() { return log_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
   [[nodiscard]] ServerMetrics& metrics() { return metrics_; }
@@ -61,6 +64,7 @@ class Endpoint {
   void sweep_idle();
 
   TimedExecutor& executor_;
+  Groups& groups_;
   topics::TopicLog& log_;
   const Clock& clock_;
   ServerMetrics& metrics_;

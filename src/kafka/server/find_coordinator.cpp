@@ -1,21 +1,51 @@
-// FindCoordinator. There is no group or transaction coordinator yet; the key is advertised because librdkafka
-// before 2.11 takes its presence as the sign that LZ4 is allowed. "Not available" keeps consumers with assigned
-// partitions quiet and working: librdkafka asks for a coordinator as soon as a group id is set, and reports any final
-// answer to the application as an error.
+// FindCoordinator (KIP-699: several keys from version 4 on). This node coordinates every consumer group; there is
+// nobody for transactions or share groups, which is said in a way that no client tries again.
 #include "kafka/protocol/messages/find_coordinator.h"
 
+#include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
 
 namespace millrace::kafka {
+namespace {
 
-void handle_find_coordinator([[maybe_unused]] Endpoint& endpoint, Request request) {
-  if (const auto message = request.decode<FindCoordinatorRequest>(); !message)
-    return request.malformed(message.error());
+constexpr std::int8_t kGroup = 0;
+constexpr std::int8_t kTransaction = 1;
+
+}  // namespace
+
+void handle_find_coordinator(Endpoint& endpoint, Request request) {
+  const auto message = request.decode<FindCoordinatorRequest>();
+  if (!message) return request.malformed(message.error());
+  const ServerSettings& settings = endpoint.settings();
+  FindCoordinatorResponse::Coordinator found{.key = {},
+                                             .node_id = settings.node_id,
+                                             .host = settings.advertised_host,
+                                             .port = settings.advertised_port,
+                                             .error_code = code(KafkaError::none),
+                                             .error_message = std::nullopt};
+  if (message->key_type != kGroup) {
+    const bool transaction = message->key_type == kTransaction;
+    found = {.key = {},
+             .node_id = -1,
+             .host = {},
+             .port = -1,
+             .error_code = code(KafkaError::invalid_request),
+             .error_message = transaction ? "transactions are not supported" : "share groups are not supported"};
+  }
   FindCoordinatorResponse response;
-  response.error_code = code(KafkaError::coordinator_not_available);
-  response.node_id = -1;
-  response.port = -1;
+  if (request.version() < 4) {
+    response.error_code = found.error_code;
+    response.error_message = found.error_message;
+    response.node_id = found.node_id;
+    response.host = found.host;
+    response.port = found.port;
+    return request.respond(response);
+  }
+  for (const std::string_view key : message->coordinator_keys) {
+    found.key = key;
+    response.coordinators.push_back(found);
+  }
   request.respond(response);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/endian.h"
 #include "base/log.h"
+#include "kafka/groups/groups.h"
 #include "kafka/testing/manual_executor.h"
 #include "kafka/testing/memory_topic_log.h"
 #include "kafka/testing/wire_client.h"
@@ -23,7 +24,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ServerMetrics metrics(registry);
   ServerSettings settings;
   settings.max_partitions_per_topic = 10;
-  auto endpoint = std::make_unique<Endpoint>(executor, topic_log, clock, metrics, settings);
+  Groups groups({&executor}, topic_log, clock, registry, GroupSettings{}, 1);
+  groups.start();
+  executor.run();
+  auto endpoint = std::make_unique<Endpoint>(executor, groups, topic_log, clock, metrics, settings);
   WireClient client(*endpoint, executor);
   const std::size_t step = 1 + data[0];
   ByteView left(data + 1, size - 1);

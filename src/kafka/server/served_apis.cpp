@@ -6,8 +6,8 @@ namespace millrace::kafka {
 namespace {
 
 // librdkafka up to 2.11 looks for single versions instead of ranges: it compresses only when Produce v0 is advertised,
-// and LZ4 only when FindCoordinator v0 is as well. So both are, as Apache Kafka 4 lists Produce v0 to v2 for the same
-// reason (KAFKA-18659).
+// LZ4 only when FindCoordinator v0 is as well, and has groups only with version 0 of their APIs and OffsetFetch v1. So
+// all of them are, as Apache Kafka 4 lists Produce v0 to v2 for the same reason (KAFKA-18659).
 constexpr ServedApi kServedApis[] = {
     {ApiKey::produce, 0, 3, 11, &handle_produce,
      "Versions 0 to 2 are listed for librdkafka before 2.11, which compresses only then; a request with one closes the "
@@ -19,9 +19,17 @@ constexpr ServedApi kServedApis[] = {
      "Earliest, latest, by timestamp, maximum timestamp (-3), earliest local (-4)."},
     {ApiKey::metadata, 0, 0, 12, &handle_metadata,
      "Creates missing topics when the request and auto.create.topics.enable allow it."},
-    {ApiKey::find_coordinator, 0, 0, 0, &handle_find_coordinator,
-     "Listed because librdkafka before 2.11 compresses with LZ4 only then. There are no groups yet: answers "
-     "COORDINATOR_NOT_AVAILABLE."},
+    {ApiKey::offset_commit, 2, 2, 9, &handle_offset_commit, "Answered when the offsets are on disk."},
+    {ApiKey::offset_fetch, 1, 1, 9, &handle_offset_fetch, "Several groups from version 8 on. Every offset is stable."},
+    {ApiKey::find_coordinator, 0, 0, 5, &handle_find_coordinator,
+     "This node coordinates every group. Transactions and share groups are answered with INVALID_REQUEST."},
+    {ApiKey::join_group, 0, 0, 9, &handle_join_group,
+     "Classic groups: every assignor, static members, cooperative rebalances."},
+    {ApiKey::heartbeat, 0, 0, 4, &handle_heartbeat, ""},
+    {ApiKey::leave_group, 0, 0, 5, &handle_leave_group, "Several members from version 3 on."},
+    {ApiKey::sync_group, 0, 0, 5, &handle_sync_group, "Answered when the group's metadata is on disk."},
+    {ApiKey::describe_groups, 0, 0, 5, &handle_describe_groups, ""},
+    {ApiKey::list_groups, 0, 0, 5, &handle_list_groups, "Filters by state and type; every group is classic."},
     {ApiKey::api_versions, 0, 0, 4, &handle_api_versions,
      "An unknown version is answered with error 35 in version 0 (KIP-511)."},
     {ApiKey::create_topics, 0, 0, 7, &handle_create_topics,
@@ -30,6 +38,8 @@ constexpr ServedApi kServedApis[] = {
     {ApiKey::init_producer_id, 0, 0, 4, &handle_init_producer_id,
      "Idempotent producers. A transactional id is answered with INVALID_REQUEST."},
     {ApiKey::offset_for_leader_epoch, 2, 2, 4, &handle_offset_for_leader_epoch, "One leader, one epoch: 0."},
+    {ApiKey::delete_groups, 0, 0, 2, &handle_delete_groups, "Groups without members."},
+    {ApiKey::offset_delete, 0, 0, 0, &handle_offset_delete, "Of topics the group does not subscribe to."},
     {ApiKey::describe_cluster, 0, 0, 1, &handle_describe_cluster, "One broker, which is the controller."},
 };
 

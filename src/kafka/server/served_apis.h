@@ -38,5 +38,15 @@ void handle_delete_topics(Endpoint& endpoint, Request request);
 void handle_init_producer_id(Endpoint& endpoint, Request request);
 void handle_offset_for_leader_epoch(Endpoint& endpoint, Request request);
 void handle_describe_cluster(Endpoint& endpoint, Request request);
+void handle_offset_commit(Endpoint& endpoint, Request request);
+void handle_offset_fetch(Endpoint& endpoint, Request request);
+void handle_offset_delete(Endpoint& endpoint, Request request);
+void handle_join_group(Endpoint& endpoint, Request request);
+void handle_sync_group(Endpoint& endpoint, Request request);
+void handle_heartbeat(Endpoint& endpoint, Request request);
+void handle_leave_group(Endpoint& endpoint, Request request);
+void handle_list_groups(Endpoint& endpoint, Request request);
+void handle_describe_groups(Endpoint& endpoint, Request request);
+void handle_delete_groups(Endpoint& endpoint, Request request);
 
 }  // namespace millrace::kafka

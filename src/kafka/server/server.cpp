@@ -3,24 +3,12 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "kafka/groups/groups.h"
 #include "kafka/server/endpoint.h"
 #include "net/listener.h"
 
 namespace millrace::kafka {
 namespace {
-
-class LoopExecutor final : public TimedExecutor {
- public:
-  explicit LoopExecutor(net::Loop& loop) : loop_(loop) {}
-  void post(Task task) override { loop_.post(std::move(task)); }
-  TimerId run_after(std::chrono::nanoseconds delay, Task task) override {
-    return loop_.run_after(delay, std::move(task));
-  }
-  void cancel(TimerId timer) override { loop_.cancel(timer); }
-
- private:
-  net::Loop& loop_;
-};
 
 // Counts down the loops that have drained.
 class Countdown {
@@ -46,11 +34,12 @@ class Countdown {
 struct Server::Impl {
   struct PerLoop {
     net::Loop* loop;
-    std::unique_ptr<LoopExecutor> executor;
+    TimedExecutor* executor;
     std::unique_ptr<Endpoint> endpoint;
     std::unique_ptr<net::Listener> listener;
   };
 
+  Groups& groups;
   topics::TopicLog& log;
   const Clock& clock;
   ServerMetrics metrics;
@@ -60,9 +49,9 @@ struct Server::Impl {
   bool stopped = false;
 };
 
-Server::Server(std::vector<net::Loop*> loops, topics::TopicLog& log, const Clock& clock, metrics::Registry& registry,
-               ServerSettings settings)
-    : impl_(new Impl{log, clock, ServerMetrics(registry), std::move(settings), std::move(loops), {}}) {}
+Server::Server(std::vector<net::Loop*> loops, Groups& groups, topics::TopicLog& log, const Clock& clock,
+               metrics::Registry& registry, ServerSettings settings)
+    : impl_(new Impl{groups, log, clock, ServerMetrics(registry), std::move(settings), std::move(loops), {}}) {}
 
 Server::~Server() = default;
 
@@ -79,8 +68,8 @@ Result<void> Server::start() {
   for (net::Loop* loop : impl_->loops) {
     Impl::PerLoop& part = impl_->parts.emplace_back();
     part.loop = loop;
-    part.executor = std::make_unique<LoopExecutor>(*loop);
     const std::size_t index = impl_->parts.size() - 1;
+    part.executor = &impl_->groups.executor(index);
     auto bound = net::Listener::bind(
         *loop, address,
         [this, index](std::unique_ptr<net::Stream> stream) { impl_->parts[index].endpoint->accept(std::move(stream)); },
@@ -97,7 +86,8 @@ Result<void> Server::start() {
   if (settings.advertised_host.empty()) settings.advertised_host = address.host;
   if (settings.advertised_port == 0) settings.advertised_port = address.port;
   for (Impl::PerLoop& part : impl_->parts) {
-    part.endpoint = std::make_unique<Endpoint>(*part.executor, impl_->log, impl_->clock, impl_->metrics, settings);
+    part.endpoint =
+        std::make_unique<Endpoint>(*part.executor, impl_->groups, impl_->log, impl_->clock, impl_->metrics, settings);
     part.loop->post([listener = part.listener.get()] { listener->start(); });
   }
   return {};
@@ -109,6 +99,7 @@ net::Address Server::address() const {
 
 void Server::stop(std::chrono::milliseconds grace) {
   if (std::exchange(impl_->stopped, true) || impl_->parts.empty()) return;
+  impl_->groups.stop();  // whoever waits for a rebalance would hold up the drain
   const auto drained = std::make_shared<Countdown>(impl_->parts.size());
   for (Impl::PerLoop& part : impl_->parts) {
     part.loop->post([&part, drained] {

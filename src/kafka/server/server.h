@@ -1,6 +1,6 @@
 // Server: the Kafka listener of the program: one socket and one Endpoint per loop.
 //
-//   kafka::Server server(loops, log, clock, registry, settings);
+//   kafka::Server server(loops, groups, log, clock, registry, settings);
 //   MR_TRY(server.start());            // before or while the loops run
 //   server.address();                  // port resolved
 //   server.stop(std::chrono::seconds(5));
@@ -23,10 +23,13 @@
 
 namespace millrace::kafka {
 
+class Groups;
+
 class Server {
  public:
-  Server(std::vector<net::Loop*> loops, topics::TopicLog& log, const Clock& clock, metrics::Registry& registry,
-         ServerSettings settings);
+  /// `groups` are on the same loops in the same order, started, and outlive this; stop() stops them.
+  Server(std::vector<net::Loop*> loops, Groups& groups, topics::TopicLog& log, const Clock& clock,
+         metrics::Registry& registry, ServerSettings settings);
   ~Server();
 
   /// Binds every loop's socket and starts accepting. already_exists when the port is taken; invalid_argument for the

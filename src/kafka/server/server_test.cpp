@@ -6,8 +6,10 @@
 #include <thread>
 
 #include "base/endian.h"
+#include "kafka/groups/groups.h"
 #include "kafka/protocol/messages/api_versions.h"
 #include "kafka/protocol/messages/metadata.h"
+#include "kafka/server/loop_executor.h"
 #include "kafka/testing/memory_topic_log.h"
 #include "kafka/testing/server_fixture.h"
 #include "net/testing/socket_client.h"
@@ -17,7 +19,10 @@ namespace {
 
 class ServerTest : public ::testing::Test {
  protected:
-  ServerTest() { server.emplace(std::vector{&first, &second}, log, clock, registry, settings); }
+  ServerTest() {
+    groups.start();
+    server.emplace(std::vector{&first, &second}, groups, log, clock, registry, settings);
+  }
   ~ServerTest() override {
     if (!threads.empty()) server->stop(std::chrono::seconds(5));
     first.stop();
@@ -38,6 +43,9 @@ class ServerTest : public ::testing::Test {
   ServerSettings settings{.address = {.port = 0}, .node_id = 7};
   net::Loop first;
   net::Loop second;
+  LoopExecutor first_executor{first};
+  LoopExecutor second_executor{second};
+  Groups groups{{&first_executor, &second_executor}, log, clock, registry, GroupSettings{}, 1};
   std::vector<std::thread> threads;
   std::optional<Server> server;
 };
@@ -112,14 +120,14 @@ TEST_F(ServerTest, ATakenPortIsAnError) {
   start();
   ServerSettings same{.address = server->address()};
   net::Loop other;
-  Server second_server({&other}, log, clock, registry, same);
+  Server second_server({&other}, groups, log, clock, registry, same);
   const auto started = second_server.start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, ErrorCode::already_exists);
 }
 
 TEST_F(ServerTest, ListeningEverywhereNeedsAnAddressToTell) {
-  Server everywhere({&first}, log, clock, registry, {.address = {.host = "0.0.0.0"}});
+  Server everywhere({&first}, groups, log, clock, registry, {.address = {.host = "0.0.0.0"}});
   const auto started = everywhere.start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, ErrorCode::invalid_argument);

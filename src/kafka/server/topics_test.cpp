@@ -230,8 +230,6 @@ TEST_F(TopicsTest, SmallHandlers) {
   EXPECT_EQ(ask<InitProducerIdResponse>(ApiKey::init_producer_id, 4, InitProducerIdRequest{.transactional_id = "t"})
                 .error_code,
             42);
-  EXPECT_EQ(ask<FindCoordinatorResponse>(ApiKey::find_coordinator, 0, FindCoordinatorRequest{.key = "g"}).error_code,
-            15);
   const auto cluster = ask<DescribeClusterResponse>(ApiKey::describe_cluster, 1, DescribeClusterRequest{});
   EXPECT_EQ(cluster.brokers.at(0).port, 9092);
   EXPECT_EQ(cluster.cluster_id.size(), 22U);

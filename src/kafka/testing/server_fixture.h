@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kafka/groups/groups.h"
 #include "kafka/protocol/messages/fetch.h"
 #include "kafka/protocol/messages/produce.h"
 #include "kafka/server/endpoint.h"
@@ -31,7 +32,12 @@ class ServerFixture : public ::testing::Test {
     EXPECT_TRUE(log.create({.name = "events", .partitions = 2, .config = {}}));
   }
   Endpoint& endpoint() {
-    if (!endpoint_) endpoint_.emplace(executor, log, clock, metrics, settings);
+    if (!endpoint_) {
+      groups.emplace(std::vector<TimedExecutor*>{&executor}, log, clock, registry, group_settings, 1);
+      groups->start();
+      executor.run();
+      endpoint_.emplace(executor, *groups, log, clock, metrics, settings);
+    }
     return *endpoint_;
   }
   WireClient& connect() { return *clients_.emplace_back(std::make_unique<WireClient>(endpoint(), executor)); }
@@ -66,6 +72,8 @@ class ServerFixture : public ::testing::Test {
   metrics::Registry registry;
   ServerMetrics metrics{registry};
   ServerSettings settings;
+  GroupSettings group_settings;
+  std::optional<Groups> groups;
   std::uint64_t closed(CloseReason reason) { return metrics.closed[static_cast<std::size_t>(reason)]->value(); }
 
  private:
