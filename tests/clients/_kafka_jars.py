@@ -9,13 +9,13 @@ from _server import SOURCE, skip  # noqa: E402
 VERSION, LOG4J = "4.3.1", "2.25.4"
 
 
-def kafka_jars():
-    """Apache Kafka's tools from Maven Central, kept between runs."""
-    folder = SOURCE / "build" / f"clients-kafka-{VERSION}"
+def kafka_jars(*more):
+    """Apache Kafka's tools, and `more` artifacts of Kafka ("kafka-streams"), from Maven Central; kept between runs."""
+    folder = SOURCE / "build" / "-".join(["clients-kafka", VERSION, *more])
     if not (folder / "complete").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        wanted = [("org.apache.kafka", "kafka-tools", VERSION), ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J),
-                  ("org.apache.logging.log4j", "log4j-core", LOG4J)]
+        wanted = [*[("org.apache.kafka", name, VERSION) for name in ("kafka-tools", *more)],
+                  ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J), ("org.apache.logging.log4j", "log4j-core", LOG4J)]
         dependencies = "".join(
             f"<dependency><groupId>{g}</groupId><artifactId>{a}</artifactId><version>{v}</version></dependency>"
             for g, a, v in wanted)
