@@ -20,6 +20,7 @@ constexpr app::Verb kVerbs[] = {
     {"replay", load::replay_main, "play a file of real data as a fleet of devices over MQTT"},
     {"bench", load::bench_main, "generate load and measure a server"},
     {"verify", app::verify_main, "check a data directory, read-only"},
+    {"topics", app::topics_main, "list, create, describe, alter and delete topics of a running server"},
     {"config", app::config_main, "check, show or document the configuration"},
 };
 

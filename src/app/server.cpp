@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <thread>
 #include <vector>
 
 #include "app/admin_server.h"
+#include "app/broker_config.h"
 #include "app/build_identity.h"
 #include "app/loop_thread.h"
 #include "app/mqtt_republisher.h"
@@ -81,6 +83,10 @@ kafka::ServerSettings kafka_settings(const Settings& settings, const net::Addres
   kafka.connection_pending_bytes = settings.kafka.connection_pending_bytes;
   kafka.fetch_max_bytes = settings.kafka.fetch_max_bytes;
   kafka.idle_timeout = settings.kafka.idle_timeout;
+  kafka.decompressed_max_bytes = settings.kafka.decompressed_max_bytes;
+  kafka.clamp_replication_factor = settings.kafka.clamp_replication_factor;
+  kafka.log_dir = std::filesystem::absolute(settings.data_dir).lexically_normal().string();
+  kafka.broker_config = std::make_shared<const kafka::BrokerConfig>(broker_config(settings));
   return kafka;
 }
 
@@ -202,8 +208,14 @@ void Server::Parts::start_groups() {
 Result<void> Server::Parts::start_kafka() {
   const auto address = settings.kafka_listener.address();
   if (!address) return {};
-  kafka = std::make_unique<kafka::Server>(loop_pointers(), *groups, *log, clock, metrics,
-                                          kafka_settings(settings, *address));
+  kafka::ServerSettings kafka_server = kafka_settings(settings, *address);
+  kafka_server.volume = [this] {
+    const auto bytes = [](const Result<std::uint64_t>& result) {
+      return result ? static_cast<std::int64_t>(*result) : -1;
+    };
+    return kafka::VolumeSpace{bytes(files->total_bytes()), bytes(files->free_bytes())};
+  };
+  kafka = std::make_unique<kafka::Server>(loop_pointers(), *groups, *log, clock, metrics, std::move(kafka_server));
   return with_key(kafka->start(), "kafka.port");
 }
 

@@ -93,6 +93,8 @@ struct Settings {
     std::uint64_t queued_max_request_bytes = 256_MiB;
     std::uint64_t connection_pending_bytes = 64_MiB;
     std::uint64_t fetch_max_bytes = 55_MiB;
+    std::uint64_t decompressed_max_bytes = 64_MiB;
+    bool clamp_replication_factor = true;
     std::chrono::milliseconds idle_timeout{600'000};
   } kafka;
 

@@ -150,6 +150,13 @@ void add_kafka(std::vector<config::Setting>& rows) {
   rows.push_back(bytes<S>(
       "fetch.max.bytes", [](S& s) -> auto& { return s.kafka.fetch_max_bytes; }, {1024, kGiB},
       "Most records in one Fetch answer."));
+  rows.push_back(bytes<S>(
+      "kafka.max.decompressed.bytes", [](S& s) -> auto& { return s.kafka.decompressed_max_bytes; }, {0, kGiB},
+      "Largest size of a compressed batch's records, which are looked at when a producer sends them. 0: they are "
+      "taken as they are."));
+  rows.push_back(boolean<S>(
+      "kafka.clamp.replication.factor", [](S& s) -> auto& { return s.kafka.clamp_replication_factor; },
+      "A topic asked for with several replicas is made with one, and a log line says so. false: it is refused."));
   rows.push_back(duration<S>(
       "connections.max.idle.ms", [](S& s) -> auto& { return s.kafka.idle_timeout; }, {1000, kInt64},
       "A Kafka connection silent for so long is closed."));

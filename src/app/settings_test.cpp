@@ -69,7 +69,7 @@ TEST(Settings, problems_name_line_and_neighbour) {
   EXPECT_EQ(problems_of("topics:\n  - name: a\n    config:\n      retntion.ms: 5\n"),
             "millrace.yaml:4: 'retntion.ms' is not a known key, did you mean 'retention.ms'?");
   EXPECT_EQ(problems_of("topics:\n  - {name: a, config: {segment.bytes: 1}}\n"),
-            "millrace.yaml:2: segment.bytes=1, allowed: 1024 to 2147483647");
+            "millrace.yaml:2: Invalid value 1 for configuration segment.bytes: Value must be at least 14");
   EXPECT_EQ(problems_of("topics:\n  - {name: a}\n  - {name: a}\n"),
             "millrace.yaml:3: topic 'a' is already listed in line 2");
   EXPECT_EQ(problems_of("topics:\n  - {name: \"a b\", partitions: 0}\n"),

@@ -24,5 +24,6 @@ inline constexpr int kExitDiskError = 74;
 int serve_main(Arguments arguments);
 int verify_main(Arguments arguments);
 int config_main(Arguments arguments);
+int topics_main(Arguments arguments);
 
 }  // namespace millrace::app

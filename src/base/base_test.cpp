@@ -7,6 +7,7 @@
 #include "base/byte_reader.h"
 #include "base/byte_writer.h"
 #include "base/clock.h"
+#include "base/event_limit.h"
 #include "base/gate.h"
 #include "base/guarded.h"
 #include "base/result.h"
@@ -94,6 +95,19 @@ TEST(Rng, SameSeedSameNumbers) {
   Rng a(42);
   Rng b(42);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(a(), b());
+}
+
+TEST(EventLimit, LetsABurstThroughAndTellsWhatItLeftOut) {
+  EventLimit limit(3, 2);
+  MonoTime now{std::chrono::seconds(5)};
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(limit.take(now).value().left_out, 0U);
+  for (int i = 0; i < 7; ++i) EXPECT_FALSE(limit.take(now));
+  now += std::chrono::milliseconds(500);
+  EXPECT_EQ(limit.take(now).value().left_out, 7U);
+  EXPECT_FALSE(limit.take(now));
+  now += std::chrono::seconds(60);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(limit.take(now)) << "no more than a burst is saved up";
+  EXPECT_FALSE(limit.take(now));
 }
 
 TEST(ManualClock, WallFollowsMonotonicTime) {

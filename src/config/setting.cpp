@@ -43,4 +43,12 @@ std::string print_value(const Setting& setting, const void* settings) {
   }
 }
 
+std::string plain_value(const Setting& setting, const void* settings) {
+  if (setting.secret || setting.kind == Kind::custom) return print_value(setting, settings);
+  const Setting::Slot slot = setting.slot(const_cast<void*>(settings));
+  if (auto* const* value = std::get_if<std::string*>(&slot)) return **value;
+  if (const auto number = number_in(slot)) return std::to_string(*number);
+  return print_value(setting, settings);
+}
+
 }  // namespace millrace::config

@@ -78,6 +78,8 @@ struct Setting {
 
 /// The value as a configuration file would have it; secrets as "(hidden)"; an optional without value as "".
 std::string print_value(const Setting& setting, const void* settings);
+/// The same without units and quotes: sizes in bytes, durations in milliseconds, as other programs read them.
+std::string plain_value(const Setting& setting, const void* settings);
 
 template <class S, class Get>
 Setting make_setting(Kind kind, std::string_view key, Get get, std::string_view sentence) {

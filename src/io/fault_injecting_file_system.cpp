@@ -172,6 +172,10 @@ Result<std::uint64_t> FaultInjectingFileSystem::free_bytes() {
   return below_.free_bytes();
 }
 
+Result<std::uint64_t> FaultInjectingFileSystem::total_bytes() {
+  return below_.total_bytes();
+}
+
 std::string FaultInjectingFileSystem::describe(std::string_view path) const {
   return below_.describe(path);
 }

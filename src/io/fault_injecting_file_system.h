@@ -71,6 +71,7 @@ class FaultInjectingFileSystem final : public FileSystem {
   [[nodiscard]] bool exists(std::string_view path) override;
   Result<std::unique_ptr<File>> lock(std::string_view path) override;
   Result<std::uint64_t> free_bytes() override;
+  Result<std::uint64_t> total_bytes() override;
   [[nodiscard]] std::string describe(std::string_view path) const override;
 
   /// Counts operations and decides which fail; shared with the files.

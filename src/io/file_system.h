@@ -71,6 +71,8 @@ class FileSystem {
   virtual Result<std::unique_ptr<File>> lock(std::string_view path) = 0;
   /// Bytes a file could still grow.
   virtual Result<std::uint64_t> free_bytes() = 0;
+  /// Size of the volume. Error: not_found where there is none.
+  virtual Result<std::uint64_t> total_bytes() { return fail(ErrorCode::not_found, "no volume"); }
   /// Where this is, for messages.
   [[nodiscard]] virtual std::string describe(std::string_view path) const { return std::string(path); }
 };

@@ -169,4 +169,10 @@ Result<std::uint64_t> PosixFileSystem::free_bytes() {
   return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
 }
 
+Result<std::uint64_t> PosixFileSystem::total_bytes() {
+  struct statvfs status{};
+  if (::statvfs(root_.c_str(), &status) != 0) return posix_failure("volume size", root_, errno);
+  return static_cast<std::uint64_t>(status.f_blocks) * status.f_frsize;
+}
+
 }  // namespace millrace::io

@@ -25,6 +25,7 @@ class PosixFileSystem final : public FileSystem {
   [[nodiscard]] bool exists(std::string_view path) override;
   Result<std::unique_ptr<File>> lock(std::string_view path) override;
   Result<std::uint64_t> free_bytes() override;
+  Result<std::uint64_t> total_bytes() override;
   [[nodiscard]] std::string describe(std::string_view path) const override;
 
  private:

@@ -5,8 +5,7 @@
 
 #include "load/bench.h"
 #include "load/kafka_run.h"
-#include "load/options.h"
-#include "load/report.h"
+#include "load/measure.h"
 
 namespace millrace::load {
 namespace {
@@ -166,29 +165,13 @@ int bench_kafka_main(std::span<const std::string_view> args) {
       "Loads a Kafka broker with producers and consumers and measures what it does. Without options: one producer, "
       "300-byte records to 64 partitions of the topic `bench`, acks=all, five requests in flight, for 5 seconds.");
   declare(options, plan, choices);
-  const Result<bool> run = options.parse(args);
-  if (run && !*run) {
-    std::fputs(options.help().c_str(), stdout);
-    return 0;
-  }
-  const Result<void> ready = run ? complete(plan, choices) : std::unexpected(run.error());
-  if (!ready) {
-    print_error("bench kafka", ready.error());
-    return 2;
-  }
-  const Result<KafkaResult> result = KafkaRun(plan).run();
-  if (!result) {
-    print_error("bench kafka", result.error());
-    if (result.error().code == ErrorCode::unavailable) {
-      fmt::print(
-          stderr,
-          "Is a broker listening on {}:{}? Start one with `millrace serve`, or say where with --kafka HOST:PORT.\n",
-          plan.host, plan.port);
-    }
-    return 2;
-  }
-  std::fputs((choices.json ? json : table)(plan, choices, *result).c_str(), stdout);
-  return result->lost_connections > 0 || result->refused > 0 || result->total_acknowledged < result->total_sent ? 1 : 0;
+  return measure(
+      "bench kafka", options, args, {"--kafka", plan.host, plan.port}, [&] { return complete(plan, choices); },
+      [&] { return KafkaRun(plan).run(); },
+      [&](const KafkaResult& r) {
+        std::fputs((choices.json ? json : table)(plan, choices, r).c_str(), stdout);
+        return r.lost_connections > 0 || r.refused > 0 || r.total_acknowledged < r.total_sent ? 1 : 0;
+      });
 }
 
 }  // namespace millrace::load

@@ -5,9 +5,8 @@
 #include <cstdio>
 
 #include "load/bench.h"
+#include "load/measure.h"
 #include "load/mqtt_run.h"
-#include "load/options.h"
-#include "load/report.h"
 
 namespace millrace::load {
 namespace {
@@ -209,29 +208,13 @@ int bench_mqtt_main(std::span<const std::string_view> args) {
       "Loads an MQTT broker with publishers and subscribers and measures what it does. Without options: 50 publishers, "
       "QoS 1, 64 bytes, as fast as a window of 100 allows, for 5 seconds.");
   declare(options, plan, choices);
-  const Result<bool> run = options.parse(args);
-  if (run && !*run) {
-    std::fputs(options.help().c_str(), stdout);
-    return 0;
-  }
-  const Result<void> ready = run ? complete(plan, choices) : std::unexpected(run.error());
-  if (!ready) {
-    print_error("bench mqtt", ready.error());
-    return 2;
-  }
-  const Result<MqttResult> result = MqttRun(plan).run();
-  if (!result) {
-    print_error("bench mqtt", result.error());
-    if (result.error().code == ErrorCode::unavailable) {
-      fmt::print(
-          stderr,
-          "Is a broker listening on {}:{}? Start one with `millrace serve`, or say where with --mqtt HOST:PORT.\n",
-          plan.host, plan.port);
-    }
-    return 2;
-  }
-  std::fputs((choices.json ? json : table)(plan, choices, *result).c_str(), stdout);
-  return result->lost_connections > 0 || result->refused > 0 ? 1 : 0;
+  return measure(
+      "bench mqtt", options, args, {"--mqtt", plan.host, plan.port}, [&] { return complete(plan, choices); },
+      [&] { return MqttRun(plan).run(); },
+      [&](const MqttResult& r) {
+        std::fputs((choices.json ? json : table)(plan, choices, r).c_str(), stdout);
+        return r.lost_connections > 0 || r.refused > 0 ? 1 : 0;
+      });
 }
 
 }  // namespace millrace::load

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <utility>
 
+#include "config/node.h"
+
 namespace millrace::load {
 namespace {
 
@@ -23,21 +25,6 @@ Result<double> parse_real(std::string_view text) {
   if (code != std::errc{} || end != text.data() + text.size() || !std::isfinite(value))
     return bad_value(text, "a number");
   return value;
-}
-
-/// Levenshtein distance; the lists are short and it runs once, on the way out.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i);
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
-    }
-  }
-  return row[b.size()];
 }
 
 /// Words of `text` in lines up to kWidth, all but the first indented to `column`.
@@ -188,17 +175,9 @@ const Options::Row* Options::find(std::string_view name) const {
 }
 
 std::string Options::nearest(std::string_view name) const {
-  std::string best;
-  std::size_t best_distance = std::max<std::size_t>(3, name.size() / 3 + 1);
-  for (const Row& row : rows_) {
-    if (row.name.empty()) continue;
-    const std::size_t distance = edit_distance(name, row.name);
-    if (distance < best_distance) {
-      best_distance = distance;
-      best = row.name;
-    }
-  }
-  return best;
+  std::vector<std::string> names;
+  for (const Row& row : rows_) names.push_back(row.name);
+  return config::nearest(name, names);
 }
 
 Result<bool> Options::parse(Args args) const {

@@ -4,6 +4,7 @@
 
 #include "model/record_batch_builder.h"
 #include "model/record_reader.h"
+#include "model/records_check.h"
 #include "model/topic_partition.h"
 
 namespace millrace {
@@ -54,6 +55,41 @@ TEST(RecordBatch, EveryFlippedByteBehindTheCrcIsNoticed) {
 TEST(RecordBatch, EveryTruncationIsNoticed) {
   const SharedBytes good = sample_batch();
   for (std::size_t size = 0; size < good.size(); ++size) EXPECT_FALSE(validate_produced_batch(good.view().first(size)));
+}
+
+TEST(RecordsCheck, EveryTruncationAndWrongCountIsNoticed) {
+  const SharedBytes batch = sample_batch();
+  BatchHeader header = parse_batch_header(batch.view()).value();
+  const ByteView records = batch.view().subspan(kBatchHeaderSize);
+  EXPECT_TRUE(check_records(header, records, false));
+  EXPECT_EQ(check_records(header, records, true).error().code, ErrorCode::invalid_argument) << "one has no key";
+  for (std::size_t size = 0; size < records.size(); ++size)
+    EXPECT_FALSE(check_records(header, records.first(size), false));
+  header.record_count = 1;
+  EXPECT_FALSE(check_records(header, records, false)) << "bytes behind the last record";
+  header.record_count = 3;
+  EXPECT_FALSE(check_records(header, records, false));
+}
+
+// Whatever the reader refuses is refused here, and nothing else but offsets that do not count up.
+TEST(RecordsCheck, AgreesWithTheReaderOnEveryChangedByte) {
+  const SharedBytes good = sample_batch();
+  const BatchHeader header = parse_batch_header(good.view()).value();
+  for (std::size_t i = kBatchHeaderSize; i < good.size(); ++i) {
+    for (int change = 1; change < 256; ++change) {
+      SharedBytes bad = SharedBytes::copy_of(good.view());
+      bad.mutable_data()[i] = static_cast<std::uint8_t>(bad.mutable_data()[i] ^ change);
+      RecordReader reader = RecordReader::of_batch(header, bad.view());
+      bool readable = true;
+      for (std::int64_t next = 0; readable && !reader.done(); ++next) {
+        const auto record = reader.next();
+        readable = record && record->offset == header.base_offset + next;
+      }
+      readable = readable && reader.finish();
+      EXPECT_EQ(check_records(header, bad.view().subspan(kBatchHeaderSize), false).has_value(), readable)
+          << "byte " << i << " changed by " << change;
+    }
+  }
 }
 
 TEST(RecordBatch, SequenceWraps) {

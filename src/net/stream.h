@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "base/error.h"
+#include "base/file_slice.h"
 #include "net/loop.h"
 #include "net/peer_identity.h"
 
@@ -55,6 +56,9 @@ class Stream {
   virtual void mark_dirty() = 0;
   /// Queues a slice behind what output() holds; shared, not copied.
   virtual void send(SharedBytes bytes) = 0;
+  /// Queues a part of a file behind what output() holds. Over TCP it never passes through the program; a stream that
+  /// must see the bytes (TLS) keeps this form, which reads them now. A file that ends early aborts the stream.
+  virtual void send_file(FileSlice slice);
   void send_copy(ByteView bytes) {
     output().append(bytes);
     mark_dirty();

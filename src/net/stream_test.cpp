@@ -102,6 +102,41 @@ TEST_F(StreamTest, echoes_much_data) {
   writer.join();
 }
 
+// Slices of memory and of a file, mixed, far more than a socket takes at once.
+TEST_F(StreamTest, file_slices_keep_their_place) {
+  const std::string content = pattern(2'000'000);
+  const std::shared_ptr<std::FILE> file(std::tmpfile(), [](std::FILE* open) { (void)std::fclose(open); });
+  ASSERT_EQ(std::fwrite(content.data(), 1, content.size(), file.get()), content.size());
+  ASSERT_EQ(std::fflush(file.get()), 0);
+  std::string expected;
+  for (std::size_t i = 0; i < 20; ++i) {
+    expected += "head " + std::to_string(i) + content.substr(i * 1000, 90'000 * i) + std::string(3000, 'm');
+  }
+  prepare = [file](Peer& peer) {
+    peer.bytes = [file](Peer& self, ByteView view) {
+      for (std::size_t i = 0; i < 20; ++i) {
+        self.stream->send_copy(as_bytes("head " + std::to_string(i)));
+        self.stream->send_file({file, ::fileno(file.get()), i * 1000, 90'000 * i});
+        self.stream->send(SharedBytes::copy_of(as_bytes(std::string(3000, 'm'))));
+      }
+      EXPECT_GT(self.stream->pending_bytes(), 17'000'000U);
+      return view.size();
+    };
+  };
+  SocketClient client(port);
+  ASSERT_TRUE(client.send("go"));
+  EXPECT_TRUE(client.receive(expected.size()) == expected);
+  EXPECT_EQ(thread.run([this] { return peers.at(0)->stream->pending_bytes(); }), 0U);
+}
+
+TEST_F(StreamTest, a_file_that_ends_early_aborts_the_stream) {
+  const std::shared_ptr<std::FILE> file(std::tmpfile(), [](std::FILE* open) { (void)std::fclose(open); });
+  prepare = [file](Peer& peer) { peer.stream->send_file({file, ::fileno(file.get()), 0, 1000}); };
+  SocketClient client(port);
+  EXPECT_TRUE(client.ended());
+  EXPECT_NE(wait_closed(0), "never closed");
+}
+
 TEST_F(StreamTest, peer_address_is_that_of_the_client) {
   prepare = [](Peer& peer) {
     peer.stream->send_copy(as_bytes(peer.stream->peer_address()));

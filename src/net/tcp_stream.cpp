@@ -1,5 +1,6 @@
 #include "net/tcp_stream.h"
 
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -295,15 +296,42 @@ void TcpStream::send(SharedBytes bytes) {
   mark_dirty();
 }
 
+void TcpStream::send_file(FileSlice slice) {
+  if (state_ != State::open || slice.empty()) return;
+  shared_pending_ += slice.size;
+  splices_.push_back({output_.size(), SharedBytes(), std::move(slice)});
+  mark_dirty();
+}
+
 void TcpStream::set_marks(std::size_t low, std::size_t high) {
   low_mark_ = low;
   high_mark_ = high;
   check_high();
 }
 
-/// One sendmsg of everything gathered (up to kSlicesPerWrite pieces). False when the socket took less than it was
-/// offered.
+/// One sendfile of the file slice that is next. False when the socket took less than the slice.
+bool TcpStream::write_file() {
+  const FileSlice& file = splices_[splice_next_].file;
+  auto position = static_cast<off_t>(file.position + splice_sent_);
+  const std::size_t left = file.size - splice_sent_;
+  const ssize_t written = ::sendfile(fd_, file.descriptor, &position, left);
+  if (written < 0) {
+    if (errno != EAGAIN && errno != EINTR) finish(ErrorCode::closed, "connection lost", errno);
+    return false;
+  }
+  if (written == 0) {
+    abort();  // the file is shorter than it was: what was announced cannot be sent any more
+    return false;
+  }
+  sent(static_cast<std::size_t>(written));
+  return static_cast<std::size_t>(written) == left;
+}
+
+/// One system call for what is next: a file slice, or everything gathered up to one (at most kSlicesPerWrite pieces).
+/// False when the socket took less than it was offered.
 bool TcpStream::write_some() {
+  const bool splice_is_next = splice_next_ < splices_.size() && splices_[splice_next_].at == output_sent_;
+  if (splice_is_next && splices_[splice_next_].in_file()) return write_file();
   std::array<iovec, kSlicesPerWrite> pieces;
   std::size_t count = 0;
   std::size_t offered = 0;
@@ -313,19 +341,21 @@ bool TcpStream::write_some() {
     offered += size;
   };
   std::size_t from = output_sent_;
-  for (std::size_t i = splice_next_; i < splices_.size() && count < pieces.size(); ++i) {
+  bool file_follows = false;
+  for (std::size_t i = splice_next_; i < splices_.size() && count < pieces.size() && !file_follows; ++i) {
     const Splice& splice = splices_[i];
     const std::size_t skip = i == splice_next_ ? splice_sent_ : 0;
     add(output_.data() + from, splice.at - from);
     from = splice.at;
-    add(splice.bytes.data() + skip, splice.bytes.size() - skip);
+    file_follows = splice.in_file();
+    if (!file_follows) add(splice.bytes.data() + skip, splice.bytes.size() - skip);
   }
-  add(output_.data() + from, output_.size() - from);
+  if (!file_follows) add(output_.data() + from, output_.size() - from);
 
   msghdr message{};
   message.msg_iov = pieces.data();
   message.msg_iovlen = count;
-  const ssize_t written = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+  const ssize_t written = ::sendmsg(fd_, &message, MSG_NOSIGNAL | (file_follows ? MSG_MORE : 0));
   if (written < 0) {
     if (errno != EAGAIN && errno != EINTR) finish(ErrorCode::closed, "connection lost", errno);
     return false;
@@ -338,13 +368,14 @@ void TcpStream::sent(std::size_t count) {
   while (count != 0) {
     const bool splice_waits = splice_next_ < splices_.size();
     if (splice_waits && splices_[splice_next_].at == output_sent_) {
-      SharedBytes& bytes = splices_[splice_next_].bytes;
-      const std::size_t step = std::min(count, bytes.size() - splice_sent_);
+      Splice& splice = splices_[splice_next_];
+      const std::size_t step = std::min(count, splice.size() - splice_sent_);
       count -= step;
       splice_sent_ += step;
       shared_pending_ -= step;
-      if (splice_sent_ == bytes.size()) {
-        bytes = SharedBytes();
+      if (splice_sent_ == splice.size()) {
+        splice.bytes = SharedBytes();
+        splice.file = FileSlice{};
         splice_sent_ = 0;
         ++splice_next_;
       }
@@ -377,7 +408,7 @@ void TcpStream::release_output() {
 
 void TcpStream::flush() {
   if (state_ != State::open && state_ != State::closing) return;
-  constexpr int kWritesPerTurn = 4;  // only more than kSlicesPerWrite pieces take a second one
+  constexpr int kWritesPerTurn = 8;  // file slices, and more than kSlicesPerWrite pieces, take one each
   bool room = true;
   for (int i = 0; i < kWritesPerTurn && room && pending_bytes() != 0; ++i) room = write_some();
   if (state_ >= State::closed) return;

@@ -35,6 +35,7 @@ class TcpStream final : public Stream, private Pollable {
   Buffer& output() override;
   void mark_dirty() override;
   void send(SharedBytes bytes) override;
+  void send_file(FileSlice slice) override;
   std::size_t pending_bytes() const override { return output_.size() - output_sent_ + shared_pending_; }
   void set_marks(std::size_t low, std::size_t high) override;
   void close() override;
@@ -50,10 +51,13 @@ class TcpStream final : public Stream, private Pollable {
 
  private:
   enum class State : std::uint8_t { open, closing, lingering, closed, told };
-  /// A slice that leaves after the first `at` bytes of output_.
+  /// A slice, of memory or of a file, that leaves after the first `at` bytes of output_.
   struct Splice {
     std::size_t at;
     SharedBytes bytes;
+    FileSlice file{};
+    [[nodiscard]] bool in_file() const { return file.owner != nullptr; }
+    [[nodiscard]] std::size_t size() const { return in_file() ? file.size : bytes.size(); }
   };
 
   void on_ready(std::uint32_t events) override;
@@ -70,6 +74,7 @@ class TcpStream final : public Stream, private Pollable {
   [[nodiscard]] ByteView kept() const { return kept_.view(kept_from_, kept_.size() - kept_from_); }
   void drop_kept();
   bool write_some();
+  bool write_file();
   void sent(std::size_t count);
   void check_high();
   void after_flush();

@@ -18,8 +18,9 @@ struct BatchAt {
 class BatchWalker {
  public:
   /// Walks [position, end). `expected` is the base offset that the first batch must have, when it is known.
-  BatchWalker(io::File& file, std::uint64_t position, std::uint64_t end, std::optional<Offset> expected)
-      : window_(file, end), position_(position), expected_(expected) {}
+  BatchWalker(io::File& file, std::uint64_t position, std::uint64_t end, std::optional<Offset> expected,
+              std::size_t read_ahead = 64_KiB)
+      : window_(file, end, read_ahead), position_(position), expected_(expected) {}
 
   /// Where the next batch begins; after an error, where the bad one does.
   [[nodiscard]] std::uint64_t position() const { return position_; }

@@ -160,10 +160,10 @@ TEST(Golden, SegmentFiles) {
     expect_golden(segment_file_name(base, extension), content(extension).view());
   }
   expect_golden(segment_file_name(Offset(1008), ".snapshot"), producers.kafka_snapshot().view());
-  const auto read = segment.read(*written, Offset(1005), 1);
+  const auto read = segment.read(*written, Offset(1005), 1, false);
   ASSERT_TRUE(read) << read.error().message();
-  ASSERT_EQ(read->size(), 1U);
-  EXPECT_EQ(parse_batch_header(read->front().view())->base_offset, Offset(1004));
+  ASSERT_EQ(read->batches.size(), 1U);
+  EXPECT_EQ(parse_batch_header(read->batches.front().view())->base_offset, Offset(1004));
 }
 
 }  // namespace

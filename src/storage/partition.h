@@ -40,9 +40,12 @@ class Partition final : public PartitionLog, public std::enable_shared_from_this
   }
   [[nodiscard]] bool deleted() const override { return deleted_.load(std::memory_order_acquire); }
   [[nodiscard]] std::uint64_t size_bytes() const override;
-  Result<ReadResult> read(Offset from, std::size_t max_bytes) override;
+  Result<ReadResult> read(Offset from, std::size_t max_bytes) override { return read_at(from, max_bytes, false); }
+  Result<std::optional<ReadResult>> read_memory(Offset from, std::size_t max_bytes) override;
+  Result<ReadResult> read_file(Offset from, std::size_t max_bytes) override { return read_at(from, max_bytes, true); }
   Result<std::optional<TimestampedOffset>> find_timestamp(std::int64_t timestamp_ms) override;
   Result<std::optional<TimestampedOffset>> find_max_timestamp() override;
+  [[nodiscard]] std::vector<ProducerState> producers() const override;
   void when_beyond(Offset beyond, Executor& executor, Task task) override;
   void cancel_waits(Executor& executor) override;
 
@@ -100,6 +103,13 @@ class Partition final : public PartitionLog, public std::enable_shared_from_this
   [[nodiscard]] std::optional<StoredBatch> evict_oldest();
 
  private:
+  /// What a read comes to without the disk: the result, or the segment to look into. Under the mutex.
+  struct Place {
+    ReadResult result;
+    SegmentRef segment;  // without files: not needed
+  };
+  [[nodiscard]] Result<Place> look_up(Offset from, std::size_t max_bytes) const;
+  Result<ReadResult> read_at(Offset from, std::size_t max_bytes, bool as_file);
   Result<ReadResult> read_tail(Offset from, std::size_t max_bytes) const;
   [[nodiscard]] const ProducerEntry* staged_producer(ProducerId id) const;
 

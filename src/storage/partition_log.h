@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/executor.h"
+#include "base/file_slice.h"
 #include "base/result.h"
 #include "model/ids.h"
 #include "model/topic_partition.h"
@@ -22,6 +23,8 @@ namespace millrace::storage {
 struct ReadResult {
   /// Whole batches, in offset order; the first one contains the offset asked for (it may start before it).
   std::vector<SharedBytes> batches;
+  /// Instead of `batches`: the same bytes as a part of a segment file (read_file() only).
+  FileSlice file{};
   std::size_t bytes = 0;
   Offset high_watermark;
   Offset log_start;
@@ -30,6 +33,14 @@ struct ReadResult {
 struct TimestampedOffset {
   std::int64_t timestamp_ms = 0;
   Offset offset;
+};
+
+/// An idempotent producer as a partition remembers it.
+struct ProducerState {
+  ProducerId id = kNoProducer;
+  ProducerEpoch epoch = kNoProducerEpoch;
+  std::int32_t last_sequence = kNoSequence;
+  std::int64_t last_timestamp_ms = kNoTimestamp;
 };
 
 class PartitionLog {
@@ -49,10 +60,21 @@ class PartitionLog {
   /// (deleted).
   virtual Result<ReadResult> read(Offset from, std::size_t max_bytes) = 0;
 
+  /// The same without looking at the disk: nullopt when the answer lies there. For threads that must not wait.
+  virtual Result<std::optional<ReadResult>> read_memory(Offset from, std::size_t max_bytes) {
+    return read(from, max_bytes);
+  }
+  /// The same for a sender: what lies in a segment is checked and given as a part of the file, where the file system
+  /// has descriptors.
+  virtual Result<ReadResult> read_file(Offset from, std::size_t max_bytes) { return read(from, max_bytes); }
+
   /// First record with timestamp >= `timestamp_ms`, exact within its batch; nullopt when there is none (ListOffsets).
   virtual Result<std::optional<TimestampedOffset>> find_timestamp(std::int64_t timestamp_ms) = 0;
   /// The record with the largest timestamp (ListOffsets -3, KIP-734); nullopt in an empty partition.
   virtual Result<std::optional<TimestampedOffset>> find_max_timestamp() = 0;
+
+  /// The idempotent producers that are remembered, sorted by id (DescribeProducers).
+  [[nodiscard]] virtual std::vector<ProducerState> producers() const { return {}; }
 
   /// Posts `task` to `executor` once, as soon as high_watermark() > `beyond` or the partition is deleted (at once when
   /// it is so already). `executor` must outlive the wait or be forgotten through cancel_waits().

@@ -17,45 +17,57 @@ Result<ReadResult> Partition::read_tail(Offset from, std::size_t max_bytes) cons
   return result;
 }
 
-Result<ReadResult> Partition::read(Offset from, std::size_t max_bytes) {
-  std::optional<SegmentRef> segment;
-  ReadResult result;
+Result<Partition::Place> Partition::look_up(Offset from, std::size_t max_bytes) const {
+  Place place;
+  if (deleted()) return fail(ErrorCode::closed, "partition was deleted");
+  const Offset start = log_start();
+  const Offset end = high_watermark();
+  if (from < start || from > end) return fail(ErrorCode::out_of_range, "offset is not in the log");
+  if (from < end) {
+    if (!tail_.empty() && from >= tail_.front().base) {
+      MR_TRY_ASSIGN(place.result, read_tail(from, max_bytes));
+    } else {
+      const auto found = std::ranges::find_if(segments_, [&](const SegmentRef& ref) { return ref.state.next > from; });
+      if (found == segments_.end() || found->state.base > from) {
+        return fail(ErrorCode::corrupt, "no segment holds this offset",
+                    files_.describe(directory()) + " offset " + std::to_string(from.value()));
+      }
+      place.segment = *found;
+    }
+  }
+  place.result.log_start = start;
+  place.result.high_watermark = end;
+  return place;
+}
+
+Result<std::optional<ReadResult>> Partition::read_memory(Offset from, std::size_t max_bytes) {
+  const std::scoped_lock lock(mutex_);
+  MR_TRY_ASSIGN(Place place, look_up(from, max_bytes));
+  if (place.segment.files) return std::nullopt;
+  return std::move(place.result);
+}
+
+Result<ReadResult> Partition::read_at(Offset from, std::size_t max_bytes, bool as_file) {
+  Place place;
   {
     const std::scoped_lock lock(mutex_);
-    if (deleted()) return fail(ErrorCode::closed, "partition was deleted");
-    const Offset start = log_start();
-    const Offset end = high_watermark();
-    if (from < start || from > end) return fail(ErrorCode::out_of_range, "offset is not in the log");
-    if (from < end) {
-      if (!tail_.empty() && from >= tail_.front().base) {
-        MR_TRY_ASSIGN(result, read_tail(from, max_bytes));
-      } else {
-        const auto found =
-            std::ranges::find_if(segments_, [&](const SegmentRef& ref) { return ref.state.next > from; });
-        if (found == segments_.end() || found->state.base > from) {
-          return fail(ErrorCode::corrupt, "no segment holds this offset",
-                      files_.describe(directory()) + " offset " + std::to_string(from.value()));
-        }
-        segment = *found;
-      }
-    }
-    result.log_start = start;
-    result.high_watermark = end;
+    MR_TRY_ASSIGN(place, look_up(from, max_bytes));
   }
-  if (segment) {
-    auto batches = segment->files->read(segment->state, from, max_bytes);
-    if (!batches) {
-      // The files may have been unlinked between the look-up and the read.
-      if (deleted()) return fail(ErrorCode::closed, "partition was deleted");
-      if (from < log_start()) return fail(ErrorCode::out_of_range, "offset is not in the log");
-      return std::unexpected(batches.error());
-    }
-    // The path may belong to a new partition of the same name by now.
+  if (!place.segment.files) return std::move(place.result);
+  auto found = place.segment.files->read(place.segment.state, from, max_bytes, as_file);
+  if (!found) {
+    // The files may have been unlinked between the look-up and the read.
     if (deleted()) return fail(ErrorCode::closed, "partition was deleted");
-    result.batches = std::move(*batches);
-    for (const SharedBytes& batch : result.batches) result.bytes += batch.size();
+    if (from < log_start()) return fail(ErrorCode::out_of_range, "offset is not in the log");
+    return std::unexpected(found.error());
   }
-  return result;
+  // The path may belong to a new partition of the same name by now.
+  if (deleted()) return fail(ErrorCode::closed, "partition was deleted");
+  place.result.batches = std::move(found->batches);
+  place.result.file = std::move(found->file);
+  place.result.bytes = place.result.file.size;
+  for (const SharedBytes& batch : place.result.batches) place.result.bytes += batch.size();
+  return std::move(place.result);
 }
 
 Result<std::optional<TimestampedOffset>> Partition::find_timestamp(std::int64_t timestamp_ms) {
@@ -120,6 +132,11 @@ Result<std::optional<TimestampedOffset>> Partition::find_max_timestamp() {
     best = higher;
   }
   return best;
+}
+
+std::vector<ProducerState> Partition::producers() const {
+  const std::scoped_lock lock(mutex_);
+  return producers_.states();
 }
 
 void Partition::when_beyond(Offset beyond, Executor& executor, Task task) {

@@ -83,6 +83,17 @@ std::vector<ProducerId> ProducerTable::sorted_ids() const {
   return ids;
 }
 
+std::vector<ProducerState> ProducerTable::states() const {
+  std::vector<ProducerState> states;
+  states.reserve(entries_.size());
+  for (const ProducerId id : sorted_ids()) {
+    const ProducerEntry& entry = entries_.at(id);
+    const ProducerBatch newest = entry.size() == 0 ? ProducerBatch{} : entry.newest();
+    states.push_back({id, entry.epoch, newest.last_sequence, newest.timestamp_ms});
+  }
+  return states;
+}
+
 void ProducerTable::encode(Buffer& buffer) const {
   ByteWriter out(buffer);
   out.le(static_cast<std::uint32_t>(entries_.size()));

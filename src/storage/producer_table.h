@@ -14,6 +14,7 @@
 #include "base/byte_reader.h"
 #include "base/result.h"
 #include "model/record_batch.h"
+#include "storage/partition_log.h"
 
 namespace millrace::storage {
 
@@ -66,6 +67,8 @@ class ProducerTable {
   /// Forgets producers not seen for `age_ms`.
   void expire(std::int64_t now_ms, std::int64_t age_ms);
 
+  /// What others may know of it, sorted by producer id.
+  [[nodiscard]] std::vector<ProducerState> states() const;
   /// The whole state, sorted by producer id, as the checkpoint holds it.
   void encode(Buffer& out) const;
   static Result<ProducerTable> decode(ByteReader& in);

@@ -1,5 +1,6 @@
 // Reading: from memory, from segments, by timestamp; waiting; sizes; many threads.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
@@ -30,6 +31,28 @@ void drain(LogOnDisk& disk) {
   disk.clock.advance(std::chrono::seconds(2));
   while (*disk.log->write_behind()) {
   }
+}
+
+// What a sender is given instead of bytes has the same bytes.
+void expect_same_as_file(PartitionLog& partition, Offset from, std::size_t limit) {
+  const auto wanted = partition.read(from, limit);
+  const auto got = partition.read_file(from, limit);
+  ASSERT_TRUE(wanted && got);
+  const auto in_memory = partition.read_memory(from, limit);
+  ASSERT_TRUE(in_memory);
+  EXPECT_EQ(in_memory->has_value(), got->file.empty());
+  EXPECT_EQ(got->bytes, wanted->bytes);
+  Buffer bytes;
+  bytes.resize(got->file.size);
+  if (!got->file.empty()) {
+    const auto count =
+        ::pread(got->file.descriptor, bytes.data(), bytes.size(), static_cast<off_t>(got->file.position));
+    ASSERT_EQ(static_cast<std::size_t>(count), bytes.size());
+  }
+  for (const SharedBytes& batch : got->batches) bytes.append(batch.view());
+  Buffer expected;
+  for (const SharedBytes& batch : wanted->batches) expected.append(batch.view());
+  EXPECT_TRUE(as_text(bytes.view()) == as_text(expected.view()));
 }
 
 // Every start offset and several limits, with the tail in memory, partly written and evicted, and after a restart.
@@ -64,6 +87,7 @@ TEST(Read, FromEveryOffsetWhereverItStands) {
       for (const std::size_t limit : {std::size_t{0}, std::size_t{700}, std::size_t{1} << 40U}) {
         const auto found = read_all(*partition, Offset(static_cast<std::int64_t>(from)), limit);
         ASSERT_EQ(found, std::vector<std::string>(values.begin() + static_cast<std::ptrdiff_t>(from), values.end()));
+        expect_same_as_file(*partition, Offset(static_cast<std::int64_t>(from)), limit);
       }
     }
     const auto end = partition->read(partition->high_watermark(), 100);

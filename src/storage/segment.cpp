@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kExtensions[] = {".log", ".index", ".timeindex"};
 constexpr std::size_t kMaxRead = 16_MiB;        // of one call, whatever was asked for
+constexpr std::size_t kCheckedPiece = 256_KiB;  // read at once to be checked before it is sent from the file
 constexpr std::uint64_t kMinReserve = 256_KiB;  // grows with the segment, so that small partitions stay small on disk
 constexpr std::uint64_t kMaxReserve = 16_MiB;
 constexpr std::size_t kNameDigits = 20;
@@ -277,10 +278,51 @@ Result<BatchAt> Segment::locate(io::File& log_file, const SegmentState& state, O
   }
 }
 
-Result<std::vector<SharedBytes>> Segment::read(const SegmentState& state, Offset from, std::size_t max_bytes) {
+void Segment::set_cursor(Offset offset, std::uint64_t position) {
+  const std::scoped_lock lock(open_mutex_);
+  cursor_offset_ = offset;
+  cursor_position_ = position;
+}
+
+// Every batch is read once, to be checked; the sender takes the bytes from the page cache.
+Result<Segment::Batches> Segment::read_slice(const std::shared_ptr<io::File>& log_file, const SegmentState& state,
+                                             const BatchAt& first, std::size_t wanted) {
+  BatchWalker walker(*log_file, first.position, state.size, first.header.base_offset, kCheckedPiece);
+  Offset next = first.header.base_offset;
+  std::uint64_t end = first.position;
+  // What stands before a damaged batch is served; the damage is the answer to the read that begins at it.
+  std::optional<Error> damage;
+  while (end < state.size) {
+    const auto found = walker.next();
+    if (!found || !*found) {
+      damage = found ? Error{ErrorCode::malformed, "segment file ends inside a record batch", {}} : found.error();
+      break;
+    }
+    const BatchAt& batch = **found;
+    if (end != first.position && end + batch.header.size_bytes() - first.position > wanted) break;
+    const auto bytes = walker.payload(batch);
+    if (!bytes || !batch_crc_matches(*bytes)) {
+      damage = bytes ? Error{ErrorCode::malformed, "record batch CRC does not match", {}} : bytes.error();
+      break;
+    }
+    next = batch.header.next_offset();
+    end = batch.position + batch.header.size_bytes();
+  }
+  if (end == first.position) {
+    if (!damage) damage = Error{ErrorCode::malformed, "segment ends before its last offset", {}};
+    if (damage->code != ErrorCode::malformed) return std::unexpected<Error>(std::move(*damage));
+    return corrupt(first.position, *damage);
+  }
+  set_cursor(next, end);
+  return Batches{{},
+                 {log_file, log_file->descriptor(), first.position, static_cast<std::size_t>(end - first.position)}};
+}
+
+Result<Segment::Batches> Segment::read(const SegmentState& state, Offset from, std::size_t max_bytes, bool as_file) {
   MR_TRY_ASSIGN(const std::shared_ptr<io::File> log_file, file(log));
   MR_TRY_ASSIGN(const BatchAt first, locate(*log_file, state, from));
   const std::size_t wanted = std::max(first.header.size_bytes(), std::min(max_bytes, kMaxRead));
+  if (as_file && log_file->descriptor() >= 0) return read_slice(log_file, state, first, wanted);
   Buffer buffer;
   buffer.resize(static_cast<std::size_t>(std::min<std::uint64_t>(wanted, state.size - first.position)));
   MR_TRY_ASSIGN(const std::size_t got, log_file->read_at(first.position, {buffer.data(), buffer.size()}));
@@ -315,10 +357,8 @@ Result<std::vector<SharedBytes>> Segment::read(const SegmentState& state, Offset
   if (batches.empty() && damage != nullptr) return corrupt(first.position, {ErrorCode::malformed, damage, {}});
   if (batches.empty())
     return corrupt(first.position, {ErrorCode::malformed, "segment file ends inside a record batch", {}});
-  const std::scoped_lock lock(open_mutex_);
-  cursor_offset_ = expected;
-  cursor_position_ = first.position + at;
-  return batches;
+  set_cursor(expected, first.position + at);
+  return Batches{std::move(batches), {}};
 }
 
 Result<std::optional<TimestampMatch>> Segment::time_entry_below(const SegmentState& state, std::int64_t timestamp_ms) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "base/file_slice.h"
 #include "io/file_system.h"
 #include "model/record_batch.h"
 #include "storage/batch_walker.h"
@@ -83,8 +84,14 @@ class Segment {
   /// Cuts the files back to `state`.
   Result<void> truncate(const SegmentState& state);
 
-  /// Whole batches from the one holding `from` on. corrupt: named in detail.
-  Result<std::vector<SharedBytes>> read(const SegmentState& state, Offset from, std::size_t max_bytes);
+  /// Whole checked batches, in memory or as a part of the file.
+  struct Batches {
+    std::vector<SharedBytes> batches;
+    FileSlice file;
+  };
+  /// Whole batches from the one holding `from` on. `as_file`: where the file has a descriptor. corrupt: named in
+  /// detail.
+  Result<Batches> read(const SegmentState& state, Offset from, std::size_t max_bytes, bool as_file);
   /// First record at or behind `from` with a timestamp >= `timestamp_ms`.
   Result<std::optional<TimestampMatch>> find_timestamp(const SegmentState& state, std::int64_t timestamp_ms,
                                                        Offset from);
@@ -100,6 +107,9 @@ class Segment {
   /// The newest time index entry with a timestamp below.
   Result<std::optional<TimestampMatch>> time_entry_below(const SegmentState& state, std::int64_t timestamp_ms);
   Result<Start> look_up(const SegmentState& state, Offset from);
+  Result<Batches> read_slice(const std::shared_ptr<io::File>& log_file, const SegmentState& state, const BatchAt& first,
+                             std::size_t wanted);
+  void set_cursor(Offset offset, std::uint64_t position);
   /// The batch holding `from`; walks from the index's hint, or from the front when the hint is wrong.
   Result<BatchAt> locate(io::File& log, const SegmentState& state, Offset from);
   std::unexpected<Error> corrupt(std::uint64_t position, const Error& reason) const;

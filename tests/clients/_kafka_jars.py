@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scenarios"))
-from _server import SOURCE, skip  # noqa: E402
+from _server import SOURCE, check, skip  # noqa: E402
 
 VERSION, LOG4J = "4.3.1", "2.25.4"
 
@@ -28,3 +28,19 @@ def kafka_jars(*more):
             skip(f"Maven could not fetch Apache Kafka's tools: {done.stdout[-300:]}")
         (folder / "complete").touch()
     return folder / "libs"
+
+
+def tool(libs, name, *arguments, data=None, within_s=180):
+    """(status, output, errors) of one of Apache Kafka's tools; short names are those of org.apache.kafka.tools."""
+    name = name if name.startswith("kafka.") else "org.apache.kafka.tools." + name
+    done = subprocess.run(["java", "-Xmx256M", "-XX:TieredStopAtLevel=1", "-cp", f"{libs}/*", name, *arguments],
+                          input=data, capture_output=True, text=True, timeout=within_s)
+    return done.returncode, done.stdout, done.stderr
+
+
+def run(libs, name, *arguments, data=None):
+    """Its output; fails when the tool ends with an error or complains."""
+    status, out, err = tool(libs, name, *arguments, data=data)
+    check(status == 0, f"{name} {' '.join(arguments)} ended with {status}: {out[-1000:]}{err[-2000:]}")
+    check("ERROR" not in out + err, f"{name} complains: {out[-1000:]}{err[-2000:]}")
+    return out

@@ -2,29 +2,14 @@
 offsets, and the performance producer."""
 # timeout: 900
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scenarios"))
-from _kafka_jars import kafka_jars  # noqa: E402
+from _kafka_jars import kafka_jars, run  # noqa: E402
 from _server import check, need, serving  # noqa: E402
 
-TOOLS = "org.apache.kafka.tools."
 COUNT = 500
-
-
-def tool(libs, name, *arguments, data=None):
-    done = subprocess.run(["java", "-Xmx256M", "-XX:TieredStopAtLevel=1", "-cp", f"{libs}/*", TOOLS + name, *arguments],
-                          input=data, capture_output=True, text=True, timeout=180)
-    return done.returncode, done.stdout, done.stderr
-
-
-def run(libs, name, *arguments, data=None):
-    status, out, err = tool(libs, name, *arguments, data=data)
-    check(status == 0, f"{name} {' '.join(arguments)} ended with {status}: {out[-1000:]}{err[-2000:]}")
-    check("ERROR" not in out + err, f"{name} complains: {out[-1000:]}{err[-2000:]}")
-    return out
 
 
 def main():

@@ -5,6 +5,7 @@
 namespace millrace::kafka {
 
 std::size_t RecordSet::size() const {
+  if (!file.empty()) return file.size;
   if (batches.empty()) return bytes.size();
   std::size_t total = 0;
   for (const SharedBytes& batch : batches) total += batch.size();
@@ -69,10 +70,15 @@ void Encoder::null_records(bool flexible) {
 
 void Encoder::records(const RecordSet& records, bool flexible) {
   count(records.size(), flexible);
+  if (!records.file.empty()) {
+    ok_ = ok_ && splices_ != nullptr;
+    if (splices_ != nullptr) splices_->push_back({writer_.buffer().size(), SharedBytes(), records.file});
+    return;
+  }
   if (records.batches.empty()) return writer_.bytes(records.bytes);
   for (const SharedBytes& batch : records.batches) {
     if (splices_ != nullptr && batch.size() >= kSpliceMinBytes) {
-      splices_->push_back({writer_.buffer().size(), batch});
+      splices_->push_back({writer_.buffer().size(), batch, {}});
     } else {
       writer_.bytes(batch.view());
     }

@@ -13,20 +13,25 @@
 
 #include "base/buffer.h"
 #include "base/byte_writer.h"
+#include "base/file_slice.h"
 #include "kafka/protocol/decoder.h"
 
 namespace millrace::kafka {
 
-/// The records of one partition in a response: bytes, or batches that are shared with the log.
+/// The records of one partition in a response: bytes, batches that are shared with the log, or a part of a segment
+/// file.
 struct RecordSet {
   ByteView bytes;
   std::vector<SharedBytes> batches;  // used when not empty
+  FileSlice file{};                  // used when not empty; the encoder must have a place for splices
   [[nodiscard]] std::size_t size() const;
 };
 
 struct Splice {
   std::size_t position;  // in the buffer: the bytes belong in front of what stands here
   SharedBytes bytes;
+  FileSlice file{};  // instead of bytes, when not empty
+  [[nodiscard]] std::size_t size() const { return file.empty() ? bytes.size() : file.size; }
 };
 
 /// Batches below this size are cheaper to copy than to send as an iovec of their own.

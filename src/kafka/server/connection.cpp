@@ -23,7 +23,7 @@ constexpr std::size_t kGatherBytes = 64_KiB;
 
 std::size_t Response::size() const {
   std::size_t total = bytes.size();
-  for (const Splice& splice : splices) total += splice.bytes.size();
+  for (const Splice& splice : splices) total += splice.size();
   return total;
 }
 
@@ -152,7 +152,11 @@ void Connection::send(Response response) {
   for (Splice& splice : response.splices) {
     stream_->send_copy(response.bytes.view(at, splice.position - at));
     at = splice.position;
-    stream_->send(std::move(splice.bytes));
+    if (splice.file.empty()) {
+      stream_->send(std::move(splice.bytes));
+    } else {
+      stream_->send_file(std::move(splice.file));
+    }
   }
   if (at < response.bytes.size()) out.append(response.bytes.view(at, response.bytes.size() - at));
   stream_->mark_dirty();
@@ -160,9 +164,14 @@ void Connection::send(Response response) {
 
 bool Connection::must_pause() const {
   const ServerSettings& settings = endpoint_.settings();
-  return in_flight_bytes_ >= settings.connection_in_flight_bytes ||
+  return disk_reads_ != 0 || in_flight_bytes_ >= settings.connection_in_flight_bytes ||
          slots_.size() >= settings.connection_in_flight_requests ||
          queued_bytes_ + stream_->pending_bytes() > settings.connection_pending_bytes || endpoint_.must_wait();
+}
+
+void Connection::end_disk_read() {
+  --disk_reads_;
+  check_pressure();
 }
 
 void Connection::check_pressure() {
@@ -185,7 +194,11 @@ void Connection::close(CloseReason reason, std::string_view detail) {
   endpoint_.metrics().closed[static_cast<std::size_t>(reason)]->add();
   const bool expected = reason == CloseReason::idle || reason == CloseReason::stopping;
   if (!expected) {
-    log::warn("kafka_connection_closed", {{"peer", peer()}, {"reason", to_string(reason)}, {"detail", detail}});
+    if (const auto line = endpoint_.closed_lines().take(endpoint_.clock().mono())) {
+      log::warn(
+          "kafka_connection_closed",
+          {{"peer", peer()}, {"reason", to_string(reason)}, {"detail", detail}, {"lines_left_out", line->left_out}});
+    }
   }
   stream_->close();
 }

@@ -60,6 +60,11 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
   /// Reads again if nothing speaks against it any more.
   void check_pressure();
 
+  /// A read of the disk for this connection begins or ends. Meanwhile no further request of it is taken, so that one
+  /// connection cannot fill the queue of reads.
+  void begin_disk_read() { ++disk_reads_; }
+  void end_disk_read();
+
   void add_waiter(std::shared_ptr<Waiter> waiter) { waiters_.push_back(std::move(waiter)); }
   void remove_waiter(const Waiter* waiter);
 
@@ -97,6 +102,7 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
   std::size_t queued_bytes_ = 0;  // answers that are ready and wait for an earlier one
   MonoTime last_bytes_{};
   std::vector<std::shared_ptr<Waiter>> waiters_;
+  std::size_t disk_reads_ = 0;
   bool trusted_ = false;  // sent one valid request
   bool paused_ = false;
   bool reading_ = false;  // inside on_bytes

@@ -1,12 +1,13 @@
-// CreateTopics (KIP-4). There is one node, so a replication factor of 1 or "default" is all that can be had.
+// CreateTopics (KIP-4). There is one node, so a topic has one replica, whatever was asked for.
 #include "kafka/protocol/messages/create_topics.h"
 
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/log.h"
 #include "kafka/server/endpoint.h"
-#include "kafka/server/error_codes.h"
+#include "kafka/server/refusal.h"
 #include "kafka/server/served_apis.h"
 #include "kafka/server/topic_lookup.h"
 
@@ -15,10 +16,8 @@ namespace {
 
 using Wanted = CreateTopicsRequest::CreatableTopic;
 
-struct Outcome {
-  KafkaError error = KafkaError::none;
-  std::string message;
-  std::shared_ptr<const topics::Topic> topic;
+struct Outcome : Refusal {
+  std::shared_ptr<const topics::Topic> topic = nullptr;
   std::int32_t partitions = -1;  // a topic that was only validated has none yet
 };
 
@@ -29,22 +28,52 @@ struct Creation {
   std::size_t open = 0;
 };
 
-Outcome refuse(KafkaError error, std::string message) {
-  return {error, std::move(message), nullptr, -1};
+Refusal refuse(KafkaError error, std::string message) {
+  return {error, std::move(message)};
+}
+
+// What the log refused. Name and partitions were checked here, so what is left to be wrong is the config, told in
+// Kafka's words and without a context, or a name that differs from another one only in '.' and '_'.
+Refusal refusal_of(const Error& error, std::string_view name) {
+  const std::string topic = "Topic '" + std::string(name) + "'";
+  if (error.code == ErrorCode::already_exists) {
+    return {KafkaError::topic_already_exists, topic + " already exists."};
+  }
+  if (error.code != ErrorCode::invalid_argument) return {to_kafka(error.code), error.message()};
+  if (error.context[0] == '\0') return {KafkaError::invalid_config, error.detail};
+  return {KafkaError::invalid_topic, topic + " collides with existing topic: " + error.detail};
+}
+
+// 1 and "default" are what can be had. More is granted as 1 unless the settings refuse it (Connect asks for 3).
+Refusal check_replication_factor(std::int16_t factor, const ServerSettings& settings) {
+  if (factor == -1 || factor == 1) return {};
+  if (factor < 1) {
+    return {KafkaError::invalid_replication_factor, "Replication factor was set to an invalid non-positive value."};
+  }
+  if (settings.clamp_replication_factor) return {};
+  return {KafkaError::invalid_replication_factor, "Unable to replicate the partition " + std::to_string(factor) +
+                                                      " time(s): The target replication factor of " +
+                                                      std::to_string(factor) +
+                                                      " cannot be reached because only 1 broker(s) are registered."};
 }
 
 // Error, or the partition count to ask for (-1: default).
-Outcome check(const Wanted& wanted, bool twice, const ServerSettings& settings, std::int32_t& partitions) {
+Refusal check(const Wanted& wanted, bool twice, const ServerSettings& settings, std::int32_t& partitions) {
   if (const auto name = check_topic_name(wanted.name); !name)
     return refuse(KafkaError::invalid_topic, name.error().context);
   if (is_reserved_topic(wanted.name)) {
     return refuse(KafkaError::invalid_topic, "topics whose names begin with \"__\" belong to millrace itself");
   }
-  if (twice) return refuse(KafkaError::invalid_request, "the topic is named twice in one request");
+  if (twice) return refuse(KafkaError::invalid_request, "Duplicate topic name.");
   partitions = wanted.num_partitions;
   if (!wanted.assignments.empty()) {
-    if (wanted.num_partitions != -1 || wanted.replication_factor != -1) {
-      return refuse(KafkaError::invalid_request, "with assignments, partitions and replication factor must be -1");
+    if (wanted.replication_factor != -1) {
+      return refuse(KafkaError::invalid_request,
+                    "A manual partition assignment was specified, but replication factor was not set to -1.");
+    }
+    if (wanted.num_partitions != -1) {
+      return refuse(KafkaError::invalid_request,
+                    "A manual partition assignment was specified, but numPartitions was not set to -1.");
     }
     partitions = static_cast<std::int32_t>(wanted.assignments.size());
     std::vector<bool> seen(wanted.assignments.size());
@@ -58,17 +87,22 @@ Outcome check(const Wanted& wanted, bool twice, const ServerSettings& settings, 
       }
       seen[index] = true;
     }
-  } else if (wanted.replication_factor != -1 && wanted.replication_factor != 1) {
-    return refuse(KafkaError::invalid_replication_factor,
-                  "replication factor is " + std::to_string(wanted.replication_factor) + ", but there is one broker");
+  } else if (const Refusal refusal = check_replication_factor(wanted.replication_factor, settings)) {
+    return refusal;
   }
-  if (partitions != -1 && (partitions < 1 || partitions > settings.max_partitions_per_topic)) {
+  if (partitions != -1 && partitions < 1) {
+    return refuse(KafkaError::invalid_partitions, "Number of partitions was set to an invalid non-positive value.");
+  }
+  if (partitions > settings.max_partitions_per_topic) {
     return refuse(
         KafkaError::invalid_partitions,
         "partitions must be 1 to " + std::to_string(settings.max_partitions_per_topic) + ", or -1 for num.partitions");
   }
   for (const auto& entry : wanted.configs) {
-    if (!entry.value) return refuse(KafkaError::invalid_config, "config " + std::string(entry.name) + " has no value");
+    if (!entry.value) {
+      return refuse(KafkaError::invalid_config,
+                    "Null value not supported for topic configs: " + std::string(entry.name));
+    }
   }
   return {};
 }
@@ -113,26 +147,29 @@ void handle_create_topics(Endpoint& endpoint, Request request) {
                            .partitions = -1,
                            .config = {},
                            .validate_only = creation->message.validate_only};
-    creation->outcomes[i] = check(wanted, times[wanted.name] > 1, endpoint.settings(), topic.partitions);
+    static_cast<Refusal&>(creation->outcomes[i]) =
+        check(wanted, times[wanted.name] > 1, endpoint.settings(), topic.partitions);
     if (creation->outcomes[i].error != KafkaError::none) {
       --creation->open;
       continue;
     }
+    if (wanted.replication_factor > 1) {
+      log::info("replication_factor_clamped",
+                {{"topic", wanted.name}, {"asked", wanted.replication_factor}, {"given", 1}});
+    }
     creation->outcomes[i].partitions = topic.partitions == -1 ? endpoint.log().default_partitions() : topic.partitions;
     for (const auto& entry : wanted.configs) topic.config.emplace(entry.name, *entry.value);
-    endpoint.log().create_topic(
-        std::move(topic), endpoint.executor(), [creation, i](Result<std::shared_ptr<const topics::Topic>> made) {
-          Outcome& outcome = creation->outcomes[i];
-          if (made) {
-            outcome.topic = std::move(*made);
-          } else {
-            // Name and partitions were checked here, so what is left to be wrong is the config.
-            outcome.error = made.error().code == ErrorCode::invalid_argument ? KafkaError::invalid_config
-                                                                             : to_kafka(made.error().code);
-            outcome.message = made.error().message();
-          }
-          if (--creation->open == 0) respond(*creation);
-        });
+    endpoint.log().create_topic(std::move(topic), endpoint.executor(),
+                                [creation, i](Result<std::shared_ptr<const topics::Topic>> made) {
+                                  Outcome& outcome = creation->outcomes[i];
+                                  if (made) {
+                                    outcome.topic = std::move(*made);
+                                  } else {
+                                    const std::string_view name = creation->message.topics[i].name;
+                                    static_cast<Refusal&>(outcome) = refusal_of(made.error(), name);
+                                  }
+                                  if (--creation->open == 0) respond(*creation);
+                                });
   }
   if (--creation->open == 0) respond(*creation);
 }

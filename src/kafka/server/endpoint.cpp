@@ -6,13 +6,15 @@ namespace millrace::kafka {
 namespace {
 
 constexpr std::chrono::milliseconds kStalledInterval{2};
+constexpr std::size_t kKeptScratch = 4_MiB;
 constexpr std::size_t kSpareAppends = 64;  // as many as requests that are usually with the log at once
 
 }  // namespace
 
-Endpoint::Endpoint(TimedExecutor& executor, Groups& groups, topics::TopicLog& log, const Clock& clock,
+Endpoint::Endpoint(TimedExecutor& executor, Executor& disk, Groups& groups, topics::TopicLog& log, const Clock& clock,
                    ServerMetrics& metrics, const ServerSettings& settings)
     : executor_(executor),
+      disk_(disk),
       groups_(groups),
       log_(log),
       clock_(clock),
@@ -78,6 +80,10 @@ void Endpoint::give_back(std::unique_ptr<topics::AppendRequest> append) {
   append->items.clear();
   append->done = nullptr;
   if (spare_appends_.size() < kSpareAppends) spare_appends_.push_back(std::move(append));
+}
+
+void Endpoint::trim_scratch() {
+  if (scratch_.capacity() > kKeptScratch) scratch_ = Buffer();
 }
 
 void Endpoint::count_request(const ApiCodec& codec) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/event_limit.h"
 #include "kafka/server/connection.h"
 #include "kafka/server/partition_watches.h"
 #include "kafka/server/server_metrics.h"
@@ -22,8 +23,9 @@ class Groups;
 
 class Endpoint {
  public:
-  Endpoint(TimedExecutor& executor, Groups& groups, topics::TopicLog& log, const Clock& clock, ServerMetrics& metrics,
-           const ServerSettings& settings);
+  /// `disk` runs what may wait for the disk; its tasks end before this object does.
+  Endpoint(TimedExecutor& executor, Executor& disk, Groups& groups, topics::TopicLog& log, const Clock& clock,
+           ServerMetrics& metrics, const ServerSettings& settings);
   ~Endpoint();
 
   void accept(std::unique_ptr<net::Stream> stream);
@@ -33,6 +35,8 @@ class Endpoint {
   void abort();
 
   [[nodiscard]] TimedExecutor& executor() { return executor_; }
+  /// Where reads that may wait for the disk are run; they post their result back to executor().
+  [[nodiscard]] Executor& disk() { return disk_; }
   [[nodiscard]] Groups& groups() { return groups_; }
   [[nodiscard]] topics::TopicLog& log() { return log_; }
   [[nodiscard]] const Clock& clock() const { return clock_; }
@@ -44,8 +48,16 @@ class Endpoint {
   [[nodiscard]] const std::shared_ptr<const topics::TopicTable>& table();
   [[nodiscard]] std::string_view cluster_id() const { return cluster_id_; }
 
+  /// For what is decompressed only to be looked at. trim_scratch() gives the memory of a large one back.
+  [[nodiscard]] Buffer& scratch() { return scratch_; }
+  void trim_scratch();
+
   [[nodiscard]] std::unique_ptr<topics::AppendRequest> take_append();
   void give_back(std::unique_ptr<topics::AppendRequest> append);
+
+  /// How many lines about closed connections and about damage the log of the program takes.
+  [[nodiscard]] EventLimit& closed_lines() { return closed_lines_; }
+  [[nodiscard]] EventLimit& damage_lines() { return damage_lines_; }
 
   // For connections.
   void remove(Connection& connection);
@@ -64,6 +76,7 @@ class Endpoint {
   void sweep_idle();
 
   TimedExecutor& executor_;
+  Executor& disk_;
   Groups& groups_;
   topics::TopicLog& log_;
   const Clock& clock_;
@@ -73,11 +86,14 @@ class Endpoint {
   std::shared_ptr<const topics::TopicTable> table_;
   PartitionWatches watches_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
+  EventLimit closed_lines_{20, 2};
+  EventLimit damage_lines_{10, 1};
   std::vector<std::weak_ptr<Connection>> stalled_;
   TimedExecutor::TimerId stalled_timer_ = 0;
   TimedExecutor::TimerId idle_timer_ = 0;
   std::size_t in_flight_bytes_ = 0;
   std::vector<std::unique_ptr<topics::AppendRequest>> spare_appends_;
+  Buffer scratch_;
   bool draining_ = false;
   Task drained_;
 };

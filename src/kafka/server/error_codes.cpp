@@ -59,4 +59,8 @@ KafkaError batch_refusal(ErrorCode error) {
   }
 }
 
+KafkaError body_refusal(ErrorCode error) {
+  return error == ErrorCode::too_large ? KafkaError::message_too_large : KafkaError::invalid_record;
+}
+
 }  // namespace millrace::kafka

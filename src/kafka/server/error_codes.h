@@ -52,6 +52,8 @@ enum class KafkaError : std::int16_t {
   member_id_required = 79,
   group_max_size_reached = 81,
   fenced_instance_id = 82,
+  election_not_needed = 84,
+  no_reassignment_in_progress = 85,
   group_subscribed_to_topic = 86,
   invalid_record = 87,
   throttling_quota_exceeded = 89,
@@ -67,5 +69,7 @@ enum class KafkaError : std::int16_t {
 
 /// What a producer is told about a batch that validate_produced_batch refused.
 [[nodiscard]] KafkaError batch_refusal(ErrorCode error);
+/// The same about its records: decompressing them failed, or check_records refused them.
+[[nodiscard]] KafkaError body_refusal(ErrorCode error);
 
 }  // namespace millrace::kafka

@@ -1,12 +1,14 @@
-// Fetch: batches from the log's memory or segments, sent as they are and not copied. With less than min_bytes there,
-// the request waits until a watched partition grows or max_wait is over. KIP-74: the first partition with data gives at
-// least one batch, however large. KIP-227 (sessions): declined with session id 0, so clients send full requests.
+// Fetch: batches from the log's memory, or parts of segment files, sent as they are and not copied. With less than
+// min_bytes there, the request waits until a watched partition grows or max_wait is over. What lies on disk is read on
+// the disk threads. KIP-227 (sessions): declined with session id 0, so clients send full requests.
 #include "kafka/protocol/messages/fetch.h"
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
+#include "kafka/server/fetch_plan.h"
 #include "kafka/server/partition_watches.h"
 #include "kafka/server/served_apis.h"
 #include "kafka/server/topic_lookup.h"
@@ -17,111 +19,112 @@ namespace {
 class WaitingFetch final : public Waiter, public std::enable_shared_from_this<WaitingFetch> {
  public:
   WaitingFetch(Endpoint& endpoint, Request request, FetchRequest message)
-      : endpoint_(endpoint), request_(std::move(request)), message_(std::move(message)) {}
+      : endpoint_(endpoint), request_(std::move(request)), message_(std::move(message)), plan_(make_plan()) {}
 
   void start() {
+    request_.connection().add_waiter(shared_from_this());
+    if (message_.max_wait_ms <= 0 || plan_.parts().empty()) {
+      overdue_ = true;
+    } else {
+      timer_ = endpoint_.executor().run_after(std::chrono::milliseconds(message_.max_wait_ms),
+                                              [self = shared_from_this()] { self->on_timer(); });
+    }
+    gather();
+  }
+
+  void on_news() override {
+    if (!done_ && !reading_) gather();
+  }
+  void finish_now() override {
+    overdue_ = true;
+    if (!done_ && !reading_) respond();
+  }
+  void abandon() override { release(); }
+
+ private:
+  [[nodiscard]] FetchPlan make_plan() const {
+    const auto bytes = [](std::int32_t count) { return static_cast<std::size_t>(std::max(count, 0)); };
+    FetchPlan plan(std::min(bytes(message_.max_bytes), endpoint_.settings().fetch_max_bytes),
+                   bytes(message_.min_bytes));
     const auto& table = endpoint_.table();
     for (const auto& topic : message_.topics) {
       const topics::Topic* found = table->find(topic.topic);
       for (const auto& asked : topic.partitions) {
-        Part& part = parts_.emplace_back();
+        FetchPlan::Part part;
         part.partition = find_partition(found, asked.partition);
+        part.from = Offset(asked.fetch_offset);
+        part.max_bytes = bytes(asked.partition_max_bytes);
         if (part.partition == nullptr) {
           part.error = KafkaError::unknown_topic_or_partition;
         } else if (asked.current_leader_epoch > kLeaderEpoch) {
           part.error = KafkaError::unknown_leader_epoch;
         }
+        plan.add(std::move(part));
       }
     }
-    if (gather() || message_.max_wait_ms <= 0 || parts_.empty()) return respond();
-    timer_ = endpoint_.executor().run_after(std::chrono::milliseconds(message_.max_wait_ms),
-                                            [self = shared_from_this()] { self->on_timer(); });
-    request_.connection().add_waiter(shared_from_this());
-    watch();
+    return plan;
   }
-
-  void on_news() override {
-    if (done_) return;
-    if (gather()) return respond();
-    watch();
-  }
-  void finish_now() override {
-    if (!done_) respond();
-  }
-  void abandon() override { release(); }
-
- private:
-  struct Part {
-    std::shared_ptr<topics::Partition> partition;
-    KafkaError error = KafkaError::none;
-    Offset high_watermark{-1};
-    Offset log_start{-1};
-    std::vector<SharedBytes> batches;
-    bool watched = false;
-  };
 
   void on_timer() {
     timer_ = 0;
-    if (!done_) respond();
+    overdue_ = true;
+    if (!done_ && !reading_) respond();
   }
 
-  // Reads what is there; true when it is enough to answer: min_bytes, or an error.
-  bool gather() {
-    const std::size_t limit =
-        std::min(static_cast<std::size_t>(std::max(message_.max_bytes, 0)), endpoint_.settings().fetch_max_bytes);
-    std::size_t total = 0;
-    bool failed = false;
-    std::size_t next = 0;
-    for (const auto& topic : message_.topics) {
-      for (const auto& asked : topic.partitions) {
-        Part& part = parts_[next++];
-        part.batches.clear();
-        if (part.error == KafkaError::none) read(part, asked, limit, total);
-        failed = failed || part.error != KafkaError::none;
-      }
-    }
-    return failed || total >= static_cast<std::size_t>(std::max(message_.min_bytes, 0));
+  void gather() {
+    const FetchPlan::Outcome outcome = plan_.gather(false);
+    if (outcome != FetchPlan::Outcome::on_disk) return judge(outcome);
+    unwatch();
+    reading_ = true;
+    request_.connection().begin_disk_read();
+    endpoint_.disk().post([self = shared_from_this(), plan = std::move(plan_)]() mutable {
+      const FetchPlan::Outcome found = plan.gather(true);
+      Executor& loop = self->endpoint_.executor();
+      loop.post(
+          [self = std::move(self), plan = std::move(plan), found]() mutable { self->on_read(std::move(plan), found); });
+    });
   }
 
-  static void read(Part& part, const FetchRequest::FetchPartition& asked, std::size_t limit, std::size_t& total) {
-    part.high_watermark = part.partition->high_watermark();
-    part.log_start = part.partition->log_start();
-    const Offset from(asked.fetch_offset);
-    if (part.partition->deleted()) {
-      part.error = KafkaError::unknown_topic_or_partition;
-      return;
-    }
-    if (from == part.high_watermark || (total >= limit && total > 0)) return;
-    const std::size_t room =
-        std::min(static_cast<std::size_t>(std::max(asked.partition_max_bytes, 0)), limit - std::min(limit, total));
-    auto result = part.partition->read(from, room);
-    if (!result) {
-      part.error = result.error().code == ErrorCode::closed ? KafkaError::unknown_topic_or_partition
-                                                            : to_kafka(result.error().code);
-      return;
-    }
-    part.high_watermark = result->high_watermark;
-    part.log_start = result->log_start;
-    // The log gives one batch even when it is over the room; only the first partition with data may use that.
-    if (total > 0 && total + result->bytes > limit) return;
-    part.batches = std::move(result->batches);
-    total += result->bytes;
+  void on_read(FetchPlan plan, FetchPlan::Outcome outcome) {
+    plan_ = std::move(plan);
+    reading_ = false;
+    if (!done_) judge(outcome);
+    request_.connection().end_disk_read();
   }
 
-  void watch() {
-    for (Part& part : parts_) {
-      part.watched = true;
+  void judge(FetchPlan::Outcome outcome) {
+    report_damage();
+    if (outcome == FetchPlan::Outcome::enough || overdue_) return respond();
+    for (const FetchPlan::Part& part : plan_.parts()) {
       endpoint_.watches().watch(part.partition, part.high_watermark, shared_from_this());
     }
+    watching_ = true;
+  }
+
+  void report_damage() {
+    for (const FetchPlan::Part& part : plan_.parts()) {
+      if (part.damage.empty()) continue;
+      endpoint_.metrics().damaged_reads.add();
+      if (const auto line = endpoint_.damage_lines().take(endpoint_.clock().mono())) {
+        log::error("damaged_batch", {{"partition", part.partition->name().to_string()},
+                                     {"offset", part.from.value()},
+                                     {"reason", part.damage},
+                                     {"effect", "the read is answered with an error"},
+                                     {"lines_left_out", line->left_out}});
+      }
+    }
+  }
+
+  void unwatch() {
+    if (!std::exchange(watching_, false)) return;
+    for (const FetchPlan::Part& part : plan_.parts()) endpoint_.watches().unwatch(part.partition.get(), this);
   }
 
   void release() {
     if (done_) return;
     done_ = true;
     if (timer_ != 0) endpoint_.executor().cancel(std::exchange(timer_, 0));
-    for (const Part& part : parts_) {
-      if (part.watched) endpoint_.watches().unwatch(part.partition.get(), this);
-    }
+    unwatch();
   }
 
   void respond() {
@@ -129,22 +132,24 @@ class WaitingFetch final : public Waiter, public std::enable_shared_from_this<Wa
     release();
     FetchResponse response;
     response.responses.reserve(message_.topics.size());
-    std::size_t next = 0;
+    auto part = plan_.parts().begin();
     for (const auto& topic : message_.topics) {
       auto& out_topic = response.responses.emplace_back();
       out_topic.topic = topic.topic;
       out_topic.partitions.reserve(topic.partitions.size());
       for (const auto& asked : topic.partitions) {
-        Part& part = parts_[next++];
         auto& out = out_topic.partitions.emplace_back();
         out.partition_index = asked.partition;
-        out.error_code = code(part.error);
-        out.high_watermark = part.high_watermark.value();
-        out.last_stable_offset = part.high_watermark.value();  // no transactions: everything is decided
-        out.log_start_offset = part.log_start.value();
+        out.error_code = code(part->error);
+        out.high_watermark = part->high_watermark.value();
+        out.last_stable_offset = part->high_watermark.value();  // no transactions: everything is decided
+        out.log_start_offset = part->log_start.value();
         constexpr std::int8_t kReadCommitted = 1;
         if (message_.isolation_level != kReadCommitted) out.aborted_transactions.reset();
-        out.records.emplace().batches = std::move(part.batches);
+        auto& records = out.records.emplace();
+        records.batches = std::move(part->batches);
+        records.file = std::move(part->file);
+        ++part;
       }
     }
     request_.respond(response);
@@ -154,8 +159,11 @@ class WaitingFetch final : public Waiter, public std::enable_shared_from_this<Wa
   Endpoint& endpoint_;
   Request request_;
   FetchRequest message_;
-  std::vector<Part> parts_;  // one per partition asked for, in order
+  FetchPlan plan_;
   TimedExecutor::TimerId timer_ = 0;
+  bool overdue_ = false;   // max_wait is over: answer with what there is
+  bool reading_ = false;   // plan_ is with the disk threads
+  bool watching_ = false;  // every partition of plan_ is
   bool done_ = false;
 };
 

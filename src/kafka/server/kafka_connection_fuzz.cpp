@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Groups groups({&executor}, topic_log, clock, registry, GroupSettings{}, 1);
   groups.start();
   executor.run();
-  auto endpoint = std::make_unique<Endpoint>(executor, groups, topic_log, clock, metrics, settings);
+  auto endpoint = std::make_unique<Endpoint>(executor, executor, groups, topic_log, clock, metrics, settings);
   WireClient client(*endpoint, executor);
   const std::size_t step = 1 + data[0];
   ByteView left(data + 1, size - 1);

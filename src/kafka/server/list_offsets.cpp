@@ -1,5 +1,8 @@
-// ListOffsets (KIP-79, KIP-734): where a partition begins, ends, or passes a timestamp.
+// ListOffsets (KIP-79, KIP-734): where a partition begins, ends, or passes a timestamp. Looking for a timestamp may
+// read the disk, so a request that does is answered by the disk threads.
 #include "kafka/protocol/messages/list_offsets.h"
+
+#include <algorithm>
 
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
@@ -40,27 +43,53 @@ KafkaError look_up(topics::Partition& partition, const Wanted& wanted, std::int1
   return KafkaError::none;
 }
 
-}  // namespace
-
-void handle_list_offsets(Endpoint& endpoint, Request request) {
-  const auto message = request.decode<ListOffsetsRequest>();
-  if (!message) return request.malformed(message.error());
-  const auto table = endpoint.table();
+ListOffsetsResponse answer(const ListOffsetsRequest& message, const topics::TopicTable& table, std::int16_t version) {
   ListOffsetsResponse response;
-  response.topics.reserve(message->topics.size());
-  for (const auto& asked : message->topics) {
+  response.topics.reserve(message.topics.size());
+  for (const auto& asked : message.topics) {
     auto& topic = response.topics.emplace_back();
     topic.name = asked.name;
     topic.partitions.reserve(asked.partitions.size());
     for (const auto& wanted : asked.partitions) {
       auto& out = topic.partitions.emplace_back();
       out.partition_index = wanted.partition_index;
-      const auto partition = find_partition(table->find(asked.name), wanted.partition_index);
+      const auto partition = find_partition(table.find(asked.name), wanted.partition_index);
       out.error_code = code(partition == nullptr ? KafkaError::unknown_topic_or_partition
-                                                 : look_up(*partition, wanted, request.version(), out));
+                                                 : look_up(*partition, wanted, version, out));
     }
   }
-  request.respond(response);
+  return response;
+}
+
+bool asks_the_disk(const ListOffsetsRequest& message) {
+  return std::ranges::any_of(message.topics, [](const auto& topic) {
+    return std::ranges::any_of(topic.partitions, [](const Wanted& wanted) {
+      return wanted.timestamp >= 0 || wanted.timestamp == kMaxTimestamp;
+    });
+  });
+}
+
+struct Lookup {
+  Request request;
+  ListOffsetsRequest message;
+  std::shared_ptr<const topics::TopicTable> table;
+};
+
+}  // namespace
+
+void handle_list_offsets(Endpoint& endpoint, Request request) {
+  auto message = request.decode<ListOffsetsRequest>();
+  if (!message) return request.malformed(message.error());
+  if (!asks_the_disk(*message)) return request.respond(answer(*message, *endpoint.table(), request.version()));
+  auto lookup = std::make_unique<Lookup>(std::move(request), std::move(*message), endpoint.table());
+  lookup->request.connection().begin_disk_read();
+  endpoint.disk().post([&loop = endpoint.executor(), lookup = std::move(lookup)]() mutable {
+    auto response = answer(lookup->message, *lookup->table, lookup->request.version());
+    loop.post([lookup = std::move(lookup), response = std::move(response)] {
+      lookup->request.respond(response);
+      lookup->request.connection().end_disk_read();
+    });
+  });
 }
 
 }  // namespace millrace::kafka

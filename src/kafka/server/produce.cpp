@@ -1,15 +1,18 @@
 // Produce: batches go from the request's frame to the log as shared slices, checked but not copied and not taken apart.
-// The answer leaves when everything is durable. An entry may hold several batches; if one of them is refused here, none
-// of the entry is written.
+// Nothing that a consumer could not read is let through: records are walked, of a compressed batch too. The answer
+// leaves when everything is durable. An entry may hold several batches; if one of them is refused here, none of the
+// entry is written.
 #include "kafka/protocol/messages/produce.h"
 
 #include <string>
 
+#include "codec/compression.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
 #include "kafka/server/topic_lookup.h"
 #include "model/record_batch.h"
+#include "model/records_check.h"
 
 namespace millrace::kafka {
 namespace {
@@ -34,9 +37,22 @@ Entry refuse(KafkaError error, const char* message) {
   return {error, message, 0, 0};
 }
 
+// The records of a batch whose header holds. too_large: over the limit when decompressed.
+Result<void> check_body(Endpoint& endpoint, const BatchHeader& header, ByteView batch, bool keys_required) {
+  const ByteView body = batch.subspan(kBatchHeaderSize);
+  if (header.compression() == Compression::none) return check_records(header, body, keys_required);
+  const std::size_t limit = endpoint.settings().decompressed_max_bytes;
+  if (limit == 0) return {};
+  Buffer& records = endpoint.scratch();
+  records.clear();
+  MR_TRY(decompress(static_cast<CompressionCodec>(header.compression()), body, limit, records));
+  return check_records(header, records.view(), keys_required);
+}
+
 // Appends the batches of one entry to `append`; takes them back when one is refused.
-Entry add_batches(const Production& production, ByteView records, const std::shared_ptr<topics::Partition>& partition,
-                  topics::AppendRequest& append, std::uint64_t& record_count) {
+Entry add_batches(Endpoint& endpoint, const Production& production, ByteView records, const topics::Topic& topic,
+                  const std::shared_ptr<topics::Partition>& partition, topics::AppendRequest& append,
+                  std::uint64_t& record_count) {
   const SharedBytes& frame = production.request.frame();
   Entry entry;
   entry.first_item = append.items.size();
@@ -56,6 +72,13 @@ Entry add_batches(const Production& production, ByteView records, const std::sha
     } else if (header && header->compression() == Compression::zstd && production.request.version() < 7) {
       error = KafkaError::unsupported_compression;  // KIP-110
       message = "zstd needs Produce version 7";
+    }
+    if (error == KafkaError::none) {
+      const auto good = check_body(endpoint, *header, records.first(header->size_bytes()), topic.log_config.compact);
+      if (!good) {
+        error = body_refusal(good.error().code);
+        message = good.error().context;
+      }
     }
     if (error != KafkaError::none) {
       append.items.resize(entry.first_item);
@@ -145,10 +168,12 @@ void handle_produce(Endpoint& endpoint, Request request) {
       } else if (found->internal) {
         entry = refuse(KafkaError::invalid_topic, "clients may not write to millrace's own topics");
       } else {
-        entry = add_batches(*production, partition.records.value_or(ByteView{}), target, *append, production->records);
+        entry = add_batches(endpoint, *production, partition.records.value_or(ByteView{}), *found, target, *append,
+                            production->records);
       }
     }
   }
+  endpoint.trim_scratch();
   if (append->items.empty()) {
     respond(endpoint, *production, *append);
     return endpoint.give_back(std::move(append));

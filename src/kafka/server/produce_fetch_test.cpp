@@ -1,6 +1,7 @@
 // Produce and Fetch: durability before the answer, no copies, KIP-74 limits, long polling, and the error codes of both.
 #include <gtest/gtest.h>
 
+#include "codec/compression.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/testing/server_fixture.h"
 
@@ -9,6 +10,7 @@ namespace {
 
 class ProduceTest : public ServerFixture {
  protected:
+  ProduceTest() { settings.decompressed_max_bytes = 50'000; }
   ProduceResponse::PartitionProduceResponse produce(const ProduceRequest& request, std::int16_t version = 8) {
     WireClient& client = connect();
     const auto id = client.send(ApiKey::produce, version, request);
@@ -18,6 +20,18 @@ class ProduceTest : public ServerFixture {
     return response.responses[0].partition_responses.at(0);
   }
 };
+
+// The same records, compressed.
+SharedBytes compressed(const SharedBytes& batch, Compression codec) {
+  Buffer out;
+  out.append(batch.view().first(kBatchHeaderSize));
+  EXPECT_TRUE(compress(static_cast<CompressionCodec>(codec), batch.view().subspan(kBatchHeaderSize), out));
+  SharedBytes made(std::move(out));
+  store_be(made.mutable_data() + 8, static_cast<std::int32_t>(made.size() - kBatchOverhead));
+  made.mutable_data()[22] = static_cast<std::uint8_t>(codec);
+  store_be(made.mutable_data() + 17, compute_batch_crc(made.view()));
+  return made;
+}
 
 TEST_F(ProduceTest, AnswersOnlyWhenDurableAtEveryVersion) {
   std::int64_t expected = 0;
@@ -92,11 +106,17 @@ TEST_F(ProduceTest, RefusalsHaveKafkasCodes) {
   transactional.mutable_data()[22] |= 0x10;
   store_be(transactional.mutable_data() + 17, compute_batch_crc(transactional.view()));
   EXPECT_EQ(error(produce_request(transactional.view())), KafkaError::invalid_txn_state);
-  SharedBytes zstd = SharedBytes::copy_of(good.view());
-  zstd.mutable_data()[22] |= 4;
-  store_be(zstd.mutable_data() + 17, compute_batch_crc(zstd.view()));
+  const SharedBytes zstd = compressed(good, Compression::zstd);
   EXPECT_EQ(error(produce_request(zstd.view()), 6), KafkaError::unsupported_compression);
   EXPECT_EQ(error(produce_request(zstd.view()), 7), KafkaError::none);
+  SharedBytes noise = SharedBytes::copy_of(good.view());
+  noise.mutable_data()[22] |= 4;
+  store_be(noise.mutable_data() + 17, compute_batch_crc(noise.view()));
+  EXPECT_EQ(error(produce_request(noise.view())), KafkaError::invalid_record) << "does not decompress";
+  const SharedBytes large = compressed(batch_of({std::string(100'000, 'x')}), Compression::gzip);
+  EXPECT_EQ(error(produce_request(large.view())), KafkaError::message_too_large) << "when decompressed";
+  ASSERT_TRUE(log.create({.name = "compacted", .partitions = 1, .config = {{"cleanup.policy", "compact"}}}));
+  EXPECT_EQ(error(produce_request(good.view(), -1, "compacted")), KafkaError::invalid_record) << "no key";
   ASSERT_TRUE(log.create({.name = "__own", .partitions = 1, .config = {}, .internal = true}));
   EXPECT_EQ(error(produce_request(good.view(), -1, "__own")), KafkaError::invalid_topic);
   EXPECT_EQ(log.partition("events", 0).high_watermark(), Offset(1)) << "only the accepted one was written";
@@ -252,6 +272,64 @@ TEST_F(FetchTest, OneBatchAlwaysFitsAndTheSecondPartitionRespectsTheLimit) {
   EXPECT_EQ(records(response, 1), "");
 }
 
+TEST_F(FetchTest, WhatLiesOnDiskIsReadElsewhereAndAnswersKeepTheirOrder) {
+  put({"cold"});
+  log.partition("events", 0).on_disk = true;
+  WireClient& client = connect();
+  const auto first = client.send(ApiKey::fetch, 11, fetch_request(0, 500));
+  executor.run();
+  EXPECT_EQ(client.peek(), std::nullopt) << "the loop does not wait for the disk";
+  EXPECT_TRUE(client.wire.paused) << "one read of the disk at a time";
+  const auto second = client.send(ApiKey::fetch, 11, fetch_request(0, 500, 1, 1));
+  put({"hot"}, 1);
+  disk.run();
+  executor.run();
+  EXPECT_FALSE(records(client.take<FetchResponse>(ApiKey::fetch, 11, first)).empty());
+  EXPECT_FALSE(records(client.take<FetchResponse>(ApiKey::fetch, 11, second)).empty());
+  EXPECT_FALSE(client.wire.paused);
+}
+
+TEST_F(FetchTest, ATimerThatRunsOutDuringAReadWaitsForIt) {
+  put({"cold"});
+  log.partition("events", 0).on_disk = true;
+  WireClient& client = connect();
+  const auto id = client.send(ApiKey::fetch, 11, fetch_request(0, 500, 1'000'000));
+  executor.advance(std::chrono::milliseconds(600));
+  EXPECT_EQ(client.peek(), std::nullopt);
+  disk.run();
+  executor.run();
+  EXPECT_FALSE(records(client.take<FetchResponse>(ApiKey::fetch, 11, id)).empty());
+}
+
+TEST_F(FetchTest, TooLittleOnDiskWaitsForMore) {
+  put({"cold"});
+  log.partition("events", 0).on_disk = true;
+  WireClient& client = connect();
+  const auto id = client.send(ApiKey::fetch, 11, fetch_request(0, 500, 100));
+  disk.run();
+  executor.run();
+  EXPECT_EQ(client.peek(), std::nullopt);
+  put({std::string(100, 'x')});
+  executor.run();
+  disk.run();
+  executor.run();
+  EXPECT_GT(records(client.take<FetchResponse>(ApiKey::fetch, 11, id)).size(), 100U);
+}
+
+TEST_F(FetchTest, AClientThatGoesDuringAReadLeavesNothingBehind) {
+  put({"cold"});
+  log.partition("events", 0).on_disk = true;
+  WireClient& client = connect();
+  client.send(ApiKey::fetch, 11, fetch_request(0, 500));
+  client.stream().close();
+  executor.run();
+  disk.run();
+  executor.run();
+  EXPECT_EQ(endpoint().connections(), 0U);
+  executor.advance(std::chrono::milliseconds(10));
+  EXPECT_LE(executor.timers(), 1U) << "but the one that looks for idle connections";
+}
+
 TEST_F(FetchTest, ErrorsAnswerAtOnce) {
   put({"a"});
   const auto error = [this](const FetchRequest& request, std::int16_t version = 11) {
@@ -273,6 +351,7 @@ TEST_F(FetchTest, ErrorsAnswerAtOnce) {
   EXPECT_EQ(error(session), KafkaError::fetch_session_id_not_found);
   log.partition("events", 0).read_error = Error{ErrorCode::corrupt, "batch", {}};
   EXPECT_EQ(error(fetch_request(0, 1000)), KafkaError::corrupt_message);
+  EXPECT_EQ(metrics.damaged_reads.value(), 1U);
 }
 
 }  // namespace

@@ -33,14 +33,29 @@ constexpr ServedApi kServedApis[] = {
     {ApiKey::api_versions, 0, 0, 4, &handle_api_versions,
      "An unknown version is answered with error 35 in version 0 (KIP-511)."},
     {ApiKey::create_topics, 0, 0, 7, &handle_create_topics,
-     "Replication factor 1 or -1; assignments may name this node only."},
+     "A topic has one replica: a larger replication factor is clamped, or refused when kafka.clamp.replication.factor "
+     "is false; "
+     "assignments may name this node only."},
     {ApiKey::delete_topics, 1, 1, 6, &handle_delete_topics, "By name, from version 6 by id too."},
+    {ApiKey::delete_records, 0, 0, 2, &handle_delete_records, "-1 is the high watermark."},
     {ApiKey::init_producer_id, 0, 0, 4, &handle_init_producer_id,
      "Idempotent producers. A transactional id is answered with INVALID_REQUEST."},
     {ApiKey::offset_for_leader_epoch, 2, 2, 4, &handle_offset_for_leader_epoch, "One leader, one epoch: 0."},
+    {ApiKey::describe_configs, 1, 1, 4, &handle_describe_configs,
+     "Topics, and the broker: every setting of the program, read-only. With sources, synonyms, types, documentation."},
+    {ApiKey::alter_configs, 0, 0, 2, &handle_alter_configs, "Topics only."},
+    {ApiKey::describe_log_dirs, 1, 1, 4, &handle_describe_log_dirs, "One directory."},
+    {ApiKey::create_partitions, 0, 0, 3, &handle_create_partitions, "Assignments may name this node only."},
     {ApiKey::delete_groups, 0, 0, 2, &handle_delete_groups, "Groups without members."},
+    {ApiKey::elect_leaders, 0, 0, 2, &handle_elect_leaders, "Never needed: answers ELECTION_NOT_NEEDED."},
+    {ApiKey::incremental_alter_configs, 0, 0, 1, &handle_incremental_alter_configs,
+     "Topics only. Set, delete, append and subtract."},
+    {ApiKey::alter_partition_reassignments, 0, 0, 0, &handle_alter_partition_reassignments,
+     "A partition can only be given to the node that has it."},
+    {ApiKey::list_partition_reassignments, 0, 0, 0, &handle_list_partition_reassignments, "There never are any."},
     {ApiKey::offset_delete, 0, 0, 0, &handle_offset_delete, "Of topics the group does not subscribe to."},
     {ApiKey::describe_cluster, 0, 0, 1, &handle_describe_cluster, "One broker, which is the controller."},
+    {ApiKey::describe_producers, 0, 0, 0, &handle_describe_producers, "Idempotent producers of a partition."},
 };
 
 }  // namespace

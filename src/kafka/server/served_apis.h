@@ -48,5 +48,15 @@ void handle_leave_group(Endpoint& endpoint, Request request);
 void handle_list_groups(Endpoint& endpoint, Request request);
 void handle_describe_groups(Endpoint& endpoint, Request request);
 void handle_delete_groups(Endpoint& endpoint, Request request);
+void handle_delete_records(Endpoint& endpoint, Request request);
+void handle_describe_configs(Endpoint& endpoint, Request request);
+void handle_alter_configs(Endpoint& endpoint, Request request);
+void handle_describe_log_dirs(Endpoint& endpoint, Request request);
+void handle_create_partitions(Endpoint& endpoint, Request request);
+void handle_elect_leaders(Endpoint& endpoint, Request request);
+void handle_incremental_alter_configs(Endpoint& endpoint, Request request);
+void handle_alter_partition_reassignments(Endpoint& endpoint, Request request);
+void handle_list_partition_reassignments(Endpoint& endpoint, Request request);
+void handle_describe_producers(Endpoint& endpoint, Request request);
 
 }  // namespace millrace::kafka

@@ -4,11 +4,14 @@
 #include <mutex>
 
 #include "kafka/groups/groups.h"
+#include "kafka/server/disk_pool.h"
 #include "kafka/server/endpoint.h"
 #include "net/listener.h"
 
 namespace millrace::kafka {
 namespace {
+
+constexpr std::size_t kDiskThreads = 2;  // one can wait for the disk while the other checks what it has
 
 // Counts down the loops that have drained.
 class Countdown {
@@ -46,12 +49,20 @@ struct Server::Impl {
   ServerSettings settings;
   std::vector<net::Loop*> loops;
   std::vector<PerLoop> parts;
+  DiskPool disk;  // behind the endpoints: its threads end before they go
   bool stopped = false;
 };
 
 Server::Server(std::vector<net::Loop*> loops, Groups& groups, topics::TopicLog& log, const Clock& clock,
                metrics::Registry& registry, ServerSettings settings)
-    : impl_(new Impl{groups, log, clock, ServerMetrics(registry), std::move(settings), std::move(loops), {}}) {}
+    : impl_(new Impl{.groups = groups,
+                     .log = log,
+                     .clock = clock,
+                     .metrics = ServerMetrics(registry),
+                     .settings = std::move(settings),
+                     .loops = std::move(loops),
+                     .parts = {},
+                     .disk = DiskPool(kDiskThreads)}) {}
 
 Server::~Server() = default;
 
@@ -86,8 +97,8 @@ Result<void> Server::start() {
   if (settings.advertised_host.empty()) settings.advertised_host = address.host;
   if (settings.advertised_port == 0) settings.advertised_port = address.port;
   for (Impl::PerLoop& part : impl_->parts) {
-    part.endpoint =
-        std::make_unique<Endpoint>(*part.executor, impl_->groups, impl_->log, impl_->clock, impl_->metrics, settings);
+    part.endpoint = std::make_unique<Endpoint>(*part.executor, impl_->disk, impl_->groups, impl_->log, impl_->clock,
+                                               impl_->metrics, settings);
     part.loop->post([listener = part.listener.get()] { listener->start(); });
   }
   return {};
@@ -107,11 +118,13 @@ void Server::stop(std::chrono::milliseconds grace) {
       part.endpoint->drain([drained] { drained->done(); });
     });
   }
-  if (drained->wait_for(grace)) return;
-  for (Impl::PerLoop& part : impl_->parts) {
-    part.loop->post([&part] { part.endpoint->abort(); });
+  if (!drained->wait_for(grace)) {
+    for (Impl::PerLoop& part : impl_->parts) {
+      part.loop->post([&part] { part.endpoint->abort(); });
+    }
+    drained->wait_for(std::chrono::seconds(1));
   }
-  drained->wait_for(std::chrono::seconds(1));
+  impl_->disk.stop();  // what is read by now is posted to loops that run
 }
 
 }  // namespace millrace::kafka

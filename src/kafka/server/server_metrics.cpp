@@ -38,6 +38,8 @@ ServerMetrics::ServerMetrics(metrics::Registry& registry)
       batches_refused(registry.counter("millrace_kafka_refused_batches_total", "Batches answered with an error")),
       reading_paused(
           registry.counter("millrace_kafka_reading_paused_total", "Times a connection was not read on purpose")),
+      damaged_reads(registry.counter("millrace_kafka_damaged_reads_total",
+                                     "Reads that met a damaged batch and were answered with an error")),
       produce_latency(
           registry.histogram("millrace_kafka_produce_seconds", "From a whole Produce request to its answer")) {
   for (std::size_t i = 0; i < closed.size(); ++i) {

@@ -36,6 +36,7 @@ struct ServerMetrics {
   metrics::Counter& batches_produced;
   metrics::Counter& batches_refused;
   metrics::Counter& reading_paused;
+  metrics::Counter& damaged_reads;
   metrics::Histogram& produce_latency;
 };
 

@@ -22,13 +22,6 @@ namespace {
 
 class TopicsTest : public ServerFixture {
  protected:
-  template <class Response, class Request>
-  Response ask(ApiKey key, std::int16_t version, const Request& request) {
-    WireClient& client = connect();
-    const auto id = client.send(key, version, request);
-    executor.run();
-    return client.take<Response>(key, version, id);
-  }
   MetadataResponse metadata_of(std::string_view topic, std::int16_t version = 9) {
     MetadataRequest request;
     request.topics->push_back({.name = topic});
@@ -152,9 +145,7 @@ TEST_F(TopicsTest, CreateTopicsSaysWhatIsWrong) {
   EXPECT_EQ(create({.name = "__a", .num_partitions = 3, .replication_factor = 1}).error_code, 17);
   EXPECT_EQ(create({.name = "b", .num_partitions = 0, .replication_factor = 1}).error_code, 37);
   EXPECT_EQ(create({.name = "b", .num_partitions = 2'000'000'000, .replication_factor = 1}).error_code, 37);
-  const auto three = create({.name = "b", .num_partitions = 1, .replication_factor = 3});
-  EXPECT_EQ(three.error_code, 38);
-  EXPECT_EQ(three.error_message, "replication factor is 3, but there is one broker");
+  EXPECT_EQ(create({.name = "b", .num_partitions = 1, .replication_factor = 0}).error_code, 38);
   EXPECT_EQ(
       create({.name = "b", .num_partitions = 1, .replication_factor = 1, .configs = {{"no.such.key", "1"}}}).error_code,
       40);
@@ -171,6 +162,26 @@ TEST_F(TopicsTest, CreateTopicsSaysWhatIsWrong) {
                   {.name = "f", .num_partitions = 1, .replication_factor = 1}};
   EXPECT_EQ(ask<CreateTopicsResponse>(ApiKey::create_topics, 7, twice).topics.at(1).error_code, 42);
   EXPECT_EQ(ask<CreateTopicsResponse>(ApiKey::create_topics, 7, CreateTopicsRequest{}).topics.size(), 0U);
+}
+
+TEST_F(TopicsTest, MoreReplicasThanOneAreClampedOrRefused) {
+  const auto clamped = create({.name = "clamped", .num_partitions = 1, .replication_factor = 3});
+  EXPECT_EQ(clamped.error_code, 0);
+  EXPECT_EQ(clamped.replication_factor, 1);
+}
+
+class StrictTopicsTest : public TopicsTest {
+ protected:
+  StrictTopicsTest() { settings.clamp_replication_factor = false; }
+};
+
+TEST_F(StrictTopicsTest, MoreReplicasThanOneAreRefused) {
+  const auto three = create({.name = "b", .num_partitions = 1, .replication_factor = 3});
+  EXPECT_EQ(three.error_code, 38);
+  EXPECT_EQ(three.error_message,
+            "Unable to replicate the partition 3 time(s): The target replication factor of 3 cannot be reached because "
+            "only 1 broker(s) are registered.");
+  EXPECT_EQ(log.table()->find("b"), nullptr);
 }
 
 TEST_F(TopicsTest, DeleteTopicsByNameAndById) {

@@ -45,6 +45,10 @@ class MemoryPartition final : public topics::Partition {
     }
     return result;
   }
+  Result<std::optional<storage::ReadResult>> read_memory(Offset from, std::size_t max_bytes) override {
+    if (on_disk) return std::nullopt;
+    return read(from, max_bytes);
+  }
   Result<std::optional<storage::TimestampedOffset>> find_timestamp(std::int64_t timestamp_ms) override {
     const std::scoped_lock lock(mutex_);
     for (const Entry& entry : entries_) {
@@ -61,6 +65,7 @@ class MemoryPartition final : public topics::Partition {
     if (best == entries_.end()) return std::nullopt;
     return storage::TimestampedOffset{best->header.max_timestamp, best->header.last_offset()};
   }
+  [[nodiscard]] std::vector<storage::ProducerState> producers() const override { return known_producers; }
   void when_beyond(Offset beyond, Executor& executor, Task task) override {
     const std::scoped_lock lock(mutex_);
     if (deleted_ || next_ > beyond) return executor.post(std::move(task));
@@ -96,6 +101,8 @@ class MemoryPartition final : public topics::Partition {
   }
 
   std::optional<Error> read_error;
+  bool on_disk = false;  // what was appended is not in memory any more
+  std::vector<storage::ProducerState> known_producers;
   std::size_t reads = 0;
 
  private:
@@ -200,13 +207,13 @@ class MemoryTopicLog final : public topics::TopicLog {
   Result<std::shared_ptr<const topics::Topic>> create(topics::NewTopic topic) {
     const std::scoped_lock lock(mutex_);
     if (table_->find(topic.name) != nullptr) return fail(ErrorCode::already_exists, "topic exists", topic.name);
-    if (topic.config.contains("no.such.key")) return fail(ErrorCode::invalid_argument, "unknown config", "no.such.key");
     auto made = std::make_shared<topics::Topic>();
     made->name = topic.name;
     ++last_topic_id_;
     made->id = Uuid::from_random(last_topic_id_, last_topic_id_ * 31);
     made->internal = topic.internal;
     made->config = topic.config;
+    MR_TRY_ASSIGN(made->log_config, topics::effective_config(defaults, topic.config));
     const std::int32_t count = topic.partitions == -1 ? default_partitions() : topic.partitions;
     for (std::int32_t i = 0; i < count; ++i) {
       made->partitions.push_back(std::make_shared<MemoryPartition>(TopicPartition{topic.name, PartitionIndex(i)}));

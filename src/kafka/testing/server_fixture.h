@@ -36,9 +36,19 @@ class ServerFixture : public ::testing::Test {
       groups.emplace(std::vector<TimedExecutor*>{&executor}, log, clock, registry, group_settings, 1);
       groups->start();
       executor.run();
-      endpoint_.emplace(executor, *groups, log, clock, metrics, settings);
+      endpoint_.emplace(executor, disk, *groups, log, clock, metrics, settings);
     }
     return *endpoint_;
+  }
+  /// One request over a connection of its own.
+  template <class Response, class Request>
+  Response ask(ApiKey key, std::int16_t version, const Request& request) {
+    WireClient& client = connect();
+    const auto id = client.send(key, version, request);
+    executor.run();
+    disk.run();
+    executor.run();
+    return client.take<Response>(key, version, id);
   }
   WireClient& connect() { return *clients_.emplace_back(std::make_unique<WireClient>(endpoint(), executor)); }
 
@@ -68,6 +78,7 @@ class ServerFixture : public ::testing::Test {
 
   ManualClock clock;
   ManualExecutor executor{clock};
+  ManualExecutor disk{clock};  // run() is how the disk gets around to it
   MemoryTopicLog log;
   metrics::Registry registry;
   ServerMetrics metrics{registry};

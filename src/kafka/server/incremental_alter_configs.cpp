@@ -1,0 +1,35 @@
+// IncrementalAlterConfigs (KIP-339): set, delete, append to a list, subtract from a list.
+#include "kafka/protocol/messages/incremental_alter_configs.h"
+
+#include "kafka/server/config_change.h"
+#include "kafka/server/served_apis.h"
+
+namespace millrace::kafka {
+
+void handle_incremental_alter_configs(Endpoint& endpoint, Request request) {
+  const auto message = request.decode<IncrementalAlterConfigsRequest>();
+  if (!message) return request.malformed(message.error());
+  std::vector<ResourceChange> changes;
+  changes.reserve(message->resources.size());
+  for (const auto& resource : message->resources) {
+    auto& change = changes.emplace_back();
+    change.type = resource.resource_type;
+    change.name = resource.resource_name;
+    for (const auto& config : resource.configs) {
+      change.edits.push_back(
+          {std::string(config.name), static_cast<ConfigOperation>(config.config_operation), std::nullopt});
+      if (config.value) change.edits.back().value = std::string(*config.value);
+    }
+  }
+  change_configs(endpoint, std::move(changes), message->validate_only,
+                 [request = std::move(request)](const std::vector<ResourceChange>& outcomes) mutable {
+                   IncrementalAlterConfigsResponse response;
+                   for (const ResourceChange& outcome : outcomes) {
+                     response.responses.push_back(
+                         {code(outcome.refusal.error), outcome.refusal.text(), outcome.type, outcome.name});
+                   }
+                   request.respond(response);
+                 });
+}
+
+}  // namespace millrace::kafka
