@@ -25,5 +25,6 @@ int serve_main(Arguments arguments);
 int verify_main(Arguments arguments);
 int config_main(Arguments arguments);
 int topics_main(Arguments arguments);
+int groups_main(Arguments arguments);
 
 }  // namespace millrace::app

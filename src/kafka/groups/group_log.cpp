@@ -39,7 +39,12 @@ struct GroupLog::Loading {
 
 GroupLog::GroupLog(topics::TopicLog& log, const Clock& clock, Executor& loop, const GroupSettings& settings,
                    Task settled)
-    : log_(log), clock_(clock), loop_(loop), settings_(settings), settled_(std::move(settled)) {}
+    : log_(log),
+      clock_(clock),
+      loop_(loop),
+      settings_(settings),
+      partitions_(partition_count(log, settings)),
+      settled_(std::move(settled)) {}
 
 std::int32_t GroupLog::partition_count(const topics::TopicLog& log, const GroupSettings& settings) {
   const auto table = log.table();
@@ -78,6 +83,8 @@ void GroupLog::load_piece(std::unique_ptr<Loading> loading) {
       if (!next) return loading->loaded(std::unexpected(next.error()));
       loading->next = *next;
     }
+    // The rest may have been compacted away.
+    if (read->batches.empty()) loading->next = partition.high_watermark();
   }
   loop_.post([this, loading = std::move(loading)]() mutable { load_piece(std::move(loading)); });
 }
@@ -86,7 +93,7 @@ void GroupLog::store(std::string_view group, std::vector<GroupRecord> records, S
   Write& write = gathered_.emplace_back();
   write.records = std::move(records);
   write.stored = std::move(stored);
-  write.partition = offsets_partition(group, partition_count(log_, settings_));
+  write.partition = offsets_partition(group, partitions_);
   post_send();
 }
 

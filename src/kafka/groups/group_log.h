@@ -59,6 +59,7 @@ class GroupLog final : public GroupStore {
   const Clock& clock_;
   Executor& loop_;
   const GroupSettings settings_;
+  const std::int32_t partitions_;  // fixed for good: groups are found by it
   Task settled_;
   std::vector<Write> gathered_;
   std::vector<Write> in_flight_;

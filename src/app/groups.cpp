@@ -1,0 +1,301 @@
+// millrace groups: what kafka-consumer-groups does, in its words and tables, without a JVM.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <set>
+
+#include "app/group_offsets.h"
+#include "app/options.h"
+#include "app/server_address.h"
+#include "app/verb.h"
+#include "kafka/protocol/messages/delete_groups.h"
+#include "kafka/protocol/messages/list_groups.h"
+#include "kafka/protocol/messages/offset_commit.h"
+#include "kafka/protocol/messages/offset_delete.h"
+
+namespace millrace::app {
+namespace {
+
+using namespace kafka;
+
+constexpr OptionRow kOptions[] = {
+    {"--kafka", "HOST:PORT", "where the server listens (127.0.0.1:9092)"},
+    {"--all-groups", "", "describe: every group"},
+    {"--members", "", "describe: the members instead of the offsets"},
+    {"--state", "", "list, describe: the state"},
+    {"--topic", "TOPIC[:P,P]", "reset, delete-offsets: a topic, or some partitions of it; may be given several times"},
+    {"--all-topics", "", "reset: every topic the group has committed"},
+    {"--to-earliest", "", "reset: to the first record there is"},
+    {"--to-latest", "", "reset: behind the last record"},
+    {"--to-offset", "N", "reset: to this offset"},
+    {"--shift-by", "N", "reset: forwards, or backwards when negative"},
+    {"--to-timestamp", "MS", "reset: to the first record that is not older (milliseconds since 1970)"},
+    {"--execute", "", "reset: do it; without, only show what would be done"},
+};
+
+constexpr std::string_view kUsage =
+    "usage: millrace groups list|describe|reset|delete|delete-offsets [GROUP...] [options]\n\n{}\n"
+    "  millrace groups describe readers\n"
+    "  millrace groups reset readers --topic readings --to-earliest --execute\n";
+
+struct Session {
+  Client client;
+  const Options& options;
+  std::vector<std::string> groups;
+};
+
+Result<std::vector<std::pair<std::string, std::string>>> groups_and_states(Client& client) {
+  MR_TRY_ASSIGN(const auto answer, client.ask<ListGroupsResponse>(ApiKey::list_groups, 4, ListGroupsRequest{}));
+  if (answer.message.error_code != 0) return group_refused("list", answer.message.error_code);
+  std::vector<std::pair<std::string, std::string>> groups;
+  for (const auto& group : answer.message.groups) groups.emplace_back(group.group_id, group.group_state);
+  std::ranges::sort(groups);
+  return groups;
+}
+
+Result<void> list(Session& session) {
+  MR_TRY_ASSIGN(const auto groups, groups_and_states(session.client));
+  const bool states = session.options.has("--state");
+  if (states) fmt::print("{:<25} {}\n", "GROUP", "STATE");
+  for (const auto& [group, state] : groups) {
+    if (states) {
+      fmt::print("{:<25} {}\n", group, state);
+    } else {
+      fmt::print("{}\n", group);
+    }
+  }
+  return {};
+}
+
+void print_offsets(const GroupView& group) {
+  fmt::print("\n{:<15} {:<15} {:<10} {:<15} {:<15} {:<15} {:<47} {:<15} {}\n", "GROUP", "TOPIC", "PARTITION",
+             "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG", "CONSUMER-ID", "HOST", "CLIENT-ID");
+  const auto text = [](std::int64_t value) { return value < 0 ? std::string("-") : std::to_string(value); };
+  for (const auto& [partition, row] : group.partitions) {
+    const bool known = row.committed >= 0 && row.end >= 0;
+    fmt::print("{:<15} {:<15} {:<10} {:<15} {:<15} {:<15} {:<47} {:<15} {}\n", group.id, partition.topic,
+               partition.partition.value(), text(row.committed), text(row.end),
+               text(known ? std::max<std::int64_t>(row.end - row.committed, 0) : -1),
+               row.owner.empty() ? "-" : row.owner, row.host.empty() ? "-" : row.host,
+               row.client.empty() ? "-" : row.client);
+  }
+}
+
+void print_members(const GroupView& group) {
+  fmt::print("\n{:<15} {:<47} {:<15} {:<15} {:<15} {}\n", "GROUP", "CONSUMER-ID", "HOST", "CLIENT-ID", "#PARTITIONS",
+             "ASSIGNMENT");
+  for (const GroupView::Member& member : group.members) {
+    fmt::print("{:<15} {:<47} {:<15} {:<15} {:<15} {}\n", group.id, member.id, member.host, member.client,
+               member.partitions.size(), describe_partitions(member.partitions));
+  }
+}
+
+Result<void> describe(Session& session) {
+  std::vector<std::string> wanted = session.groups;
+  if (session.options.has("--all-groups")) {
+    MR_TRY_ASSIGN(const auto groups, groups_and_states(session.client));
+    for (const auto& [group, state] : groups) wanted.push_back(group);
+  }
+  if (wanted.empty()) return fail(ErrorCode::invalid_argument, "", "describe needs a group, or --all-groups");
+  for (const std::string& id : wanted) {
+    MR_TRY_ASSIGN(const GroupView group, look_at_group(session.client, id));
+    if (group.state == "Dead") {
+      return fail(ErrorCode::not_found, "", fmt::format("Consumer group '{}' does not exist.", id));
+    }
+    if (group.members.empty()) fmt::print(stderr, "Consumer group '{}' has no active members.\n", id);
+    if (session.options.has("--state")) {
+      fmt::print("\n{:<25} {:<25} {:<20} {}\n{:<25} {:<25} {:<20} {}\n", "GROUP", "ASSIGNMENT-STRATEGY", "STATE",
+                 "#MEMBERS", id, group.protocol, group.state, group.members.size());
+    } else if (session.options.has("--members")) {
+      print_members(group);
+    } else {
+      print_offsets(group);
+    }
+  }
+  return {};
+}
+
+Result<std::int64_t> number(const Options& options, std::string_view name) {
+  const std::string text = options.get(name);
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    return fail(ErrorCode::invalid_argument, "", fmt::format("{} is a number, not '{}'", name, text));
+  }
+  return value;
+}
+
+// The partitions that --topic and --all-topics name.
+Result<std::vector<TopicPartition>> wanted_partitions(Session& session, const GroupView& group) {
+  std::vector<TopicPartition> wanted;
+  if (session.options.has("--all-topics")) {
+    for (const auto& [partition, row] : group.partitions) wanted.push_back(partition);
+  }
+  for (const std::string& text : session.options.all("--topic")) {
+    MR_TRY_ASSIGN(auto partitions, parse_topic_partitions(session.client, text));
+    wanted.insert(wanted.end(), partitions.begin(), partitions.end());
+  }
+  if (wanted.empty()) return fail(ErrorCode::invalid_argument, "", "name partitions with --topic or --all-topics");
+  std::ranges::sort(wanted);
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  return wanted;
+}
+
+// Where each partition shall go, kept within what the log holds, as kafka-consumer-groups does.
+Result<std::map<TopicPartition, std::int64_t>> new_offsets(Session& session, const GroupView& group,
+                                                           const std::vector<TopicPartition>& partitions) {
+  const Options& options = session.options;
+  MR_TRY_ASSIGN(const auto first, log_offsets(session.client, partitions, kEarliest));
+  MR_TRY_ASSIGN(const auto last, log_offsets(session.client, partitions, kLatest));
+  std::map<TopicPartition, std::int64_t> target;
+  if (options.has("--to-earliest")) {
+    target = first;
+  } else if (options.has("--to-latest")) {
+    target = last;
+  } else if (options.has("--to-timestamp")) {
+    MR_TRY_ASSIGN(const std::int64_t time, number(options, "--to-timestamp"));
+    MR_TRY_ASSIGN(target, log_offsets(session.client, partitions, time));
+    for (auto& [partition, offset] : target) {
+      if (offset < 0) offset = last.at(partition);
+    }
+  } else if (options.has("--to-offset") || options.has("--shift-by")) {
+    const bool shift = options.has("--shift-by");
+    MR_TRY_ASSIGN(const std::int64_t value, number(options, shift ? "--shift-by" : "--to-offset"));
+    for (const TopicPartition& partition : partitions) {
+      const auto row = group.partitions.find(partition);
+      const std::int64_t from = row == group.partitions.end() ? first.at(partition) : row->second.committed;
+      target[partition] = shift ? from + value : value;
+    }
+  } else {
+    return fail(ErrorCode::invalid_argument, "",
+                "reset needs --to-earliest, --to-latest, --to-offset, --shift-by or --to-timestamp");
+  }
+  for (auto& [partition, offset] : target) offset = std::clamp(offset, first.at(partition), last.at(partition));
+  return target;
+}
+
+Result<void> commit(Session& session, const std::string& group, const std::map<TopicPartition, std::int64_t>& offsets) {
+  OffsetCommitRequest request;
+  request.group_id = group;
+  for (const auto& [partition, offset] : offsets) {
+    if (request.topics.empty() || request.topics.back().name != partition.topic) {
+      request.topics.emplace_back().name = partition.topic;
+    }
+    request.topics.back().partitions.push_back(
+        {.partition_index = partition.partition.value(), .committed_offset = offset});
+  }
+  MR_TRY_ASSIGN(const auto answer, session.client.ask<OffsetCommitResponse>(ApiKey::offset_commit, 9, request));
+  for (const auto& topic : answer.message.topics) {
+    for (const auto& partition : topic.partitions) {
+      if (partition.error_code != 0) return group_refused(group, partition.error_code);
+    }
+  }
+  return {};
+}
+
+Result<void> reset(Session& session) {
+  fmt::print("\n{:<30} {:<30} {:<10} {:<15}\n", "GROUP", "TOPIC", "PARTITION", "NEW-OFFSET");
+  for (const std::string& id : session.groups) {
+    MR_TRY_ASSIGN(const GroupView group, look_at_group(session.client, id));
+    if (!group.members.empty()) {
+      return fail(
+          ErrorCode::busy, "",
+          fmt::format("Assignments can only be reset if the group '{}' is inactive, but the current state is {}.", id,
+                      group.state));
+    }
+    MR_TRY_ASSIGN(const auto partitions, wanted_partitions(session, group));
+    MR_TRY_ASSIGN(const auto offsets, new_offsets(session, group, partitions));
+    if (session.options.has("--execute")) MR_TRY(commit(session, id, offsets));
+    for (const auto& [partition, offset] : offsets) {
+      fmt::print("{:<30} {:<30} {:<10} {:<15}\n", id, partition.topic, partition.partition.value(), offset);
+    }
+  }
+  if (!session.options.has("--execute")) fmt::print(stderr, "Nothing was changed: --execute does it.\n");
+  return {};
+}
+
+Result<void> remove(Session& session) {
+  DeleteGroupsRequest request;
+  for (const std::string& group : session.groups) request.groups_names.emplace_back(group);
+  MR_TRY_ASSIGN(const auto answer, session.client.ask<DeleteGroupsResponse>(ApiKey::delete_groups, 2, request));
+  for (const auto& result : answer.message.results) {
+    if (result.error_code != 0) return group_refused(std::string(result.group_id), result.error_code);
+    fmt::print("Deletion of requested consumer groups ('{}') was successful.\n", result.group_id);
+  }
+  return {};
+}
+
+Result<void> delete_offsets(Session& session) {
+  for (const std::string& id : session.groups) {
+    MR_TRY_ASSIGN(const GroupView group, look_at_group(session.client, id));
+    MR_TRY_ASSIGN(const auto partitions, wanted_partitions(session, group));
+    OffsetDeleteRequest request;
+    request.group_id = id;
+    for (const TopicPartition& partition : partitions) {
+      if (request.topics.empty() || request.topics.back().name != partition.topic) {
+        request.topics.emplace_back().name = partition.topic;
+      }
+      request.topics.back().partitions.push_back({partition.partition.value()});
+    }
+    MR_TRY_ASSIGN(const auto answer, session.client.ask<OffsetDeleteResponse>(ApiKey::offset_delete, 0, request));
+    if (answer.message.error_code != 0) return group_refused(id, answer.message.error_code);
+    fmt::print("{:<30} {:<15} {:<15}\n", "TOPIC", "PARTITION", "STATUS");
+    for (const auto& topic : answer.message.topics) {
+      for (const auto& partition : topic.partitions) {
+        const std::string status =
+            partition.error_code == 0 ? "Successful" : group_refused("Error", partition.error_code).error().detail;
+        fmt::print("{:<30} {:<15} {:<15}\n", topic.name, partition.partition_index, status);
+      }
+    }
+  }
+  return {};
+}
+
+struct Action {
+  std::string_view name;
+  Result<void> (*run)(Session& session);
+  bool needs_group;
+};
+constexpr Action kActions[] = {{"list", &list, false},
+                               {"describe", &describe, false},
+                               {"reset", &reset, true},
+                               {"delete", &remove, true},
+                               {"delete-offsets", &delete_offsets, true}};
+
+int usage_error(std::string_view what) {
+  fmt::print(stderr, "millrace groups: {}\n\n{}", what, fmt::format(fmt::runtime(kUsage), help_lines(kOptions)));
+  return kExitUsage;
+}
+
+}  // namespace
+
+int groups_main(Arguments arguments) {
+  const Result<Options> options = parse_options(arguments, kOptions);
+  if (!options) return usage_error(options.error().message());
+  if (options->has("--help")) {
+    fmt::print("{}", fmt::format(fmt::runtime(kUsage), help_lines(kOptions)));
+    return kExitOk;
+  }
+  if (options->rest.empty()) return usage_error("what shall be done?");
+  const auto action = std::ranges::find(kActions, options->rest.front(), &Action::name);
+  if (action == std::end(kActions)) return usage_error(fmt::format("there is no '{}'", options->rest.front()));
+  std::vector<std::string> groups(options->rest.begin() + 1, options->rest.end());
+  if (action->needs_group && groups.empty()) return usage_error(fmt::format("{} needs a group", action->name));
+
+  auto client = open_client(*options);
+  Result<void> done;
+  if (client) {
+    Session session{std::move(*client), *options, std::move(groups)};
+    done = action->run(session);
+  } else {
+    done = std::unexpected<Error>(client.error());
+  }
+  if (done) return kExitOk;
+  const Error& error = done.error();
+  fmt::print(stderr, "Error: {}\n", error.context[0] == '\0' ? error.detail : error.message());
+  return kExitFailure;
+}
+
+}  // namespace millrace::app
