@@ -2,12 +2,13 @@
 
 #include "admin/routes.h"
 #include "app/build_identity.h"
+#include "app/rule_routes.h"
 #include "base/thread_name.h"
 
 namespace millrace::app {
 
 Result<std::unique_ptr<AdminServer>> AdminServer::start(const Settings& settings, const net::Address& address,
-                                                        metrics::Registry& metrics) {
+                                                        metrics::Registry& metrics, RuleService& rules) {
   std::unique_ptr<AdminServer> admin(new AdminServer());
   AdminServer* const self = admin.get();
   admin::add_routes(
@@ -15,6 +16,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(const Settings& settings
       {.metrics = metrics, .readiness = admin->readiness_, .build = build_identity(), .listeners = [self] {
          return self->listeners_.with([](const auto& all) { return all; });
        }});
+  add_rule_routes(admin->router_, rules);
   net::http::ServerOptions options;
   options.read.body_bytes = settings.http.max_body_bytes;
   options.max_connections = static_cast<std::size_t>(settings.http.max_connections);

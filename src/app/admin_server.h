@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "admin/readiness.h"
+#include "app/rule_service.h"
 #include "app/settings.h"
 #include "base/result.h"
 #include "metrics/registry.h"
@@ -22,9 +23,10 @@ class AdminServer {
  public:
   using Listeners = std::vector<std::pair<std::string, std::string>>;
 
-  /// Binds and serves at once; not ready until readiness() says so. Errors: those of Listener::bind.
+  /// Binds and serves at once (rules as soon as `rules` is started); not ready until readiness() says so. Errors: those
+  /// of Listener::bind.
   static Result<std::unique_ptr<AdminServer>> start(const Settings& settings, const net::Address& address,
-                                                    metrics::Registry& metrics);
+                                                    metrics::Registry& metrics, RuleService& rules);
   ~AdminServer();
 
   [[nodiscard]] net::Address address() const { return address_; }

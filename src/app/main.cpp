@@ -22,6 +22,7 @@ constexpr app::Verb kVerbs[] = {
     {"verify", app::verify_main, "check a data directory, read-only"},
     {"topics", app::topics_main, "list, create, describe, alter and delete topics of a running server"},
     {"groups", app::groups_main, "list, describe, reset and delete consumer groups of a running server"},
+    {"rules", app::rules_main, "try rules on messages"},
     {"config", app::config_main, "check, show or document the configuration"},
 };
 

@@ -39,6 +39,7 @@ struct Server::Parts {
   std::unique_ptr<io::FileSystem> files;
   std::unique_ptr<topics::EmbeddedTopicLog> log;
   std::unique_ptr<pipeline::RuleSetSlot> rules;
+  RuleService rule_service;
   std::vector<std::unique_ptr<LoopThread>> loops;
   std::vector<std::unique_ptr<kafka::LoopExecutor>> group_loops;
   std::unique_ptr<kafka::Groups> groups;
@@ -155,7 +156,7 @@ Result<void> Server::Parts::start_admin() {
   metrics::register_process_metrics(metrics, clock, build_identity());
   const auto address = settings.http_listener.address();
   if (!address) return {};
-  auto serving = AdminServer::start(settings, *address, metrics);
+  auto serving = AdminServer::start(settings, *address, metrics, rule_service);
   if (!serving) return with_key(std::unexpected<Error>(std::move(serving).error()), "http.port");
   admin = std::move(*serving);
   return {};
@@ -185,6 +186,7 @@ Result<void> Server::Parts::open_log(std::function<void(const Error&)> on_fatal)
 Result<void> Server::Parts::start_loops() {
   MR_TRY_ASSIGN(auto compiled, compile_rules(settings.rules, settings.sql_strict));
   rules = std::make_unique<pipeline::RuleSetSlot>(std::move(compiled));
+  MR_TRY(rule_service.start(*log, clock, *rules, settings));
   pipeline::register_rule_metrics(metrics, *rules);
   pipeline::PipelineSettings pipeline;
   pipeline.max_gathered_bytes = settings.pipeline_gathered_bytes;
@@ -271,6 +273,7 @@ Result<void> Server::stop() {
   if (parts.kafka) parts.kafka->stop(parts.settings.stop_timeout / 4);
   for (const auto& thread : parts.loops) thread->stop();
   if (parts.admin) parts.admin->stop();
+  parts.rule_service.stop();
   return parts.log->stop();
 }
 

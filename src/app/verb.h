@@ -26,5 +26,6 @@ int verify_main(Arguments arguments);
 int config_main(Arguments arguments);
 int topics_main(Arguments arguments);
 int groups_main(Arguments arguments);
+int rules_main(Arguments arguments);
 
 }  // namespace millrace::app

@@ -1,6 +1,7 @@
 #include "pipeline/message_pipeline.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -101,6 +102,7 @@ Pressure MessagePipeline::receive(std::span<const DeviceMessage> messages, Recei
 }
 
 MessagePipeline::Stored MessagePipeline::process_one(const DeviceMessage& message, std::uint32_t& matched) {
+  ++message_number_;
   const rules::Evaluator::Outcome outcome = evaluator_.evaluate(*rules_, message);
   matched = outcome.matched;
   failed_.clear();
@@ -108,14 +110,25 @@ MessagePipeline::Stored MessagePipeline::process_one(const DeviceMessage& messag
   for (const rules::RuleOutput& output : outcome.outputs) {
     if (store(output, message) == Stored::no) stored = Stored::no;
   }
-  // Error outputs last: making them reuses the evaluator's memory. One per rule and message.
+  // Error outputs last: making them reuses the evaluator's memory. One per rule and message, with all that failed.
+  std::vector<rules::Evaluator::FailedOutput> of_rule;
   for (std::size_t i = 0; i < failed_.size(); ++i) [[unlikely]] {
-    const auto seen = std::span(failed_).first(i);
-    const auto same_rule = [&](const Failed& other) { return other.output.rule == failed_[i].output.rule; };
-    if (std::ranges::any_of(seen, same_rule)) continue;
-    if (store_error(failed_[i].output, message, reason_of(failed_[i].placement)) == Stored::no) stored = Stored::no;
+    const rules::Rule* const rule = failed_[i].output.rule;
+    const auto same_rule = [&](const Failed& other) { return other.output.rule == rule; };
+    if (std::ranges::any_of(std::span(failed_).first(i), same_rule)) continue;
+    of_rule.clear();
+    for (const Failed& other : failed_) {
+      if (same_rule(other)) of_rule.push_back({&other.output, reason_of(other.placement)});
+    }
+    if (store_errors(of_rule, message) == Stored::no) stored = Stored::no;
+    if (!parked_.empty()) reported_parked_.emplace(message_number_, rule);
   }
   return stored;
+}
+
+void MessagePipeline::count_done(const rules::RuleOutput& output) {
+  ++tally_.records;
+  if (output.action != rules::kErrorAction) output.rule->counters->actions_ok.fetch_add(1, std::memory_order_relaxed);
 }
 
 topics::Placement MessagePipeline::place(const rules::RuleOutput& output, const DeviceMessage& message) {
@@ -127,6 +140,7 @@ topics::Placement MessagePipeline::place(const rules::RuleOutput& output, const 
 MessagePipeline::Stored MessagePipeline::store(const rules::RuleOutput& output, const DeviceMessage& message) {
   if (output.kind == rules::RuleOutput::Kind::republish) {
     ++tally_.republished;
+    if (output.action != rules::kErrorAction) output.rule->counters->actions_ok.fetch_add(1, std::memory_order_relaxed);
     if (republisher_ != nullptr) republisher_->republish(output.topic, output.value, output.qos, output.retain);
     republished_.push_back({std::string(output.topic), std::string(as_text(output.value)), output.qos, output.retain});
     return Stored::yes;
@@ -137,7 +151,7 @@ MessagePipeline::Stored MessagePipeline::store(const rules::RuleOutput& output, 
   }
   const Placement placement = place(output, message);
   if (placement == Placement::added) [[likely]] {
-    ++tally_.records;
+    count_done(output);
     return Stored::yes;
   }
   if (placement == Placement::no_topic && log_.auto_create()) {
@@ -148,21 +162,29 @@ MessagePipeline::Stored MessagePipeline::store(const rules::RuleOutput& output, 
   return Stored::yes;  // decided when its error output is stored
 }
 
-MessagePipeline::Stored MessagePipeline::store_error(const rules::RuleOutput& failed, const DeviceMessage& message,
-                                                     std::string_view reason) {
+MessagePipeline::Stored MessagePipeline::store_errors(FailedOutputs failed, const DeviceMessage& message) {
   ++tally_.rule_errors;
-  const bool was_error = failed.action == rules::kErrorAction;
-  const auto error = was_error ? std::optional(failed) : evaluator_.error_output(failed, message, reason);
+  const rules::RuleOutput& first = *failed.front().output;
+  const auto is_error = [](const rules::Evaluator::FailedOutput& one) {
+    return one.output->action == rules::kErrorAction;
+  };
+  if (const auto own = std::ranges::find_if(failed, is_error); own != failed.end()) {
+    return store_fallback(*own->output, message);
+  }
+  const auto error = evaluator_.error_output(failed, message);
   // One error message per rule and message: when templates of this rule failed too, theirs is already among the
   // outputs.
-  if (!error) return evaluator_.has_error_message(*failed.rule) ? Stored::yes : Stored::no;
-  if (!was_error && error->kind == rules::RuleOutput::Kind::kafka && place(*error, message) == Placement::added) {
-    ++tally_.records;
-    return Stored::yes;
-  }
-  if (!was_error && error->kind == rules::RuleOutput::Kind::republish) return store(*error, message);
+  if (!error) return evaluator_.has_error_message(*first.rule) ? Stored::yes : Stored::no;
+  if (error->kind == rules::RuleOutput::Kind::republish) return store(*error, message);
+  if (place(*error, message) != Placement::added) return store_fallback(*error, message);
+  ++tally_.records;
+  return Stored::yes;
+}
+
+/// The errorAction's own topic cannot take its record.
+MessagePipeline::Stored MessagePipeline::store_fallback(const rules::RuleOutput& error, const DeviceMessage& message) {
   const RecordView record{
-      .key = error->key, .value = error->value, .headers = error->headers, .timestamp_ms = message.received_at.count()};
+      .key = error.key, .value = error.value, .headers = error.headers, .timestamp_ms = message.received_at.count()};
   if (gathered_.add(kFallbackErrorTopic, std::nullopt, record) != Placement::added) return Stored::no;
   ++tally_.fallback_errors;
   ++tally_.records;
@@ -170,7 +192,8 @@ MessagePipeline::Stored MessagePipeline::store_error(const rules::RuleOutput& fa
 }
 
 void MessagePipeline::park(const rules::RuleOutput& output, const DeviceMessage& message) {
-  parked_.emplace_back(output, message, rules_);
+  parked_.emplace_back(output, message, rules_, message_number_);
+  if (evaluator_.has_error_message(*output.rule)) reported_parked_.emplace(message_number_, output.rule);
   const std::string name(output.topic);
   if (!creating_.insert(name).second) return;
   log_.create_topic({.name = name}, loop_, [this, name, alive = alive_](auto result) {
@@ -182,19 +205,34 @@ void MessagePipeline::park(const rules::RuleOutput& output, const DeviceMessage&
 
 void MessagePipeline::topic_created(const std::string& name, const Error* error) {
   creating_.erase(name);
-  if (error != nullptr) log::warn("topic_not_created", {{"topic", name}, {"reason", error->message()}});
+  const std::string reason = error != nullptr ? error->message() : std::string();
+  if (error != nullptr) log::warn("topic_not_created", {{"topic", name}, {"reason", reason}});
   bool refused = false;
+  std::map<std::pair<std::uint64_t, const rules::Rule*>, std::vector<rules::Evaluator::FailedOutput>> failed;
+  std::vector<const ParkedRecord*> of_failed;
   for (const ParkedRecord& parked : parked_) {
     if (parked.output().topic != name) continue;
     const Placement placement = place(parked.output(), parked.message());
     if (placement == Placement::added) {
-      ++tally_.records;
-    } else if (store_error(parked.output(), parked.message(),
-                           error != nullptr ? error->message() : std::string(reason_of(placement))) == Stored::no) {
+      count_done(parked.output());
+      continue;
+    }
+    auto& list = failed[{parked.message_number(), parked.output().rule}];
+    if (list.empty()) of_failed.push_back(&parked);
+    list.push_back({&parked.output(), error != nullptr ? std::string_view(reason) : reason_of(placement)});
+  }
+  for (const ParkedRecord* const parked : of_failed) {
+    const std::pair which(parked->message_number(), parked->output().rule);
+    const bool own = parked->output().action == rules::kErrorAction;
+    // Another action of this rule failed for this message before, and its error message went out then.
+    if (!own && !reported_parked_.insert(which).second) {
+      which.second->counters->actions_failed.fetch_add(failed[which].size(), std::memory_order_relaxed);
+    } else if (store_errors(failed[which], parked->message()) == Stored::no) {
       refused = true;
     }
   }
   std::erase_if(parked_, [&](const ParkedRecord& parked) { return parked.output().topic == name; });
+  if (parked_.empty()) reported_parked_.clear();
   metrics_.add(tally_);
   // Some of the gathered receipts belong to a message that could be stored nowhere; which one is no longer known, so
   // none of them is acknowledged and all are sent again.

@@ -19,6 +19,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -86,7 +87,11 @@ class MessagePipeline final : public MessageReceiver {
   Stored add_own(std::span<const OwnRecord> records, WallTime at);
   Stored process_one(const DeviceMessage& message, std::uint32_t& matched);
   Stored store(const rules::RuleOutput& output, const DeviceMessage& message);
-  Stored store_error(const rules::RuleOutput& failed, const DeviceMessage& message, std::string_view reason);
+  /// What failed of one rule for one message: its errorAction speaks, once.
+  using FailedOutputs = std::span<const rules::Evaluator::FailedOutput>;
+  Stored store_errors(FailedOutputs failed, const DeviceMessage& message);
+  Stored store_fallback(const rules::RuleOutput& error, const DeviceMessage& message);
+  void count_done(const rules::RuleOutput& output);
   topics::Placement place(const rules::RuleOutput& output, const DeviceMessage& message);
   void park(const rules::RuleOutput& output, const DeviceMessage& message);
   void topic_created(const std::string& name, const Error* error);
@@ -122,6 +127,9 @@ class MessagePipeline final : public MessageReceiver {
     topics::Placement placement;
   };
   std::vector<Failed> failed_;  // of the message being judged
+  std::uint64_t message_number_ = 0;
+  // Rules that have their error message for a message of which records are still parked.
+  std::set<std::pair<std::uint64_t, const rules::Rule*>> reported_parked_;
   PipelineTally tally_;
   // Answers of the log may come after this object is gone (shutdown): they hold this and look first.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);

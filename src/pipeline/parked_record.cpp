@@ -8,8 +8,8 @@ std::string_view ParkedRecord::keep(std::string_view text) {
 }
 
 ParkedRecord::ParkedRecord(const rules::RuleOutput& output, const DeviceMessage& message,
-                           std::shared_ptr<const rules::RuleSet> rules)
-    : rules_(std::move(rules)), output_(output), message_(message) {
+                           std::shared_ptr<const rules::RuleSet> rules, std::uint64_t message_number)
+    : rules_(std::move(rules)), output_(output), message_(message), message_number_(message_number) {
   output_.topic = keep(output.topic);
   if (output.key) output_.key = keep(*output.key);
   output_.value = keep(output.value);
@@ -21,6 +21,7 @@ ParkedRecord::ParkedRecord(const rules::RuleOutput& output, const DeviceMessage&
   message_.payload = keep(message.payload);
   message_.client_id = keep(message.client_id);
   message_.username = {};
+  message_.source_address = {};
   message_.content_type = {};
   message_.response_topic = {};
   message_.correlation_data = {};

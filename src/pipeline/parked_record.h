@@ -16,12 +16,14 @@ namespace millrace::pipeline {
 class ParkedRecord {
  public:
   ParkedRecord(const rules::RuleOutput& output, const DeviceMessage& message,
-               std::shared_ptr<const rules::RuleSet> rules);
+               std::shared_ptr<const rules::RuleSet> rules, std::uint64_t message_number);
   ParkedRecord(const ParkedRecord&) = delete;
   ParkedRecord& operator=(const ParkedRecord&) = delete;
 
   [[nodiscard]] const rules::RuleOutput& output() const { return output_; }
   [[nodiscard]] const DeviceMessage& message() const { return message_; }
+  /// The same for all that one message left parked.
+  [[nodiscard]] std::uint64_t message_number() const { return message_number_; }
 
  private:
   std::string_view keep(std::string_view text);
@@ -32,6 +34,7 @@ class ParkedRecord {
   std::vector<RecordHeader> headers_;
   rules::RuleOutput output_;
   DeviceMessage message_;
+  std::uint64_t message_number_;
 };
 
 }  // namespace millrace::pipeline

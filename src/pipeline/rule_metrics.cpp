@@ -11,11 +11,11 @@ struct Row {
 
 constexpr Row kRows[] = {
     {"millrace_rule_matched_total", "Messages for which FROM and WHERE held", &rules::RuleCounters::matched},
-    {"millrace_rule_not_passed_total", "Messages that FROM matched and WHERE did not let pass",
+    {"millrace_rule_not_passed_total", "Messages that FROM matched and WHERE, tried, did not let pass",
      &rules::RuleCounters::not_passed},
     {"millrace_rule_failed_total", "Messages whose payload or statement could not be evaluated",
      &rules::RuleCounters::failed},
-    {"millrace_rule_actions_ok_total", "Actions resolved", &rules::RuleCounters::actions_ok},
+    {"millrace_rule_actions_ok_total", "Records and messages that actions handed on", &rules::RuleCounters::actions_ok},
     {"millrace_rule_actions_failed_total", "Actions that could not be resolved", &rules::RuleCounters::actions_failed},
     {"millrace_rule_error_actions_total", "Error actions produced", &rules::RuleCounters::error_actions},
 };

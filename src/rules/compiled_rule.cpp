@@ -137,34 +137,77 @@ std::uint64_t RuleSet::version() const {
   return impl_->version;
 }
 
+void RuleSet::Impl::add_to_groups(std::uint32_t rule) {
+  for (const std::string& filter : rules[rule]->compiled->statement.filters()) {
+    const auto [at, added] = group_of_filter.try_emplace(filter, static_cast<std::uint32_t>(groups.size()));
+    if (added) {
+      filters.add(filter, at->second);
+      groups.emplace_back();
+    }
+    auto& members = groups[at->second].rules;
+    if (members.empty() || members.back() != rule) members.push_back(rule);
+  }
+}
+
+void RuleSet::Impl::index_groups() {
+  group_of_filter.clear();
+  for (Group& group : groups) {
+    group.rules.shrink_to_fit();
+    if (group.rules.size() < kIndexFrom) continue;
+    std::vector<PredicateIndex::Entry> entries;
+    bool telling = false;
+    for (const std::uint32_t rule : group.rules) {
+      const CompiledRule& compiled = *rules[rule]->compiled;
+      PredicateIndex::Entry& entry = entries.emplace_back();
+      entry.rule = rule;
+      if (const auto where = compiled.statement.where()) {
+        entry.conditions = sql::NecessaryConditions::of(compiled.program, *where);
+      }
+      telling = telling || !entry.conditions.empty();
+    }
+    if (telling) group.index.emplace(entries);
+  }
+}
+
 Result<std::shared_ptr<const RuleSet>> RuleSet::compile(std::vector<RuleDefinition> definitions,
                                                         const RuleSet* previous) {
   static std::atomic<std::uint64_t> next_version{1};
   std::shared_ptr<RuleSet> out(new RuleSet());
   Impl& impl = *out->impl_;
   impl.version = next_version.fetch_add(1, std::memory_order_relaxed);
-  std::unordered_map<std::string_view, std::shared_ptr<RuleCounters>> counters;
+  // Rules that did not change are taken over as they are. Their words stay in the Paths they share; when those have
+  // grown past what the rules can need, everything is compiled anew into new ones.
+  std::unordered_map<std::string_view, const Rule*> known;
+  bool reuse = false;
   if (previous != nullptr) {
-    for (const auto& rule : previous->rules()) counters.emplace(rule->definition.name, rule->counters);
+    constexpr std::size_t kWordsPerRule = 64;
+    reuse = previous->impl().paths->size() < kWordsPerRule * (definitions.size() + 1000);
+    if (reuse) impl.paths = previous->impl().paths;
+    for (const auto& rule : previous->rules()) known.emplace(rule->definition.name, rule.get());
   }
   std::unordered_set<std::string_view> names;
   for (RuleDefinition& definition : definitions) {
     auto rule = std::make_unique<Rule>();
     rule->definition = std::move(definition);
     const RuleDefinition& kept = rule->definition;
-    auto compiled = CompiledRule::compile(kept, impl.paths);
-    if (!compiled) return std::unexpected<Error>(std::move(compiled).error());
-    if (!names.insert(kept.name).second) return at_key(kept, "name", "there are two rules of this name");
-    rule->compiled = std::make_shared<const CompiledRule>(std::move(*compiled));
-    const auto known = counters.find(kept.name);
-    rule->counters = known != counters.end() ? known->second : std::make_shared<RuleCounters>();
-    if (!kept.disabled) {
-      const auto index = static_cast<std::uint32_t>(impl.rules.size());
-      for (const std::string& filter : rule->compiled->statement.filters()) impl.filters.add(filter, index);
-      impl.by_name.emplace(kept.name, index);
+    const auto found = known.find(kept.name);
+    const Rule* const before = found == known.end() ? nullptr : found->second;
+    if (reuse && before != nullptr && before->definition == kept) {
+      rule->compiled = before->compiled;
+    } else {
+      auto compiled = CompiledRule::compile(kept, *impl.paths);
+      if (!compiled) return std::unexpected<Error>(std::move(compiled).error());
+      rule->compiled = std::make_shared<const CompiledRule>(std::move(*compiled));
     }
+    if (!names.insert(kept.name).second) return at_key(kept, "name", "there are two rules of this name");
+    rule->counters = before != nullptr ? before->counters : std::make_shared<RuleCounters>();
+    const auto index = static_cast<std::uint32_t>(impl.rules.size());
     impl.rules.push_back(std::move(rule));
+    if (kept.disabled) continue;
+    impl.add_to_groups(index);
+    impl.by_name.emplace(kept.name, index);
   }
+  impl.index_groups();
   return std::shared_ptr<const RuleSet>(std::move(out));
 }
 

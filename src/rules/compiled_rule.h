@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "rules/predicate_index.h"
 #include "rules/rule_set.h"
 #include "rules/template_text.h"
 #include "rules/topic_filter.h"
@@ -46,11 +47,23 @@ class CompiledRule {
 
 /// What RuleSet holds behind its pointer.
 struct RuleSet::Impl {
+  /// The enabled rules of one topic filter.
+  struct Group {
+    std::vector<std::uint32_t> rules;     // ascending
+    std::optional<PredicateIndex> index;  // when there are many
+  };
+  static constexpr std::size_t kIndexFrom = 8;
+
+  void add_to_groups(std::uint32_t rule);
+  void index_groups();
+
+  std::shared_ptr<sql::Paths> paths = std::make_shared<sql::Paths>();  // of all rules; shared with earlier sets
   std::vector<std::unique_ptr<Rule>> rules;
   std::uint64_t version = 0;
-  sql::Paths paths;
-  TopicFilterIndex filters;  // values are indices into rules; disabled rules are not in it
-  std::unordered_map<std::string_view, std::uint32_t> by_name;  // enabled rules, for Basic Ingest
+  TopicFilterIndex filters;  // values are indices into groups
+  std::vector<Group> groups;
+  std::unordered_map<std::string_view, std::uint32_t> group_of_filter;  // while compiling
+  std::unordered_map<std::string_view, std::uint32_t> by_name;          // enabled rules, for Basic Ingest
 };
 
 }  // namespace millrace::rules

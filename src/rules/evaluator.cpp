@@ -126,6 +126,7 @@ class ActionResolver {
 struct Evaluator::Impl {
   explicit Impl(std::uint64_t seed) : evaluation(seed), error_evaluation(seed ^ 0x9E3779B97F4A7C15ULL) {}
 
+  std::span<const std::uint32_t> candidates_of(const RuleSet::Impl& set, std::span<const std::uint32_t> groups);
   void run_rule(const Rule& rule, std::uint32_t index);
   bool run_statement(const Rule& rule, std::string_view& problem);
   bool run_expansion(const Rule& rule, std::string_view& problem);
@@ -144,6 +145,7 @@ struct Evaluator::Impl {
   TopicCache topics;
   std::vector<RuleOutput> outputs;
   std::vector<Failure> failures;
+  std::vector<std::uint32_t> candidates;
   DeviceMessage current;              // of the last evaluate(); compared, never read through
   std::vector<const Rule*> reported;  // rules that already have their error message for `current`
   std::uint64_t logged_version = 0;
@@ -179,12 +181,31 @@ Evaluator::Outcome Evaluator::evaluate(const RuleSet& rules, const DeviceMessage
     impl.evaluation.begin(message, slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1));
     impl.run_rule(*set.rules[found->second], found->second);
   } else {
-    const auto matches = impl.topics.find(rules, message.topic);
-    if (matches.empty()) return {};
+    const auto groups = impl.topics.find(rules, message.topic);
+    if (groups.empty()) return {};
     impl.evaluation.begin(message, message.topic);
-    for (const std::uint32_t index : matches) impl.run_rule(*set.rules[index], index);
+    for (const std::uint32_t index : impl.candidates_of(set, groups)) impl.run_rule(*set.rules[index], index);
   }
   return {impl.outputs, impl.matched};
+}
+
+/// The rules of these groups that may have something to do, ascending, each once.
+std::span<const std::uint32_t> Evaluator::Impl::candidates_of(const RuleSet::Impl& set,
+                                                              std::span<const std::uint32_t> groups) {
+  if (groups.size() == 1 && !set.groups[groups[0]].index) return set.groups[groups[0]].rules;
+  candidates.clear();
+  for (const std::uint32_t number : groups) {
+    const RuleSet::Impl::Group& group = set.groups[number];
+    // A payload that is no JSON fails every rule that looks into it, and each of them says so.
+    if (group.index && evaluation.payload_is_json()) {
+      group.index->search(evaluation, candidates);
+    } else {
+      candidates.insert(candidates.end(), group.rules.begin(), group.rules.end());
+    }
+  }
+  std::sort(candidates.begin(), candidates.end());
+  candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
+  return candidates;
 }
 
 void Evaluator::Impl::run_rule(const Rule& rule, std::uint32_t index) {

@@ -1,12 +1,14 @@
 // What one message costs: the rule of scenario A and its parts over a rotation of different 300-byte messages.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <string>
 #include <vector>
 
 #include "base/rng.h"
 #include "rules/evaluator.h"
+#include "rules/topic_filter.h"
 #include "sql/json_document.h"
 
 namespace millrace::rules {
@@ -109,6 +111,114 @@ void BM_FormatTime(benchmark::State& state) {
   run(state, rule_of(R"(SELECT parse_time("yyyy-MM-dd'T'HH:mm:ss.SSSz", timestamp()) as t FROM 'report')", "all", ""));
 }
 BENCHMARK(BM_FormatTime);
+
+/// Rules of a fleet on one filter, each about one device: `rules` devices, one message in 64 is about a device that has
+/// none. The memory counter is what the set holds per rule.
+std::vector<RuleDefinition> fleet_rules(std::int64_t count) {
+  std::vector<RuleDefinition> out;
+  for (std::int64_t i = 0; i < count; ++i) {
+    RuleDefinition rule = rule_of(
+        fmt::format("SELECT device_no, speed, lat FROM 'report' WHERE device_no = 'T{:08}' AND speed >= {}", i, i % 20),
+        "alerts", "${device_no}");
+    rule.name = fmt::format("alert_{}", i);
+    out.push_back(std::move(rule));
+  }
+  return out;
+}
+
+std::size_t heap_bytes() {
+  return mallinfo2().uordblks;
+}
+
+void BM_ManyRules(benchmark::State& state) {
+  const std::int64_t count = state.range(0);
+  const std::size_t before = heap_bytes();
+  const auto rules = RuleSet::compile(fleet_rules(count));
+  const std::size_t bytes = heap_bytes() - before;
+  if (!rules) {
+    state.SkipWithError(rules.error().message().c_str());
+    return;
+  }
+  std::vector<std::string> payloads;
+  Rng rng(2);
+  constexpr int kMessages = 4096;
+  for (int i = 0; i < kMessages; ++i) {
+    const std::uint64_t device = rng.below(static_cast<std::uint64_t>(count + count / 64 + 1));
+    payloads.push_back(fmt::format(R"({{"device_no":"T{:08}","type":"gps","seq":{},"lat":35.{:06},"lon":127.{:06},)"
+                                   R"("speed":{},"heading":{},"fuel":{},"rpm":{},"temp":{},"msg":"periodic report"}})",
+                                   device, i, rng.below(1'000'000), rng.below(1'000'000), rng.below(130),
+                                   rng.below(360), rng.below(100), rng.below(6'000), rng.below(45)));
+  }
+  Evaluator evaluator(1);
+  std::size_t i = 0;
+  std::size_t outputs = 0;
+  for (auto _ : state) {
+    const auto outcome = evaluator.evaluate(**rules, message_of(payloads[i % payloads.size()], 0));
+    outputs += outcome.outputs.size();
+    ++i;
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(i));
+  state.counters["bytes_per_rule"] = static_cast<double>(bytes) / static_cast<double>(count);
+  state.counters["outputs_per_message"] = static_cast<double>(outputs) / static_cast<double>(i);
+}
+BENCHMARK(BM_ManyRules)->Arg(1'000)->Arg(10'000)->Arg(100'000);
+
+/// One of many rules changes: what the next set takes to make.
+void BM_ReplaceOneRule(benchmark::State& state) {
+  std::vector<RuleDefinition> definitions = fleet_rules(state.range(0));
+  auto rules = RuleSet::compile(definitions);
+  std::size_t i = 0;
+  for (auto _ : state) {
+    state.PauseTiming();
+    definitions[i++ % definitions.size()].sql += " AND lat > 0";
+    std::vector<RuleDefinition> copy = definitions;
+    state.ResumeTiming();
+    rules = RuleSet::compile(std::move(copy), rules->get());
+  }
+}
+BENCHMARK(BM_ReplaceOneRule)->Arg(1'000)->Arg(100'000)->Unit(benchmark::kMillisecond);
+
+/// A filter per device, a topic per message.
+void BM_TopicFilters(benchmark::State& state) {
+  constexpr std::uint64_t kTopics = 1'000'000;
+  TopicFilterIndex index;
+  Rng rng(3);
+  for (std::uint32_t i = 0; i < static_cast<std::uint32_t>(state.range(0)); ++i) {
+    index.add(i % 10 == 0 ? fmt::format("fleet/+/{}/state", i) : fmt::format("fleet/eu/{}/#", i), i);
+  }
+  std::vector<std::string> topics;
+  for (std::uint64_t i = 0; i < kTopics; ++i) topics.push_back(fmt::format("fleet/eu/{}/state", i));
+  std::vector<std::uint32_t> found;
+  std::size_t matches = 0;
+  for (auto _ : state) {
+    found.clear();
+    index.match(topics[rng.below(kTopics)], found);
+    matches += found.size();
+  }
+  state.SetItemsProcessed(state.iterations());
+  state.counters["filters_per_topic"] = static_cast<double>(matches) / static_cast<double>(state.iterations());
+}
+BENCHMARK(BM_TopicFilters)->Arg(100'000);
+
+void BM_PassThroughValidated(benchmark::State& state) {
+  const auto rules = RuleSet::compile({rule_of("SELECT * FROM 'report' WHERE NOT isNull(device_no)", "all", "")});
+  std::vector<std::string> payloads;
+  for (const std::string& report : reports()) {
+    payloads.push_back(report.substr(0, report.size() - 1) +
+                       fmt::format(",\"note\":\"{}\"}}", std::string(1010 - report.size(), 'n')));
+  }
+  Evaluator evaluator(1);
+  std::size_t i = 0;
+  std::size_t bytes = 0;
+  for (auto _ : state) {
+    const std::string& payload = payloads[i++ % payloads.size()];
+    benchmark::DoNotOptimize(evaluator.evaluate(**rules, message_of(payload, 0)).outputs.data());
+    bytes += payload.size();
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(i));
+  state.SetBytesProcessed(static_cast<std::int64_t>(bytes));
+}
+BENCHMARK(BM_PassThroughValidated);
 
 }  // namespace
 }  // namespace millrace::rules

@@ -20,8 +20,6 @@ std::span<const std::uint32_t> TopicCache::find(const RuleSet& rules, std::strin
     out.clear();
     rules.impl().filters.match(topic, out);
     std::sort(out.begin(), out.end());
-    // A rule with several filters runs once.
-    out.erase(std::unique(out.begin(), out.end()), out.end());
   };
   if (topic.size() > kMaxTopicBytes) {
     match(uncached_);

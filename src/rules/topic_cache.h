@@ -1,5 +1,5 @@
-// TopicCache: remembers which rules a topic's filters select, so that devices that publish to the same topics again and
-// again cost one hash and one comparison. Bounded; emptied when the rule set changes. Thread: one owner.
+// TopicCache: remembers which groups of rules a topic selects, so that devices that publish to the same topics again
+// and again cost one hash and one comparison. Bounded; emptied when the rule set changes. Thread: one owner.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@ class TopicCache {
  public:
   static constexpr std::size_t kSlots = 2048;            // topics remembered
   static constexpr std::size_t kMaxTopicBytes = 256;     // longer ones are matched every time
-  static constexpr std::size_t kMaxMatches = 1U << 18U;  // rules remembered over all topics
+  static constexpr std::size_t kMaxMatches = 1U << 18U;  // groups remembered over all topics
 
-  /// Indices into rules.rules(), ascending. Valid until the next call.
+  /// Indices into the set's groups, ascending. Valid until the next call.
   std::span<const std::uint32_t> find(const RuleSet& rules, std::string_view topic);
 
  private:

@@ -24,10 +24,9 @@ constexpr std::string_view kAwsService = "calls an AWS service and is not suppor
 
 /// AWS's functions that this build does not have: refused by name when the rule is created.
 constexpr Missing kMissing[] = {
-    {"aws_lambda", kAwsService},       {"get_dynamodb", kAwsService},
-    {"get_thing_shadow", kAwsService}, {"get_registry_data", kAwsService},
-    {"get_secret", kAwsService},       {"machinelearning_predict", kAwsService},
-    {"accountid", kNoAccount},         {"time_to_epoch", "is not supported yet"},
+    {"aws_lambda", kAwsService},        {"get_dynamodb", kAwsService}, {"get_thing_shadow", kAwsService},
+    {"get_registry_data", kAwsService}, {"get_secret", kAwsService},   {"machinelearning_predict", kAwsService},
+    {"accountid", kNoAccount},
 };
 
 }  // namespace

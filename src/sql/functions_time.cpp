@@ -5,6 +5,7 @@
 #include "sql/evaluation.h"
 #include "sql/function.h"
 #include "sql/operators.h"
+#include "sql/time_parser.h"
 #include "sql/time_pattern.h"
 #include "sql/time_zone.h"
 
@@ -71,6 +72,42 @@ Value parse_time(Evaluation& evaluation, const Call& call) {
   return Value::string(evaluation.format_time(*pattern, *zone, milliseconds));
 }
 
+struct PreparedParser final : Prepared {
+  std::optional<TimeParser> parser;
+};
+
+std::shared_ptr<const Prepared> prepare_time_to_epoch(std::span<const std::optional<Value>> constants,
+                                                      std::string& problem) {
+  auto out = std::make_shared<PreparedParser>();
+  if (constants.size() < 2 || !constants[1]) return out;
+  if (!constants[1]->is_string()) {
+    problem = "the second argument of time_to_epoch is a pattern in quotes";
+    return nullptr;
+  }
+  auto parser = TimeParser::compile(constants[1]->source());
+  if (!parser) {
+    problem = "time_to_epoch: " + parser.error().detail;
+    return nullptr;
+  }
+  out->parser = std::move(*parser);
+  return out;
+}
+
+/// time_to_epoch(text, pattern)
+Value time_to_epoch(Evaluation& evaluation, const Call& call) {
+  const auto text = to_text(evaluation.arena(), call.arguments[0]);
+  if (!text || !evaluation.spend(100)) return {};
+  const auto& prepared = static_cast<const PreparedParser&>(*call.prepared);
+  std::optional<std::int64_t> milliseconds;
+  if (prepared.parser) {
+    milliseconds = prepared.parser->parse(*text);
+  } else if (call.arguments[1].is_string() && evaluation.spend(500)) {
+    const auto parser = TimeParser::compile(call.arguments[1].characters(evaluation.arena()));
+    if (parser) milliseconds = parser->parse(*text);
+  }
+  return milliseconds ? Value::integer(*milliseconds) : Value();
+}
+
 constexpr std::array kFunctions = {
     Function{.name = "timestamp", .call = timestamp},
     Function{.name = "parse_time",
@@ -78,6 +115,12 @@ constexpr std::array kFunctions = {
              .max_arguments = 3,
              .call = parse_time,
              .prepare = prepare_parse_time},
+    Function{.name = "time_to_epoch",
+             .min_arguments = 2,
+             .max_arguments = 2,
+             .since = Version::v2016_03_23,
+             .call = time_to_epoch,
+             .prepare = prepare_time_to_epoch},
 };
 
 }  // namespace

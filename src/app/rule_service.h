@@ -1,0 +1,38 @@
+// RuleService: the rules that are data, on a loop and thread of their own, so that making a large set anew holds up no
+// message and no probe.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "app/settings.h"
+#include "base/clock.h"
+#include "net/loop.h"
+#include "pipeline/rule_store.h"
+
+namespace millrace::app {
+
+class RuleService {
+ public:
+  RuleService() = default;
+  ~RuleService() { stop(); }
+  RuleService(const RuleService&) = delete;
+  RuleService& operator=(const RuleService&) = delete;
+
+  /// Reads the stored rules and puts them in force before it returns. Everything named must outlive this object.
+  /// Errors: those of RuleStore::open.
+  Result<void> start(topics::TopicLog& log, const Clock& clock, pipeline::RuleSetSlot& slot, const Settings& settings);
+  /// Thread: any. False when the rules are not read yet, or any more.
+  bool ask(std::move_only_function<void(pipeline::RuleStore&)> question);
+  void stop();
+
+ private:
+  net::Loop loop_;
+  std::thread thread_;
+  std::shared_ptr<pipeline::RuleStore> store_;  // set before open_
+  std::atomic<bool> open_{false};
+};
+
+}  // namespace millrace::app

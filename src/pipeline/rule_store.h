@@ -1,0 +1,78 @@
+// RuleStore: the rules that are data, in the compacted topic __rules, beside those of the configuration. A change is
+// checked, made durable, and then put in force whole: no message is judged by half of a set.
+//
+//   key NAME     {"version":3,"createdAt":1700000000000, ... the rule in AWS's shape}
+//   key NAME@2   the rule as it was before; the last kKeptVersions are kept
+//
+// Thread: the loop given to open(), for every call and callback.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/executor.h"
+#include "pipeline/rule_set_slot.h"
+#include "rules/rule_set.h"
+#include "topics/table_topic.h"
+
+namespace millrace::pipeline {
+
+inline constexpr std::string_view kRuleTopic = "__rules";
+
+class RuleStore : public std::enable_shared_from_this<RuleStore> {
+ public:
+  static constexpr std::uint32_t kKeptVersions = 10;
+  static constexpr std::size_t kMostRules = 1'000'000;
+
+  struct Stored {
+    rules::RuleDefinition rule;
+    std::uint32_t version = 1;
+    std::int64_t created_at = 0;  // milliseconds since 1970, of this version
+  };
+  using Opened = std::move_only_function<void(Result<std::shared_ptr<RuleStore>>)>;
+  using Done = std::move_only_function<void(Result<void>)>;
+  /// Turns a stored rule into what runs (a default errorAction, the strict dialect of the whole server).
+  using Finish = std::function<void(rules::RuleDefinition&)>;
+
+  /// Reads the table and puts its rules in force beside `configured`. Everything named must outlive the store. A stored
+  /// rule that cannot be compiled any more stays stored, does not run, and is told in the log.
+  static void open(topics::TopicLog& log, const Clock& clock, Executor& loop, RuleSetSlot& slot,
+                   std::vector<rules::RuleDefinition> configured, Finish finish, Opened opened);
+
+  /// `done` when it is durable and in force. Errors: already_exists, invalid_argument (with the position in the
+  /// statement; or the name belongs to the configuration), too_large.
+  void create(rules::RuleDefinition rule, Done done);
+  /// Errors: not_found, and those of create.
+  void replace(rules::RuleDefinition rule, Done done);
+  /// Errors: not_found.
+  void set_disabled(const std::string& name, bool disabled, Done done);
+  void remove(const std::string& name, Done done);
+
+  /// nullptr when there is none.
+  [[nodiscard]] const Stored* find(std::string_view name) const;
+  [[nodiscard]] const std::map<std::string, Stored, std::less<>>& all() const { return rules_; }
+  /// Earlier versions, the oldest first.
+  [[nodiscard]] std::vector<Stored> versions(std::string_view name) const;
+
+ private:
+  RuleStore(const Clock& clock, RuleSetSlot& slot, std::vector<rules::RuleDefinition> configured, Finish finish)
+      : clock_(clock), slot_(slot), configured_(std::move(configured)), finish_(std::move(finish)) {}
+  void visit(std::string_view key, std::optional<ByteView> value);
+  Result<void> check(const rules::RuleDefinition& rule) const;
+  void put(rules::RuleDefinition rule, std::uint32_t version, Done done);
+  void put_in_force();
+
+  const Clock& clock_;
+  RuleSetSlot& slot_;
+  const std::vector<rules::RuleDefinition> configured_;
+  const Finish finish_;
+  std::shared_ptr<topics::TableTopic> table_;
+  std::map<std::string, Stored, std::less<>> rules_;
+  std::map<std::string, std::map<std::uint32_t, Stored>, std::less<>> earlier_;
+};
+
+}  // namespace millrace::pipeline
