@@ -67,6 +67,40 @@ TEST(Hostile, PayloadsAreLinear) {
   log::set_level(log::Level::info);
 }
 
+TEST(Hostile, RulesHaveSoMuchFuel) {
+  log::set_level(log::Level::off);
+  const std::string text = "{\"a\":\"" + std::string(kPayload, 'a') + "\"}";
+  const std::string items = "{\"l\":[" + repeated("{\"v\":1},", kPayload) + "0]}";
+  std::string doubling = "SET @v0 = [1, 1]";
+  for (int i = 1; i < 60; ++i) {
+    const std::string before = "@v" + std::to_string(i - 1);
+    doubling += ", @v" + std::to_string(i) + " = [" + before + ", " + before + "]";
+  }
+  EXPECT_LT(cost(doubling + " SELECT @v59 AS x FROM 't'", "{}"), kBound);
+  EXPECT_LT(cost(doubling + " SELECT 1 AS x FROM 't' WHERE @v59 = @v59", "{}"), kBound);
+  EXPECT_LT(cost(doubling + " SELECT length(@v59) AS x FROM 't'", "{}"), kBound);
+  std::string joining = "SET @v0 = a";
+  for (int i = 1; i < 60; ++i) {
+    const std::string before = "@v" + std::to_string(i - 1);
+    joining += ", @v" + std::to_string(i) + " = concat(" + before + ", " + before + ")";
+  }
+  EXPECT_LT(cost(joining + " SELECT @v59 AS x FROM 't'", text), kBound);
+  EXPECT_LT(cost(joining + " SELECT @v59 AS x FROM 't'", "{\"a\":[1]}"), kBound);
+  EXPECT_LT(cost("SELECT a" + repeated(" + a", 20'000) + " AS x FROM 't'", text), kBound);
+  EXPECT_LT(cost("SELECT regexp_replace(a, 'a.*b|a', 'x') AS x FROM 't'", text), kBound);
+  EXPECT_LT(cost("SELECT regexp_replace(a, '(a*)*b|(a)', '$1$2') AS x FROM 't'", text), kBound);
+  EXPECT_LT(cost("SELECT regexp_matches(a, '(a?){300}b') AS x FROM 't'", text), kBound);
+  EXPECT_LT(cost("SELECT 1 AS x FROM 't' WHERE a LIKE '%a%a%a%a%a%a%aab'", text), kBound);
+  EXPECT_LT(cost("SELECT md2(a) AS x FROM 't'", text), kBound);
+  EXPECT_LT(cost("SET @l = l SELECT (SELECT (SELECT VALUE v FROM @l) AS x FROM @l) AS y FROM 't'", items), kBound);
+  EXPECT_LT(cost("FOREACH l AS s DO *, s AS one FROM 't'", items), kBound);
+  EXPECT_LT(cost("SELECT VALUE transform('enrichArray', {'a': 1, 'b': 2}, l) FROM 't'", items), kBound);
+  std::string gets = "SELECT 0 AS z";
+  for (int i = 0; i < 2000; ++i) gets += ", get(l, 10000) AS g" + std::to_string(i);
+  EXPECT_LT(cost(gets + " FROM 't'", items), kBound);
+  log::set_level(log::Level::info);
+}
+
 TEST(Hostile, StatementsAreBounded) {
   const auto refused_quickly = [](const std::string& sql) {
     RuleDefinition rule;

@@ -14,6 +14,8 @@ namespace {
 
 constexpr std::size_t kMaxExpression = 8192;
 constexpr int kMemory = 1 << 20;
+/// Instructions of an expression whose automaton surely fits.
+constexpr std::size_t kSmall = 24;
 /// Compiling an expression, in steps of fuel.
 constexpr std::size_t kCompiling = 5'000;
 
@@ -69,8 +71,11 @@ class Matching {
   bool find(std::size_t from, re2::StringPiece* pieces, int count) {
     const std::size_t rest = text_.size() - from;
     const auto size = static_cast<std::size_t>(expression_->ProgramSize());
-    if (!evaluation_.spend(10 + rest / 8 * (1 + size / 64))) return false;
-    return expression_->Match(piece(text_), from, text_.size(), RE2::UNANCHORED, pieces, count);
+    // The automaton of a small expression fits in kMemory and takes about a nanosecond per byte. That of a larger one
+    // may not; then every byte takes time by the expression's size, as the groups of a match always do.
+    if (!evaluation_.spend(10 + (size <= kSmall ? rest / 8 : rest * size / 4))) return false;
+    if (!expression_->Match(piece(text_), from, text_.size(), RE2::UNANCHORED, pieces, count)) return false;
+    return count < 2 || evaluation_.spend(pieces[0].size() * size / 4);
   }
 
  private:
