@@ -91,12 +91,15 @@ kafka::ServerSettings kafka_settings(const Settings& settings, const net::Addres
   return kafka;
 }
 
-mqtt::Settings mqtt_settings(const Settings& settings, const net::Address& address) {
+mqtt::Settings mqtt_settings(const Settings& settings) {
   const auto seconds = [](std::chrono::milliseconds duration) {
     return std::chrono::ceil<std::chrono::seconds>(duration);  // less than a second is not "never"
   };
   mqtt::Settings mqtt;
-  mqtt.listen = {address};
+  mqtt.listen.clear();
+  if (const auto address = settings.mqtt_listener.address()) mqtt.listen.push_back(*address);
+  if (const auto address = settings.ws_listener.address()) mqtt.listen_websocket.push_back(*address);
+  mqtt.websocket.origins = settings.mqtt.ws_origins;
   mqtt.max_connections = static_cast<std::size_t>(settings.mqtt.max_connections);
   mqtt.max_packet_size = settings.mqtt.max_packet_bytes;
   mqtt.connect_timeout = seconds(settings.mqtt.connect_timeout);
@@ -146,7 +149,14 @@ std::vector<net::Loop*> Server::Parts::loop_pointers() const {
 // In the order of the ready line.
 AdminServer::Listeners Server::Parts::listeners() const {
   AdminServer::Listeners all;
-  if (mqtt) all.emplace_back("mqtt", mqtt->addresses().front().to_string());
+  if (mqtt) {
+    auto addresses = mqtt->addresses();
+    if (settings.ws_listener.address()) {
+      all.emplace_back("ws", addresses.back().to_string());
+      addresses.pop_back();
+    }
+    if (!addresses.empty()) all.emplace(all.begin(), "mqtt", addresses.front().to_string());
+  }
   if (kafka) all.emplace_back("kafka", kafka->address().to_string());
   if (admin) all.emplace_back("http", admin->address().to_string());
   return all;
@@ -222,18 +232,19 @@ Result<void> Server::Parts::start_kafka() {
 }
 
 Result<void> Server::Parts::start_mqtt() {
-  const auto address = settings.mqtt_listener.address();
-  if (!address) return {};
+  if (!settings.mqtt_listener.address() && !settings.ws_listener.address()) return {};
   const auto receiver = [this](std::size_t loop) -> MessageReceiver& { return loops[loop]->pipeline(); };
-  mqtt = std::make_unique<mqtt::Server>(loop_pointers(), receiver, metrics, mqtt_settings(settings, *address));
+  mqtt = std::make_unique<mqtt::Server>(loop_pointers(), receiver, metrics, mqtt_settings(settings));
   MR_TRY_ASSIGN(const std::vector<std::string> deliveries, pipeline::read_open_deliveries(*log));
-  mqtt->restore_deliveries(deliveries);
-  MR_TRY(mqtt->restore(*log));
+  MR_TRY(mqtt->restore(*log, deliveries));
   for (std::size_t i = 0; i < loops.size(); ++i) {
     republishers.push_back(std::make_unique<MqttRepublisher>(*mqtt, i));
     loops[i]->pipeline().set_republisher(republishers.back().get());
   }
-  return with_key(mqtt->start(), "mqtt.port");
+  auto bound = mqtt->start();
+  // Those that were had stand in addresses(); the one that was not comes next.
+  const bool was_first = settings.mqtt_listener.address() && mqtt->addresses().empty();
+  return with_key(std::move(bound), was_first ? "mqtt.port" : "ws.port");
 }
 
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}

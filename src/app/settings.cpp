@@ -37,6 +37,7 @@ void check_listener(const ListenerSetting& listener, std::string_view name, bool
 void check_together(const Settings& s, config::Problems& problems) {
   const config::Node nowhere;
   check_listener(s.mqtt_listener, "mqtt", s.allow_anonymous_remote, problems);
+  check_listener(s.ws_listener, "ws", s.allow_anonymous_remote, problems);
   check_listener(s.kafka_listener, "kafka", s.allow_anonymous_remote, problems);
   check_listener(s.http_listener, "http", s.allow_anonymous_remote, problems);
   if (s.log.journal_max_bytes < 2 * s.log.journal_file_bytes) {

@@ -46,6 +46,7 @@ struct Settings {
   bool allow_anonymous_remote = false;
 
   ListenerSetting mqtt_listener{.port = 1883};
+  ListenerSetting ws_listener{.port = 9001};
   ListenerSetting kafka_listener{.port = 9092};
   ListenerSetting http_listener{.port = 8080};
 
@@ -78,10 +79,12 @@ struct Settings {
     std::uint64_t max_connect_bytes = 128_KiB;
     std::int32_t max_subscriptions = 10'000;
     std::int32_t outbound_topic_aliases = 16;
+    std::int64_t queue_max_bytes = 10'737'418'240;
     std::int64_t retained_max_messages = 10'000'000;
     std::uint64_t retained_max_bytes = 1_GiB;
     std::chrono::milliseconds sys_interval{10'000};
     std::vector<std::string> denied_filters;
+    std::vector<std::string> ws_origins;
   } mqtt;
 
   struct Kafka {

@@ -59,6 +59,16 @@ void add_listener(std::vector<config::Setting>& rows, std::string_view host_key,
 void add_mqtt(std::vector<config::Setting>& rows) {
   add_listener(rows, "mqtt.host", "mqtt.port", &S::mqtt_listener, "Address the MQTT listener binds.",
                "Port of the MQTT listener. 0: any free one, told in the ready line.");
+  add_listener(rows, "ws.host", "ws.port", &S::ws_listener, "Address the listener for MQTT over WebSocket binds.",
+               "Port of the listener for MQTT over WebSocket. 0: any free one, told in the ready line.");
+  rows.push_back(custom<S>(
+      "ws.allowed.origins", "list of origins",
+      [](S& s, const config::Node& node, config::Problems& problems) {
+        read_names(s.mqtt.ws_origins, "ws.allowed.origins", node, problems);
+      },
+      [](const S& s) { return print_names(s.mqtt.ws_origins); },
+      "Web pages (`https://example.com`) from which browsers may connect, besides those of the host itself. `*`: "
+      "all."));
   rows.push_back(bytes<S>(
       "mqtt.max.packet.bytes", [](S& s) -> auto& { return s.mqtt.max_packet_bytes; }, {1024, 268'435'460},
       "Largest MQTT packet taken in; told to MQTT 5 clients as Maximum Packet Size."));
@@ -105,6 +115,10 @@ void add_mqtt_budgets(std::vector<config::Setting>& rows) {
   rows.push_back(integer<S>(
       "mqtt.topic.alias.outbound.maximum", [](S& s) -> auto& { return s.mqtt.outbound_topic_aliases; }, {0, 65'535},
       "Topic aliases used towards one client, if it allows that many."));
+  rows.push_back(bytes<S>(
+      "mqtt.queue.max.bytes", [](S& s) -> auto& { return s.mqtt.queue_max_bytes; }, {-1, kInt64},
+      "Bytes that wait for persistent sessions, each message once. A session that would need more is ended and its "
+      "client told by Session Present 0. Counts when `__mqtt_messages` is made. -1: no limit."));
   rows.push_back(integer<S>(
       "mqtt.retained.max.messages", [](S& s) -> auto& { return s.mqtt.retained_max_messages; }, {0, kInt32},
       "Retained messages. A further one is refused."));

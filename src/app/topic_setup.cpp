@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/queue_executor.h"
+#include "mqtt/session/session_record.h"
 #include "mqtt/session/stored_message.h"
 #include "pipeline/message_pipeline.h"
 
@@ -45,6 +46,18 @@ Result<void> create_missing_topics(topics::TopicLog& log, const Settings& settin
   MR_TRY(create(log, {.name = std::string(mqtt::kRetainedTopic),
                       .partitions = 1,
                       .config = {{"cleanup.policy", "compact"}, {"max.message.bytes", record_bytes}},
+                      .internal = true}));
+  MR_TRY(create(log, {.name = std::string(mqtt::kSessionTopic),
+                      .partitions = 1,
+                      .config = {{"cleanup.policy", "compact"}, {"max.message.bytes", record_bytes}},
+                      .internal = true}));
+  // Trimmed by the MQTT server to what sessions still wait for; the size is the limit of all that waits.
+  MR_TRY(create(log, {.name = std::string(mqtt::kMessageTopic),
+                      .partitions = 1,
+                      .config = {{"retention.ms", "-1"},
+                                 {"retention.bytes", std::to_string(settings.mqtt.queue_max_bytes)},
+                                 {"segment.bytes", "67108864"},
+                                 {"max.message.bytes", record_bytes}},
                       .internal = true}));
   MR_TRY(create(log, {.name = std::string(pipeline::kFallbackErrorTopic),
                       .partitions = 1,

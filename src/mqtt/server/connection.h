@@ -16,6 +16,7 @@
 
 #include "model/device_message.h"
 #include "mqtt/protocol/decoder.h"
+#include "mqtt/server/message_feed.h"
 #include "mqtt/server/outbound_aliases.h"
 #include "mqtt/session/delivery.h"
 #include "mqtt/session/retained_store.h"
@@ -57,6 +58,11 @@ class Connection final : public net::StreamHandler {
   void settle(std::span<const Receipt> receipts, ReceiptStatus status);
   /// False when the connection is closing (or closed by this very message) and does not take it.
   bool deliver(Delivery& delivery, const DeliveryMatch& match);
+  /// A message of the message topic. False when there is no room, or nobody there; it then waits in the backlog.
+  bool deliver_logged(Delivery& delivery, const DeliveryMatch& match, Offset offset);
+  [[nodiscard]] const Session* session() const { return session_.get(); }
+  /// Writes the session's record; at the end of a turn.
+  void store_session();
   /// A QoS 1 or 2 message would go out at once.
   [[nodiscard]] bool has_room() const;
   void pause(Pause reason);
@@ -75,14 +81,14 @@ class Connection final : public net::StreamHandler {
   /// Lets go of a session that has ended and whose last receipt has come. May destroy this.
   void finish_session();
   /// Nothing that was handed over waits for its receipt.
-  [[nodiscard]] bool settled() const { return unsettled_ == 0; }
+  [[nodiscard]] bool settled() const { return unsettled_ == 0 && !(store_ && store_->asked); }
   /// The server goes down: DISCONNECT 0x8B and close.
   void say_goodbye();
   void abort();
 
  private:
   enum class State : std::uint8_t { awaiting_connect, claiming, connected, closing };
-  enum class Kind : std::uint8_t { puback, pubrec, pubcomp };  // what a receipt's token asks to be sent
+  enum class Kind : std::uint8_t { puback, pubrec, pubcomp, session };  // what a receipt's token asks to be done
 
   using Refusal = protocol::Refusal;
   using Frame = protocol::Frame;
@@ -110,6 +116,8 @@ class Connection final : public net::StreamHandler {
   [[nodiscard]] bool resolve_alias(protocol::Publish& packet);
   [[nodiscard]] bool is_repetition(std::uint16_t packet_id);
   void take_acknowledgement(const Frame& frame);
+  /// A message to the client is acknowledged to its end, if there was one.
+  void flow_ended(bool known);
   void take_pubrel(const protocol::PublishAck& packet);
   void take_subscribe(const Frame& frame);
   void take_unsubscribe(const Frame& frame);
@@ -119,6 +127,22 @@ class Connection final : public net::StreamHandler {
                                                            std::uint32_t identifier,
                                                            const std::shared_ptr<OpenSubscribe>& open);
   void subscribed(OpenSubscribe& open);
+
+  /// The record of a persistent session: what waits for it to be durable.
+  struct SessionStore {
+    std::vector<std::uint16_t> packet_ids;  // reserved or releasing
+    std::vector<Task> tasks;
+    std::vector<std::uint16_t> written_packet_ids;  // of the record that is on its way
+    std::vector<Task> written_tasks;
+    bool asked = false;
+    bool on_its_way = false;
+  };
+  /// At the end of this turn; what is added to packet_ids and tasks before that waits for it.
+  SessionStore& store_soon();
+  /// Within about a second.
+  void store_later();
+  void session_stored(ReceiptStatus status);
+  void confirm_sending(std::uint16_t packet_id);
 
   void settle_one(Kind kind, std::uint16_t packet_id, bool matched, ReceiptStatus status, Buffer* out);
   void restore_quota() { quota_used_ -= quota_used_ != 0 ? 1 : 0; }
@@ -136,6 +160,8 @@ class Connection final : public net::StreamHandler {
   void send(Delivery& delivery, const Outgoing& outgoing);
   void pump();
   void send_queued();
+  void send_backlog();
+  [[nodiscard]] DeliveryMatch match_own(const LoggedMessage& logged, const Message& message) const;
   void start_retained(std::string_view filter, const Subscription& subscription);
   void send_retained();
   /// What members of shared subscriptions leave behind goes to others.
@@ -162,6 +188,8 @@ class Connection final : public net::StreamHandler {
     std::size_t next;
   };
   std::unique_ptr<std::deque<RetainedWalk>> retained_;
+  std::unique_ptr<MessageReader> reader_;  // while a backlog is drained
+  std::unique_ptr<SessionStore> store_;
   std::uint32_t client_max_packet_size_ = 0xFFFFFFFF;
   std::uint32_t unsettled_ = 0;   // receipts handed over
   std::uint32_t quota_used_ = 0;  // QoS 1 and 2 messages of this connection not yet acknowledged
@@ -183,6 +211,7 @@ class Connection final : public net::StreamHandler {
   bool replaced_by_clean_start_ = false;
   bool retained_looked_this_turn_ = false;
   bool retained_goes_on_ = false;
+  bool store_later_ = false;
   bool replaced_ = false;  // another connection takes the session over
 };
 

@@ -68,10 +68,14 @@ void Connection::send(Delivery& delivery, const Outgoing& outgoing) {
   }
   if (outgoing.qos != 0) {
     std::unique_ptr<OutboundMessage> keep;
-    if (session_->outlives_connection() || outgoing.share) {
+    if (session_->outlives_connection() || outgoing.share || outgoing.offset != kNoOffset) {
       keep = std::make_unique<OutboundMessage>(
           delivery.share(), std::vector<std::uint32_t>(outgoing.identifiers.begin(), outgoing.identifiers.end()),
           outgoing.share, outgoing.offset, outgoing.qos, outgoing.retain);
+    }
+    if (outgoing.qos == 2 && outgoing.offset != kNoOffset) {  // sent when its identifier is durable
+      store_soon().packet_ids.push_back(session_->in_flight.reserve(2, std::move(keep)));
+      return;
     }
     form.packet_id = session_->in_flight.allot(outgoing.qos, std::move(keep));
   }
@@ -86,6 +90,7 @@ void Connection::pump() {
   if (state_ != State::connected) return;
   resend_in_flight();
   send_queued();
+  send_backlog();
   send_retained();
 }
 
@@ -111,9 +116,16 @@ void Connection::resend_in_flight() {
   Delivery& delivery = server_.queue_delivery();
   const auto resend = [&](std::uint16_t packet_id, FlightState flight, std::uint8_t qos, const OutboundMessage* kept) {
     if (flight == FlightState::released) return send_ack(PacketType::pubrel, packet_id, ReasonCode::success);
+    if (flight != FlightState::published) return store_soon().packet_ids.push_back(packet_id);
     if (kept == nullptr) return;
-    const Message message = kept->message->at(server_.now_s()).value_or(kept->message->message());
-    delivery.begin(message, kept->message, server_.now_s());
+    SharedMessagePtr body = kept->message;
+    if (!body) body = server_.read_logged(kept->offset);
+    if (!body) {
+      server_.metrics().dropped_quota.add();
+      return;
+    }
+    const Message message = body->at(server_.now_s()).value_or(body->message());
+    delivery.begin(message, body, server_.now_s());
     delivery.write(*stream_, {v5(), qos, kept->retain, true, packet_id, kept->identifiers});
     server_.count_delivered(qos, message.payload.size());
   };

@@ -50,7 +50,8 @@ void Connection::take_publish(const Frame& frame) {
   }
   bool matched = false;
   Message message;
-  if (packet.retain || server_.anyone_subscribed()) {
+  const bool logged = packet.qos != 0 && server_.is_logged(packet.topic);
+  if (packet.retain || logged || server_.anyone_subscribed()) {
     message = {packet.topic, packet.payload, {}, {}, id_, packet.qos, packet.retain};
     if (!packet.properties.empty()) {
       message.properties = forwardable(packet.properties, server_.property_scratch());
@@ -59,7 +60,7 @@ void Connection::take_publish(const Frame& frame) {
       }
     }
     if (packet.retain && !server_.retain(message)) return refuse_publish(packet);
-    matched = server_.route(message);
+    matched = server_.route(message) || logged;
   }
 
   DeviceMessage& handed = server_.batch().add();
@@ -79,6 +80,7 @@ void Connection::take_publish(const Frame& frame) {
   }
   if (!packet.properties.empty()) server_.batch().set_properties(packet.properties);
   if (packet.retain) server_.record_retained(message, session_->client_id());
+  if (logged) server_.record_message(message, session_->client_id());
   if (server_.batch().full()) hand_over_batch();
 }
 
@@ -142,23 +144,31 @@ void Connection::take_acknowledgement(const Frame& frame) {
   switch (packet->type) {
     case PacketType::puback:
       // One that answers nothing changes nothing (4.9).
-      if (session_->in_flight.acknowledge(packet->packet_id).known) pump();
-      return;
+      return flow_ended(session_->in_flight.acknowledge(packet->packet_id).known);
     case PacketType::pubrel:
       return take_pubrel(*packet);
     case PacketType::pubrec:
       if (is_failure(packet->reason)) {  // the flow ends here (4.3.3)
-        if (session_->in_flight.complete(packet->packet_id, true).known) pump();
-      } else {
-        const bool known = session_->in_flight.receive(packet->packet_id);  // [MQTT-4.3.3-4]
-        send_ack(PacketType::pubrel, packet->packet_id,
-                 known ? ReasonCode::success : ReasonCode::packet_identifier_not_found);  // 3.6.2.1
+        return flow_ended(session_->in_flight.complete(packet->packet_id, true).known);
       }
-      return;
+      switch (session_->in_flight.receive(packet->packet_id, session_->logged())) {
+        case FlightState::released:
+          return send_ack(PacketType::pubrel, packet->packet_id, ReasonCode::success);  // [MQTT-4.3.3-4]
+        case FlightState::releasing:  // PUBREL leaves when that is durable
+          return store_soon().packet_ids.push_back(packet->packet_id);
+        default:
+          return send_ack(PacketType::pubrel, packet->packet_id,
+                          ReasonCode::packet_identifier_not_found);  // 3.6.2.1
+      }
     default:
-      if (session_->in_flight.complete(packet->packet_id, false).known) pump();
-      return;
+      return flow_ended(session_->in_flight.complete(packet->packet_id, false).known);
   }
+}
+
+void Connection::flow_ended(bool known) {
+  if (!known) return;
+  if (session_->logged()) store_later();
+  pump();
 }
 
 void Connection::take_pubrel(const protocol::PublishAck& packet) {
@@ -211,6 +221,7 @@ void Connection::settle_one(Kind kind, std::uint16_t packet_id, bool matched, Re
   const bool refused = status == ReceiptStatus::quota;
   if (refused) server_.metrics().refused_quota.add();
   PacketType answer = PacketType::puback;
+  if (kind == Kind::session) return session_stored(status);
   if (kind == Kind::puback) {
     restore_quota();
   } else if (kind == Kind::pubrec) {

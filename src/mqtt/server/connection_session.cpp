@@ -112,12 +112,18 @@ void Connection::refuse_connect(const Refusal& refusal, std::optional<protocol::
 
 void Connection::claim_session() {
   auto claim = server_.registry().claim(session_->client_id(), {id_, clean_start_});
-  if (claim.granted) {
-    granted(claim.stored);
+  if (claim.granted && (!claim.stored || claim.stored->loop == server_.loop())) {
+    std::unique_ptr<Session> stored;
+    if (claim.stored) stored = server_.take_absent(session_->client_id(), claim.stored->serial);
+    granted(stored);
     return;
   }
   state_ = State::claiming;
   pause(Pause::claiming);
+  if (claim.granted) {
+    server_.fetch_absent(session_->client_id(), *claim.stored, {id_, clean_start_});
+    return;
+  }
   if (claim.displaced) server_.with_connection(*claim.displaced, [](Connection& earlier) { earlier.displaced(); });
   server_.with_connection(*claim.owner, [clean = clean_start_](Connection& owner) { owner.give_up(clean); });
 }
@@ -128,8 +134,8 @@ bool Connection::granted(std::unique_ptr<Session>& stored) {
   state_ = State::connected;
   bool session_present = false;
   if (stored && clean_start_) {  // [MQTT-3.1.2-4]
-    server_.forget_deliveries(*stored);
     if (stored->will) server_.publish_will(*stored->will, stored->client_id());
+    server_.end_session_state(*stored);
     stored.reset();
   } else if (stored) {  // [MQTT-3.1.2-5]; the delayed will of before is not sent [MQTT-3.1.3-9]
     stored->will = std::move(session_->will);
@@ -137,6 +143,8 @@ bool Connection::granted(std::unique_ptr<Session>& stored) {
     session_ = std::move(stored);
     session_present = true;
   }
+  if (session_->serial == 0) session_->serial = server_.next_serial();
+  if (session_->outlives_connection() && server_.durable() && !session_->logged()) session_->make_logged(kNoOffset);
   session_->attach(this);
   session_->in_flight.rewind();
   session_->in_flight.set_limit(std::min<std::uint32_t>(client_receive_maximum_, server_.settings().max_inflight));
@@ -145,10 +153,9 @@ bool Connection::granted(std::unique_ptr<Session>& stored) {
   server_.count_connected(1);
   send_connack(session_present);
   watch();
-  if (session_present) {
-    server_.attach(*session_);
-    pump();
-  }
+  server_.attach(*session_);
+  if (session_->logged()) store_later();
+  if (session_present) pump();
   resume(Pause::claiming);
   return true;
 }
@@ -214,9 +221,10 @@ void Connection::end_session() {
     return;
   }
   server_.count_connected(-1);
-  server_.detach(*session_);
-  session_->attach(nullptr);
   if (!replaced_ || replaced_by_clean_start_) give_back_shared();
+  server_.leave_shares(*session_, id_);
+  if (!session_->logged()) server_.detach(*session_);  // a persistent one goes on being fed
+  session_->attach(nullptr);
   if (session_->will) {
     // A will with a delay waits as long as its session goes on [MQTT-3.1.2-8, 3.1.3-9].
     const bool session_goes_on = session_->outlives_connection() && !replaced_by_clean_start_;
@@ -224,19 +232,20 @@ void Connection::end_session() {
     if (!waits && !server_.stopping()) server_.publish_will(*session_->will, session_->client_id());
     if (!waits || replaced_) session_->will.reset();
   }
-  if (session_->outlives_connection() && !settled()) return;  // the last receipt releases it
+  if (session_->logged() && session_->outlives_connection() && !replaced_) store_soon();  // since when it waits
+  if ((session_->outlives_connection() || session_->logged()) && !settled()) return;  // the last receipt releases it
   release_session();
 }
 
 void Connection::release_session() {
+  // Without a log, sessions are kept for what must not happen twice and for a will that waits.
+  const bool keep = session_->outlives_connection() &&
+                    (session_->logged() || replaced_ || !session_->received.empty() || session_->will);
+  if (!keep && (asked_expiry_s_ != 0 || session_->logged())) server_.end_session_state(*session_);
   owns_client_id_ = false;
-  // Sessions are kept for what must not happen twice and for a will that waits; nothing is queued for absent clients.
-  const bool keep = session_->outlives_connection() && (replaced_ || !session_->received.empty() || session_->will);
-  if (!keep && asked_expiry_s_ != 0) server_.forget_deliveries(*session_);
   std::string client_id = session_->client_id();
-  auto handover = server_.registry().release(client_id, keep ? std::move(session_) : nullptr, server_.mono());
+  server_.release_identifier(std::move(client_id), keep ? std::move(session_) : nullptr);
   session_.reset();
-  if (handover) server_.hand_over(std::move(client_id), std::move(*handover));
 }
 
 }  // namespace millrace::mqtt

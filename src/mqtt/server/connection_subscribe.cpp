@@ -35,6 +35,10 @@ void Connection::take_subscribe(const Frame& frame) {
     if (!reason) return close(reason.error());
     open->answer.reasons.push_back(*reason);  // one per filter, in order [MQTT-3.8.4-6]
   }
+  if (session_->logged()) {  // not answered before it would survive
+    ++open->open;
+    store_soon().tasks.push_back([this, open] { subscribed(*open); });
+  }
   subscribed(*open);
 }
 
@@ -59,7 +63,7 @@ protocol::Decoded<ReasonCode> Connection::add_subscription(const protocol::Subsc
   if (SubscriptionTree::levels(entry.filter) > settings.max_topic_levels) return ReasonCode::topic_filter_invalid;
   if (settings.denied_filters.contains(entry.filter)) return ReasonCode::unspecified_error;
 
-  Subscription subscription{std::string(entry.filter), entry.options, identifier, nullptr};
+  Subscription subscription{std::string(entry.filter), entry.options, identifier, server_.feed().position(), nullptr};
   if (shared) subscription.share = server_.share_name(parts->share_name, parts->filter);
   auto& list = session_->subscriptions;
   const auto existing =
@@ -68,7 +72,9 @@ protocol::Decoded<ReasonCode> Connection::add_subscription(const protocol::Subsc
   if (is_new) {
     if (list.size() >= settings.max_subscriptions_per_session) return ReasonCode::quota_exceeded;
     list.push_back(subscription);
-  } else {  // replaced [MQTT-3.8.4-3]
+  } else {  // replaced [MQTT-3.8.4-3]; what waits for it goes on waiting
+    subscription.since = existing->since;
+    server_.forget_logged_filter(*session_, *existing);
     *existing = subscription;
   }
   ++open->open;
@@ -103,8 +109,13 @@ void Connection::take_unsubscribe(const Frame& frame) {
     list.erase(existing);
     answer.reasons.push_back(ReasonCode::success);
   }
-  protocol::encode(stream_->output(), answer, version_);
-  stream_->mark_dirty();
+  const auto send = [this, answer = std::move(answer)] {
+    if (state_ != State::connected) return;
+    protocol::encode(stream_->output(), answer, version_);
+    stream_->mark_dirty();
+  };
+  if (!session_->logged()) return send();
+  store_soon().tasks.emplace_back(send);
 }
 
 }  // namespace millrace::mqtt

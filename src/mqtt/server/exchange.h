@@ -11,6 +11,7 @@
 #include "mqtt/server/server_metrics.h"
 #include "mqtt/server/settings.h"
 #include "mqtt/session/session_registry.h"
+#include "topics/topic_log.h"
 
 namespace millrace::mqtt {
 
@@ -35,7 +36,11 @@ struct Exchange {
   ServerMetrics metrics;
   SessionRegistry registry;
   Guarded<RetainedStore> retained;  // taken for RETAIN and SUBSCRIBE, in pieces; never together with another lock
-  bool durable = false;             // there is a log to remember things in; set before the first connection
+  // Set before the first connection.
+  bool durable = false;                         // there is a log to remember things in
+  std::shared_ptr<topics::Partition> messages;  // `__mqtt_messages`, when durable
+  topics::TopicLog* log = nullptr;
+  std::atomic<std::uint64_t> last_serial{0};
   std::atomic<std::size_t> connected{0};
   std::vector<std::unique_ptr<Peer>> peers;   // by loop; complete before the first connection
   std::atomic<std::size_t> subscriptions{0};  // of all loops

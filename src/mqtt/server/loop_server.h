@@ -7,6 +7,7 @@
 #pragma once
 
 #include <functional>
+#include <unordered_map>
 
 #include "base/rng.h"
 #include "mqtt/server/connection.h"
@@ -14,15 +15,17 @@
 #include "mqtt/server/deadline_wheel.h"
 #include "mqtt/server/exchange.h"
 #include "mqtt/server/inbound_batch.h"
+#include "mqtt/server/message_feed.h"
 #include "mqtt/server/share_groups.h"
 #include "mqtt/server/sys_topics.h"
+#include "mqtt/session/filter_set.h"
 
 namespace millrace::mqtt {
 
 class LoopServer final : public ReceiptSink {
  public:
   /// `exchange` outlives this and gets the peer of this loop. `seed` is for assigned client identifiers.
-  LoopServer(std::size_t loop, Exchange& exchange, MessageReceiver& receiver, std::uint64_t seed);
+  LoopServer(std::size_t loop, Exchange& exchange, Executor& executor, MessageReceiver& receiver, std::uint64_t seed);
   ~LoopServer() override;
   LoopServer(const LoopServer&) = delete;
   LoopServer& operator=(const LoopServer&) = delete;
@@ -40,6 +43,11 @@ class LoopServer final : public ReceiptSink {
 
   /// Destroys what connections are left. After begin_stop() is done.
   void close_all();
+
+  /// Before the first connection: a session that the log remembers, with what it waits for.
+  void adopt(std::unique_ptr<Session> session, std::uint32_t ends_in_s);
+  /// Before the first connection: reads from here on.
+  void set_messages(std::shared_ptr<topics::Partition> partition) { feed_.set_partition(std::move(partition)); }
 
   // ReceiptSink
   void settle(std::span<const Receipt> receipts, ReceiptStatus status) override;
@@ -116,10 +124,46 @@ class LoopServer final : public ReceiptSink {
   /// Runs `action(Connection&)` in the loop of `id`, if that connection is still there by then.
   template <class Action>
   void with_connection(ConnectionId id, Action action);
-  /// Brings a session to the connection it was released for.
-  void hand_over(std::string client_id, SessionRegistry::Handover handover);
-  /// The session is over: what the log remembers of its deliveries is forgotten.
-  void forget_deliveries(const Session& session);
+  /// The member leaves the shared subscriptions of its session.
+  void leave_shares(Session& session, ConnectionId member);
+  /// A connection no longer owns its identifier. `session` is what is kept, or null.
+  void release_identifier(std::string client_id, std::unique_ptr<Session> session);
+  /// Brings a session, or none, to the connection that its identifier was released to.
+  void hand_over(std::string client_id, Claimant claimant, std::unique_ptr<Session> session);
+  /// The session is over: it leaves the tree, and what the log remembers of it is forgotten.
+  void end_session_state(Session& session);
+
+  // Sessions without a connection whose home this loop is.
+  void keep_absent(std::unique_ptr<Session> session);
+  /// Null when it is not here any more.
+  std::unique_ptr<Session> take_absent(std::string_view client_id, std::uint64_t serial);
+  /// Has the session of `stored` brought to the connection that claimed it.
+  void fetch_absent(std::string client_id, StoredSession stored, Claimant claimant);
+  [[nodiscard]] std::uint64_t next_serial() { return ++exchange_.last_serial; }
+  [[nodiscard]] std::size_t loop() const { return loop_; }
+
+  // Persistent sessions (decision 0009).
+  [[nodiscard]] bool durable() const { return exchange_.durable; }
+  [[nodiscard]] MessageFeed& feed() { return feed_; }
+  [[nodiscard]] WallTime wall() const { return exchange_.clock.wall(); }
+  /// A message on this topic must be in the message topic, too.
+  [[nodiscard]] bool is_logged(std::string_view topic) const {
+    return !logged_filters_.empty() && logged_filters_.matches(topic);
+  }
+  /// Puts the last message of the batch there, in its commit.
+  void record_message(const Message& message, std::string_view publisher);
+  /// Has Connection::store_session() called at the end of the turn, or within about a second.
+  void store_soon(ConnectionId id) { storing_.push_back(id); }
+  void store_later(ConnectionId id) { storing_later_.push_back(id); }
+  /// The message at this place of the message topic; null when it is not there any more.
+  [[nodiscard]] SharedMessagePtr read_logged(Offset offset);
+  /// Before its record is written: how far it has been fed.
+  void note_position(Session& session) const;
+  /// One subscription less that needs its messages logged.
+  void forget_logged_filter(const Session& session, const Subscription& subscription);
+  [[nodiscard]] Buffer& record_scratch() { return stored_; }
+  /// The smallest offset that a session of this loop needs; the feed's position when there is none.
+  [[nodiscard]] std::optional<Offset> smallest_cursor();
 
   [[nodiscard]] Connection* find(ConnectionId id) const { return table_.find(id); }
   [[nodiscard]] std::size_t connection_count() const { return table_.size(); }
@@ -127,6 +171,17 @@ class LoopServer final : public ReceiptSink {
  private:
   [[nodiscard]] Peer& peer(std::size_t loop) { return *exchange_.peers[loop]; }
   bool deliver_here(const Message& message, SharedMessagePtr shared);
+  /// Collects in matches_ who gets a message; `counts(const Subscriber&)` says whether a subscription does.
+  template <class Counts>
+  void find_matches(std::string_view topic, Counts&& counts);
+  void hear_logged(const LoggedMessage& logged);
+  void add_logged_filter(const std::string& filter, Task done);
+  void remove_logged_filter(const std::string& filter);
+  void catch_up(Session& session);
+  void add_to_tree(Session& session, const Subscription& subscription);
+  void leave_share(const ShareNamePtr& share, ConnectionId member);
+  void end_absent(const SessionRegistry::Due& due);
+  void trim_messages();
   void deliver_shared(ShareGroup& group, Delivery& delivery, int tries);
   void share_here(const ShareNamePtr& share, const SharedMessagePtr& message, int tries);
   void expire_retained();
@@ -151,6 +206,18 @@ class LoopServer final : public ReceiptSink {
   ConnectionTable<Connection> table_;
   SubscriptionTree tree_;
   ShareGroups shares_{tree_};
+  MessageFeed feed_;
+  FilterSet logged_filters_;  // of the persistent sessions of all loops
+  struct IdHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view id) const { return std::hash<std::string_view>{}(id); }
+  };
+  std::unordered_map<std::string, std::unique_ptr<Session>, IdHash, std::equal_to<>> absent_;
+  std::vector<ConnectionId> storing_;
+  std::vector<ConnectionId> storing_later_;
+  std::uint32_t trimmed_s_ = 0;
+  Offset trimmable_{0};  // of the round before
+  Executor& executor_;
   DeadlineWheel wheel_;
   InboundBatch batch_;
   std::vector<ConnectionId> ending_;

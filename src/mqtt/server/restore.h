@@ -1,13 +1,26 @@
 // What a server that starts takes from the log. Thread: the one that starts; blocks.
 #pragma once
 
+#include <map>
+#include <span>
+#include <string>
+
 #include "base/result.h"
 #include "mqtt/server/exchange.h"
-#include "topics/topic_log.h"
+#include "mqtt/session/session_record.h"
 
 namespace millrace::mqtt {
 
 /// Retained messages, those that have expired left out. Errors: those of reading.
 Result<void> restore_retained(const topics::TopicLog& log, Exchange& exchange);
+
+/// By client id.
+using SessionRecords = std::map<std::string, RestoredSession, std::less<>>;
+/// What `__mqtt_sessions` holds. Errors: those of reading.
+Result<SessionRecords> read_sessions(const topics::TopicLog& log);
+/// Persistent sessions with what waits for them, spread over the loops. `delivery_ids`: exactly-once deliveries that
+/// are open ("<client id>\0<packet id>"); their sessions come back even when nothing else is known of them. Errors:
+/// those of reading the message topic.
+Result<void> restore_sessions(SessionRecords sessions, Exchange& exchange, std::span<const std::string> delivery_ids);
 
 }  // namespace millrace::mqtt

@@ -48,6 +48,24 @@ struct Server::Impl {
     ran.wait();
   }
 
+  /// One listener per loop on one address; `accept(Loop&, stream)` for each connection.
+  template <class Accept>
+  Result<void> listen(const net::Address& address, Accept accept) {
+    const net::Listener* first = nullptr;
+    for (Loop& loop : loops) {
+      MR_TRY_ASSIGN(
+          auto listener,
+          net::Listener::bind(
+              *loop.loop, address,
+              [accept, &loop](std::unique_ptr<net::Stream> stream) { accept(loop, std::move(stream)); }, first));
+      loop.listeners.push_back(std::move(listener));
+      if (first != nullptr) continue;
+      first = loop.listeners.back().get();
+      loop.listeners.back()->limit_connections(listener_limit(exchange.settings), exchange.metrics.connections_refused);
+    }
+    return {};
+  }
+
   Exchange exchange;
   std::vector<Loop> loops;
   bool started = false;
@@ -60,7 +78,7 @@ Server::Server(std::vector<net::Loop*> loops, const std::function<MessageReceive
     Impl::Loop& loop = impl_->loops.emplace_back();
     loop.loop = loops[i];
     auto& peer = *impl_->exchange.peers.emplace_back(std::make_unique<Peer>());
-    loop.server = std::make_unique<LoopServer>(i, impl_->exchange, receiver(i), system_entropy());
+    loop.server = std::make_unique<LoopServer>(i, impl_->exchange, *loops[i], receiver(i), system_entropy());
     peer.executor = loops[i];
     peer.server = loop.server.get();
   }
@@ -70,36 +88,33 @@ Server::~Server() {
   stop();
 }
 
-void Server::restore_deliveries(std::span<const std::string> delivery_ids) {
-  for (const std::string& id : delivery_ids) {
-    if (const auto delivery = parse_delivery_id(id)) {
-      impl_->exchange.registry.restore(*delivery);
-    } else {
-      log::warn("mqtt_delivery_id_not_understood", {{"bytes", id.size()}});
-    }
+Result<void> Server::restore(topics::TopicLog& log, std::span<const std::string> delivery_ids) {
+  Exchange& exchange = impl_->exchange;
+  const auto table = log.table();
+  const topics::Topic* messages = table->find(kMessageTopic);
+  if (messages == nullptr || messages->partitions.size() != 1) {
+    return fail(ErrorCode::not_found, "a topic of the MQTT server with one partition", std::string(kMessageTopic));
   }
-}
-
-Result<void> Server::restore(topics::TopicLog& log) {
-  impl_->exchange.durable = true;
-  return restore_retained(log, impl_->exchange);
+  exchange.durable = true;
+  exchange.log = &log;
+  exchange.messages = messages->partitions.front();
+  for (const Impl::Loop& loop : impl_->loops) loop.server->set_messages(exchange.messages);
+  MR_TRY(restore_retained(log, exchange));
+  MR_TRY_ASSIGN(SessionRecords sessions, read_sessions(log));
+  return restore_sessions(std::move(sessions), exchange, delivery_ids);
 }
 
 Result<void> Server::start() {
-  for (const net::Address& address : impl_->exchange.settings.listen) {
-    const net::Listener* first = nullptr;
-    for (Impl::Loop& loop : impl_->loops) {
-      LoopServer* server = loop.server.get();
-      MR_TRY_ASSIGN(auto listener,
-                    net::Listener::bind(
-                        *loop.loop, address,
-                        [server](std::unique_ptr<net::Stream> stream) { server->accept(std::move(stream)); }, first));
-      loop.listeners.push_back(std::move(listener));
-      if (first != nullptr) continue;
-      first = loop.listeners.back().get();
-      loop.listeners.back()->limit_connections(listener_limit(impl_->exchange.settings),
-                                               impl_->exchange.metrics.connections_refused);
-    }
+  const Settings& settings = impl_->exchange.settings;
+  for (const net::Address& address : settings.listen) {
+    MR_TRY(impl_->listen(address, [](Impl::Loop& loop, std::unique_ptr<net::Stream> stream) {
+      loop.server->accept(std::move(stream));
+    }));
+  }
+  for (const net::Address& address : settings.listen_websocket) {
+    MR_TRY(impl_->listen(address, [&settings](Impl::Loop& loop, std::unique_ptr<net::Stream> stream) {
+      loop.server->accept(net::over_websocket(*loop.loop, std::move(stream), settings.websocket));
+    }));
   }
   impl_->started = true;
   for (Impl::Loop& loop : impl_->loops) {

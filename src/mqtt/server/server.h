@@ -1,7 +1,7 @@
 // Server: MQTT over TCP on the loops it is given, one LoopServer and one listener per loop.
 //
 //   mqtt::Server server(loops, [&](std::size_t loop) -> MessageReceiver& { return *pipelines[loop]; }, registry,
-//   settings); server.restore_deliveries(ids);  // known to the log MR_TRY(server.start());  ...  server.stop();
+//   settings); MR_TRY(server.restore(log, ids)); MR_TRY(server.start());  ...  server.stop();
 //
 // Thread: construction, start(), stop() and destruction from one control thread that runs none of the loops, which must
 // be running by stop() and, at destruction, either still run or have ended after stop().
@@ -38,13 +38,11 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Exactly-once deliveries that the log knows ("<client id>\0<packet id>", as DeviceMessage::delivery_id). A client
-  /// that connects again without clean start finds them. Before start().
-  void restore_deliveries(std::span<const std::string> delivery_ids);
-
-  /// Reads what `log` remembers: retained messages. From here on such things are recorded there, in topics that must
-  /// exist. Before start(). Errors: those of reading the log.
-  Result<void> restore(topics::TopicLog& log);
+  /// Reads what `log` remembers: retained messages, persistent sessions. From here on such things are recorded there,
+  /// in topics that must exist. `delivery_ids`: exactly-once deliveries that the log knows ("<client id>\0<packet id>",
+  /// as DeviceMessage::delivery_id); a client that connects again without clean start finds them. Before start(); `log`
+  /// outlives the server. Errors: those of reading the log.
+  Result<void> restore(topics::TopicLog& log, std::span<const std::string> delivery_ids);
 
   /// Binds every address and starts to accept. already_exists when a port is taken.
   Result<void> start();
@@ -52,7 +50,7 @@ class Server {
   /// acknowledged, says DISCONNECT 0x8B to 5.0 clients, closes, detaches from the receivers. Wills are not published.
   void stop();
 
-  /// In the order of Settings::listen, ports resolved. After start().
+  /// In the order of Settings::listen and then Settings::listen_websocket, ports resolved. After start().
   [[nodiscard]] std::vector<net::Address> addresses() const;
 
   /// Delivers to the subscribers of all loops, for the rules' republish action; true when there may be one. Thread: the

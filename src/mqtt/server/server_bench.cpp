@@ -89,7 +89,7 @@ class NoExecutor final : public Executor {
 struct Bench {
   Bench() : exchange(Settings{}, registry) {
     auto& peer = *exchange.peers.emplace_back(std::make_unique<Peer>());
-    server = std::make_unique<LoopServer>(0, exchange, receiver, 1);
+    server = std::make_unique<LoopServer>(0, exchange, executor, receiver, 1);
     peer.executor = &executor;
     peer.server = server.get();
   }

@@ -1,6 +1,7 @@
 // Sessions across connections: take-over, in one loop and between loops, QoS 2 state, restored deliveries, wills.
 #include <gtest/gtest.h>
 
+#include "mqtt/server/restore.h"
 #include "mqtt/testing/test_server.h"
 
 namespace millrace::mqtt {
@@ -200,9 +201,9 @@ TEST(Session, DisconnectMayShortenItsExpiry) {
 
 TEST(Session, RestoredDeliveriesAreFoundAfterARestart) {
   TestServer server;
-  server.exchange().registry.restore({"device", 5});
-  server.exchange().registry.restore({"device", 6});
-  server.exchange().registry.restore({"other", 5});
+  const std::string deliveries[] = {std::string("device\0005", 8), std::string("device\0006", 8),
+                                    std::string("other\0005", 7)};
+  ASSERT_TRUE(restore_sessions({}, server.exchange(), deliveries));
   TestClient device = server.client(Version::v3_1_1);
   device.connect("device", false);
   device.publish("t", "x", 2, 5);

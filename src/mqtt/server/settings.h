@@ -10,6 +10,7 @@
 
 #include "mqtt/session/retained_store.h"
 #include "net/listener.h"
+#include "net/websocket_stream.h"
 
 namespace millrace {
 class Clock;
@@ -19,6 +20,10 @@ namespace millrace::mqtt {
 
 struct Settings {
   std::vector<net::Address> listen{net::Address{"127.0.0.1", 1883}};
+
+  /// MQTT over WebSocket (chapter 6).
+  std::vector<net::Address> listen_websocket;
+  net::WebSocketSettings websocket;
 
   /// Connected clients; a further one is told so in its CONNACK. Connections that are not clients yet may be an eighth
   /// more; further ones are closed at once.

@@ -12,8 +12,8 @@ void InflightWindow::push(std::uint8_t qos, FlightState state, std::unique_ptr<O
   ++in_flight_;
 }
 
-std::uint16_t InflightWindow::allot(std::uint8_t qos, std::unique_ptr<OutboundMessage> keep) {
-  push(qos, FlightState::published, std::move(keep));
+std::uint16_t InflightWindow::allot(std::uint8_t qos, FlightState state, std::unique_ptr<OutboundMessage> keep) {
+  push(qos, state, std::move(keep));
   replayed_ = span_;
   ++sent_;
   return id_at(span_ - 1);
@@ -39,12 +39,36 @@ InflightWindow::Ended InflightWindow::acknowledge(std::uint16_t packet_id) {
   return end(place);
 }
 
-bool InflightWindow::receive(std::uint16_t packet_id, std::unique_ptr<OutboundMessage>* message) {
+FlightState InflightWindow::receive(std::uint16_t packet_id, bool durably) {
   const std::uint32_t place = distance(packet_id);
-  if (place >= span_ || at(place).qos != 2 || at(place).state == FlightState::absent) return false;
-  at(place).state = FlightState::released;
-  if (message != nullptr) *message = std::move(at(place).kept);
-  return true;
+  if (place >= span_ || at(place).qos != 2) return FlightState::absent;
+  Entry& entry = at(place);
+  if (entry.state == FlightState::published) {
+    entry.state = durably ? FlightState::releasing : FlightState::released;
+    entry.kept.reset();
+  }
+  return entry.state == FlightState::reserved ? FlightState::absent : entry.state;
+}
+
+InflightWindow::Confirmed InflightWindow::confirm(std::uint16_t packet_id) {
+  const std::uint32_t place = distance(packet_id);
+  if (place >= span_) return {};
+  Entry& entry = at(place);
+  if (entry.state == FlightState::reserved) {
+    entry.state = FlightState::published;
+  } else if (entry.state == FlightState::releasing) {
+    entry.state = FlightState::released;
+  } else {
+    return {};
+  }
+  return {entry.state, entry.qos, entry.kept.get()};
+}
+
+void InflightWindow::forget_logged_bodies() {
+  for (std::uint32_t i = 0; i < span_; ++i) {
+    OutboundMessage* kept = at(i).kept.get();
+    if (kept != nullptr && kept->offset != kNoOffset) kept->message.reset();
+  }
 }
 
 InflightWindow::Ended InflightWindow::complete(std::uint16_t packet_id, bool refused) {

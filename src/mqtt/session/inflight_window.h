@@ -1,8 +1,11 @@
 // InflightWindow: QoS 1 and 2 messages sent to a client and not yet acknowledged to their end, by packet identifier
 // (MQTT 5.0 sections 2.2.1, 4.3, 4.4, 4.9).
 //
-//   absent --PUBLISH--> published --PUBACK, failing PUBREC--> absent          (QoS 1; QoS 2)
-//                       published --PUBREC--> released --PUBCOMP--> absent    (QoS 2)
+//   absent --PUBLISH--> published --PUBACK, failing PUBREC--> absent                             (QoS 1; QoS 2)
+//                       published --PUBREC--> released --PUBCOMP--> absent                       (QoS 2)
+//
+// A QoS 2 message of a persistent session is reserved until its identifier is durable, only then published; and
+// releasing from PUBREC until that is durable, only then PUBREL goes out (decision 0009).
 //
 // Identifiers are given out in order, so the window is a ring whose index is the distance from its oldest identifier:
 // allotting and acknowledging are O(1) whatever the order of the acknowledgements. The oldest unacknowledged message
@@ -18,7 +21,7 @@
 
 namespace millrace::mqtt {
 
-enum class FlightState : std::uint8_t { absent, published, released };
+enum class FlightState : std::uint8_t { absent, reserved, published, releasing, released };
 
 class InflightWindow {
  public:
@@ -32,7 +35,21 @@ class InflightWindow {
 
   /// Gives out the next identifier. `keep` is what would be sent again after a reconnect; null when nobody would.
   /// Requires !full().
-  std::uint16_t allot(std::uint8_t qos, std::unique_ptr<OutboundMessage> keep);
+  std::uint16_t allot(std::uint8_t qos, std::unique_ptr<OutboundMessage> keep) {
+    return allot(qos, FlightState::published, std::move(keep));
+  }
+  /// The same for a message that must not be sent yet.
+  std::uint16_t reserve(std::uint8_t qos, std::unique_ptr<OutboundMessage> keep) {
+    return allot(qos, FlightState::reserved, std::move(keep));
+  }
+  /// What was reserved or releasing is durable; the state it is in now, with what was kept: published or released.
+  /// absent when there is no such thing (any more).
+  struct Confirmed {
+    FlightState state = FlightState::absent;
+    std::uint8_t qos = 0;
+    const OutboundMessage* kept = nullptr;
+  };
+  Confirmed confirm(std::uint16_t packet_id);
   /// Puts back what was in flight before a restart, in the order of sending. Requires an empty window or an identifier
   /// behind all that are in flight; false (and nothing done) otherwise.
   bool restore(std::uint16_t packet_id, FlightState state, std::unique_ptr<OutboundMessage> message);
@@ -43,9 +60,9 @@ class InflightWindow {
   };
   /// PUBACK of a QoS 1 message.
   Ended acknowledge(std::uint16_t packet_id);
-  /// PUBREC with success: the message is the client's now. False when the identifier is not that of a QoS 2 message.
-  /// `message`, when there is one, is what was kept.
-  bool receive(std::uint16_t packet_id, std::unique_ptr<OutboundMessage>* message = nullptr);
+  /// PUBREC with success: the message is the client's now and is let go. The state that follows: released, or releasing
+  /// when that has to be made durable (`durably`); absent when the identifier is not that of a QoS 2 message.
+  FlightState receive(std::uint16_t packet_id, bool durably);
   /// PUBCOMP, or a failing PUBREC (`refused`).
   Ended complete(std::uint16_t packet_id, bool refused);
 
@@ -74,6 +91,8 @@ class InflightWindow {
       if (entry.state != FlightState::absent) visit(id_at(i), entry.state, entry.qos, entry.kept.get());
     }
   }
+  /// Bodies that the log has are let go, and read again when they are to be sent.
+  void forget_logged_bodies();
   /// The identifier that comes next.
   [[nodiscard]] std::uint16_t next_id() const { return id_at(span_); }
   void set_next_id(std::uint16_t id) {
@@ -95,6 +114,7 @@ class InflightWindow {
   [[nodiscard]] std::uint32_t distance(std::uint16_t packet_id) const {
     return packet_id == 0 ? span_ : (packet_id - 1U + kIdentifiers - oldest_) % kIdentifiers;
   }
+  std::uint16_t allot(std::uint8_t qos, FlightState state, std::unique_ptr<OutboundMessage> keep);
   Ended end(std::uint32_t distance);
   void push(std::uint8_t qos, FlightState state, std::unique_ptr<OutboundMessage> keep);
   void grow();

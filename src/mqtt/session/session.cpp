@@ -1,8 +1,17 @@
 #include "mqtt/session/session.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace millrace::mqtt {
+
+Offset Session::cursor(Offset fed) const {
+  Offset smallest = backlog.empty() ? fed : backlog.front();
+  in_flight.for_each([&](std::uint16_t, FlightState, std::uint8_t, const OutboundMessage* kept) {
+    if (kept != nullptr && kept->offset != kNoOffset) smallest = std::min(smallest, kept->offset);
+  });
+  return smallest;
+}
 
 void append_delivery_id(std::string& out, std::string_view client_id, std::uint16_t packet_id) {
   char digits[5];

@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "mqtt/session/inflight_window.h"
+#include "mqtt/session/offset_list.h"
 #include "mqtt/session/packet_id_states.h"
 #include "mqtt/session/subscription_tree.h"
 
 namespace millrace::mqtt {
 
 class Connection;
+class LoopServer;
 
 inline constexpr std::uint32_t kNeverExpires = 0xFFFFFFFF;  // 3.1.2.11.2
 
@@ -24,6 +26,7 @@ struct Subscription {
   std::string filter;
   protocol::SubscriptionOptions options;
   std::uint32_t identifier = 0;
+  Offset since{0};     // the first offset of the message topic it counts for
   ShareNamePtr share;  // null: an ordinary one; `filter` is the whole "$share/<name>/<filter>" otherwise
 };
 
@@ -49,7 +52,22 @@ class Session {
   [[nodiscard]] Connection* connection() const { return connection_; }
   void attach(Connection* connection) { connection_ = connection; }
 
+  /// Persistent (decision 0009): QoS 1 and 2 messages reach it through the message topic, from position() on.
+  [[nodiscard]] bool logged() const { return logged_; }
+  void make_logged(Offset position) {
+    logged_ = true;
+    fed_until = position;
+  }
+  /// From where on nothing has been sent to it.
+  [[nodiscard]] Offset position() const { return backlog.empty() ? fed_until : backlog.front(); }
+  /// The smallest offset it still needs, when it has been fed up to `fed`.
+  [[nodiscard]] Offset cursor(Offset fed) const;
+
+  std::uint64_t serial = 0;  // tells sessions of one client id apart
   std::vector<Subscription> subscriptions;
+  OffsetList backlog;                                  // of the message topic: matched, not yet sent
+  Offset fed_until{0};                                 // every message below has been matched against its subscriptions
+  LoopServer* home = nullptr;                          // in whose tree its subscriptions are
   PacketIdStates received;                             // QoS 2 from the client
   InflightWindow in_flight;                            // QoS 1 and 2 to the client
   std::unique_ptr<std::deque<OutboundMessage>> queue;  // waits for room in the window
@@ -64,6 +82,7 @@ class Session {
   std::string client_id_;
   std::uint32_t expiry_s_;
   Connection* connection_ = nullptr;
+  bool logged_ = false;
 };
 
 /// The name under which an exactly-once delivery is remembered with the log: "<client id>\0<packet id in decimal>".

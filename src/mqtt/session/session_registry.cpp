@@ -5,30 +5,25 @@
 #include "base/assert.h"
 
 namespace millrace::mqtt {
-namespace {
 
-MonoTime after(MonoTime now, std::uint32_t seconds) {
+MonoTime SessionRegistry::after(MonoTime now, std::uint32_t seconds) {
   return seconds == kNeverExpires ? MonoTime::max() : now + std::chrono::seconds(seconds);
 }
-
-}  // namespace
 
 SessionRegistry::ClaimResult SessionRegistry::claim(std::string_view client_id, Claimant claimant) {
   return state_.with([&](State& state) {
     ClaimResult result;
-    auto found = state.entries.find(client_id);
+    const auto found = state.entries.find(client_id);
     if (found == state.entries.end()) {
-      found = state.entries.emplace(std::string(client_id), std::make_unique<Entry>()).first;
-      found->second->owner = claimant.connection;
+      state.entries[std::string(client_id)].owner = claimant.connection;
       result.granted = true;
       return result;
     }
-    Entry& entry = *found->second;
+    Entry& entry = found->second;
     if (entry.owner == ConnectionId{}) {
       entry.owner = claimant.connection;
-      result.stored = std::move(entry.session);
+      result.stored = entry.kept.at;
       --state.stored;
-      entry.ends_at = entry.will_at = MonoTime::max();
       result.granted = true;
       return result;
     }
@@ -39,27 +34,24 @@ SessionRegistry::ClaimResult SessionRegistry::claim(std::string_view client_id, 
   });
 }
 
-std::optional<SessionRegistry::Handover> SessionRegistry::release(std::string_view client_id,
-                                                                  std::unique_ptr<Session> session, MonoTime now) {
-  return state_.with([&](State& state) -> std::optional<Handover> {
+std::optional<Claimant> SessionRegistry::release(std::string_view client_id, const Keep* keep) {
+  return state_.with([&](State& state) -> std::optional<Claimant> {
     const auto found = state.entries.find(client_id);
     MR_ASSERT(found != state.entries.end());
-    Entry& entry = *found->second;
+    Entry& entry = found->second;
     if (entry.claimant) {
-      Handover handover{*entry.claimant, std::move(session)};
-      entry.owner = entry.claimant->connection;
+      const Claimant next = *entry.claimant;
+      entry.owner = next.connection;
       entry.claimant.reset();
-      return handover;
+      return next;
     }
-    if (session == nullptr) {
+    if (keep == nullptr) {
       state.entries.erase(found);
       return std::nullopt;
     }
     entry.owner = ConnectionId{};
-    entry.ends_at = after(now, session->expiry_s());
-    if (session->will) entry.will_at = std::min(after(now, session->will->delay_s), entry.ends_at);
-    state.next_due = std::min({state.next_due, entry.ends_at, entry.will_at});
-    entry.session = std::move(session);
+    entry.kept = *keep;
+    state.next_due = std::min({state.next_due, keep->ends_at, keep->will_at});
     ++state.stored;
     return std::nullopt;
   });
@@ -68,7 +60,15 @@ std::optional<SessionRegistry::Handover> SessionRegistry::release(std::string_vi
 std::optional<Claimant> SessionRegistry::claimant(std::string_view client_id) const {
   return state_.with([&](const State& state) -> std::optional<Claimant> {
     const auto found = state.entries.find(client_id);
-    return found == state.entries.end() ? std::nullopt : found->second->claimant;
+    return found == state.entries.end() ? std::nullopt : found->second.claimant;
+  });
+}
+
+std::optional<ConnectionId> SessionRegistry::connection(std::string_view client_id) const {
+  return state_.with([&](const State& state) -> std::optional<ConnectionId> {
+    const auto found = state.entries.find(client_id);
+    if (found == state.entries.end() || found->second.owner == ConnectionId{}) return std::nullopt;
+    return found->second.owner;
   });
 }
 
@@ -76,31 +76,35 @@ bool SessionRegistry::withdraw(std::string_view client_id, ConnectionId claimant
   return state_.with([&](State& state) {
     const auto found = state.entries.find(client_id);
     if (found == state.entries.end()) return false;
-    Entry& entry = *found->second;
+    Entry& entry = found->second;
     if (!entry.claimant || entry.claimant->connection != claimant) return false;
     entry.claimant.reset();
     return true;
   });
 }
 
-SessionRegistry::Due SessionRegistry::take_due(MonoTime now) {
+std::vector<SessionRegistry::Due> SessionRegistry::take_due(MonoTime now) {
   return state_.with([&](State& state) {
-    Due due;
+    std::vector<Due> due;
     if (now < state.next_due) return due;
     MonoTime next = MonoTime::max();
     for (auto at = state.entries.begin(); at != state.entries.end();) {
-      Entry& entry = *at->second;
-      if (entry.will_at <= now) {
-        due.wills.push_back({at->first, std::move(entry.session->will)});
-        entry.will_at = MonoTime::max();
+      Entry& entry = at->second;
+      if (entry.owner != ConnectionId{}) {
+        ++at;
+        continue;
       }
-      if (entry.ends_at <= now) {
-        due.ended.push_back(std::move(entry.session));
+      if (entry.kept.will_at <= now) {
+        due.push_back({at->first, entry.kept.at, false});
+        entry.kept.will_at = MonoTime::max();
+      }
+      if (entry.kept.ends_at <= now) {
+        due.push_back({at->first, entry.kept.at, true});
         at = state.entries.erase(at);
         --state.stored;
         continue;
       }
-      next = std::min({next, entry.ends_at, entry.will_at});
+      next = std::min({next, entry.kept.ends_at, entry.kept.will_at});
       ++at;
     }
     state.next_due = next;
@@ -108,15 +112,12 @@ SessionRegistry::Due SessionRegistry::take_due(MonoTime now) {
   });
 }
 
-void SessionRegistry::restore(const DeliveryId& delivery) {
+void SessionRegistry::restore(std::string_view client_id, const Keep& keep) {
   state_.with([&](State& state) {
-    auto found = state.entries.find(delivery.client_id);
-    if (found == state.entries.end()) {
-      found = state.entries.emplace(std::string(delivery.client_id), std::make_unique<Entry>()).first;
-      found->second->session = std::make_unique<Session>(std::string(delivery.client_id), kNeverExpires);
-      ++state.stored;
-    }
-    found->second->session->received.set(delivery.packet_id, DeliveryState::recorded);
+    Entry& entry = state.entries[std::string(client_id)];
+    entry.kept = keep;
+    state.next_due = std::min(state.next_due, keep.ends_at);
+    ++state.stored;
   });
 }
 

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "model/ids.h"
 #include "mqtt/protocol/packet.h"
 
 namespace millrace::mqtt {
@@ -25,6 +26,7 @@ struct Subscriber {
   ShareGroup* share = nullptr;   // null: a session's
   std::uint32_t identifier = 0;  // 0: none (3.8.2.1.2)
   protocol::SubscriptionOptions options = {};
+  Offset since{0};  // of a persistent session: the first offset it counts for
   [[nodiscard]] bool same_owner(const Subscriber& other) const {
     return session == other.session && share == other.share;
   }

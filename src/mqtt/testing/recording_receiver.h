@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "model/device_message.h"
+#include "mqtt/session/stored_message.h"
+#include "mqtt/testing/memory_messages.h"
 
 namespace millrace::mqtt::testing {
 
@@ -61,10 +63,14 @@ class RecordingReceiver final : public MessageReceiver {
 
   /// Settles everything that waits.
   void settle(ReceiptStatus status = ReceiptStatus::durable) {
+    std::vector<std::string> values = std::exchange(logged_, {});
+    if (message_topic != nullptr && status == ReceiptStatus::durable) message_topic->append(values);
     if (sink_ == nullptr || waiting.empty()) return;
     const std::vector<Receipt> receipts = std::exchange(waiting, {});
     sink_->settle(receipts, status);
   }
+  /// Something happens when settle() is called.
+  [[nodiscard]] bool has_work() const { return !waiting.empty() || !logged_.empty(); }
   void relieve() {
     pressure = Pressure::none;
     if (sink_ != nullptr) sink_->relieved();
@@ -76,8 +82,10 @@ class RecordingReceiver final : public MessageReceiver {
     std::string topic;
     std::string key;
     std::optional<std::string> value;
+    std::uint64_t order = 0;  // among those of all receivers
   };
   std::vector<Own> own;
+  MemoryMessages* message_topic = nullptr;  // where records of the message topic go
   std::vector<Got> got;
   std::vector<std::size_t> calls;  // messages per receive()
   std::vector<std::string> released;
@@ -88,12 +96,16 @@ class RecordingReceiver final : public MessageReceiver {
  private:
   void remember(std::span<const OwnRecord> records) {
     for (const OwnRecord& record : records) {
-      own.push_back({std::string(record.topic), std::string(as_text(record.key.value_or(ByteView{}))), std::nullopt});
+      own.push_back({std::string(record.topic), std::string(as_text(record.key.value_or(ByteView{}))), std::nullopt,
+                     ++last_order});
       if (record.value) own.back().value = std::string(as_text(*record.value));
+      if (record.topic == kMessageTopic) logged_.push_back(*own.back().value);
     }
   }
 
   ReceiptSink* sink_ = nullptr;
+  std::vector<std::string> logged_;
+  static inline std::uint64_t last_order = 0;
 };
 
 }  // namespace millrace::mqtt::testing

@@ -120,7 +120,7 @@ class TestServer {
       executors_.push_back(std::make_unique<QueueExecutor>());
       receivers_.push_back(std::make_unique<RecordingReceiver>());
       auto& peer = *exchange_.peers.emplace_back(std::make_unique<Peer>());
-      servers_.push_back(std::make_unique<LoopServer>(i, exchange_, *receivers_.back(), 7 + i));
+      servers_.push_back(std::make_unique<LoopServer>(i, exchange_, *executors_.back(), *receivers_.back(), 7 + i));
       peer.executor = executors_.back().get();
       peer.server = servers_.back().get();
     }
@@ -142,7 +142,7 @@ class TestServer {
         if (FakeStream* stream = peers_[i]->stream) busy |= stream->turn();
       }
       for (const auto& receiver : receivers_) {
-        if (receiver->settles_by_itself && !receiver->waiting.empty()) {
+        if (receiver->settles_by_itself && receiver->has_work()) {
           receiver->settle();
           busy = true;
         }
@@ -162,6 +162,30 @@ class TestServer {
       turn();
     }
   }
+  /// Gives it a message topic, and so persistent sessions. Before the first client.
+  void make_durable(std::shared_ptr<MemoryMessages> messages = std::make_shared<MemoryMessages>()) {
+    messages_ = std::move(messages);
+    exchange_.durable = true;
+    exchange_.messages = messages_;
+    for (std::size_t i = 0; i < servers_.size(); ++i) {
+      servers_[i]->set_messages(messages_);
+      receivers_[i]->message_topic = messages_.get();
+    }
+  }
+  MemoryMessages& messages() { return *messages_; }
+  /// The last value of a key of an internal topic, over all loops; nullopt when it has none.
+  std::optional<std::string> recorded(std::string_view topic, std::string_view key) const {
+    std::optional<std::string> value;
+    std::uint64_t order = 0;
+    for (const auto& receiver : receivers_) {
+      for (const auto& own : receiver->own) {
+        if (own.topic != topic || own.key != key || own.order < order) continue;
+        value = own.value;
+        order = own.order;
+      }
+    }
+    return value;
+  }
   LoopServer& loop(std::size_t i = 0) { return *servers_[i]; }
   RecordingReceiver& receiver(std::size_t i = 0) { return *receivers_[i]; }
   Exchange& exchange() { return exchange_; }
@@ -171,6 +195,7 @@ class TestServer {
   metrics::Registry registry;
 
  private:
+  std::shared_ptr<MemoryMessages> messages_;
   ManualClock clock_;
   Exchange exchange_;
   std::vector<std::unique_ptr<QueueExecutor>> executors_;

@@ -1,0 +1,114 @@
+// What a loop does for persistent sessions beside delivering (decision 0009): which topics are logged, what a session
+// that moved has missed, what nobody waits for any more.
+#include <algorithm>
+
+#include "mqtt/protocol/text.h"
+#include "mqtt/server/loop_server.h"
+#include "mqtt/session/session_record.h"
+
+namespace millrace::mqtt {
+
+// A session that comes here brings everything below its fed_until; the feed is at its position. What lies between is
+// matched now.
+void LoopServer::catch_up(Session& session) {
+  MessageReader reader;
+  while (session.fed_until < feed_.position()) {
+    const auto next = reader.next(*feed_.partition(), session.fed_until, feed_.position());
+    if (!next || !*next) break;
+    const LoggedMessage& logged = **next;
+    const auto wants = [&](const Subscription& subscription) {
+      return !subscription.share && subscription.options.maximum_qos != 0 && logged.offset >= subscription.since &&
+             !(subscription.options.no_local && session.client_id() == logged.message.publisher) &&
+             protocol::matches_filter(subscription.filter, logged.message.topic);
+    };
+    if (std::ranges::any_of(session.subscriptions, wants)) session.backlog.push_back(logged.offset);
+    session.fed_until = logged.offset + 1;
+  }
+  session.fed_until = std::max(session.fed_until, feed_.position());
+}
+
+void LoopServer::add_logged_filter(const std::string& filter, Task done) {
+  logged_filters_.add(filter);
+  if (exchange_.peers.size() == 1) return done();
+  struct Open {
+    std::atomic<std::size_t> loops;
+    Task done;
+  };
+  auto open = std::make_shared<Open>(exchange_.peers.size() - 1, std::move(done));
+  for (std::size_t loop = 0; loop < exchange_.peers.size(); ++loop) {
+    if (loop == loop_) continue;
+    peer(loop).executor->post([server = peer(loop).server, back = peer(loop_).executor, filter, open] {
+      server->logged_filters_.add(filter);
+      if (--open->loops == 0) back->post([open] { open->done(); });
+    });
+  }
+}
+
+void LoopServer::remove_logged_filter(const std::string& filter) {
+  logged_filters_.remove(filter);
+  for (std::size_t loop = 0; loop < exchange_.peers.size(); ++loop) {
+    if (loop == loop_) continue;
+    peer(loop).executor->post([server = peer(loop).server, filter] { server->logged_filters_.remove(filter); });
+  }
+}
+
+SharedMessagePtr LoopServer::read_logged(Offset offset) {
+  MessageReader reader;
+  const auto logged = reader.next(*feed_.partition(), offset, offset + 1);
+  if (!logged || !*logged) return nullptr;
+  // A flow that has begun is completed although its message has expired (4.3.3).
+  const StoredMessage& stored = (*logged)->message;
+  const Message expired{stored.topic, stored.payload, stored.properties, {}, {}, stored.qos, stored.retain};
+  return std::make_shared<const SharedMessage>(stored.at(exchange_.clock.wall()).value_or(expired), now_s_);
+}
+
+void LoopServer::note_position(Session& session) const {
+  if (session.home == this) session.fed_until = std::max(session.fed_until, feed_.position());
+}
+
+void LoopServer::forget_logged_filter(const Session& session, const Subscription& subscription) {
+  if (!session.logged() || subscription.share || subscription.options.maximum_qos == 0) return;
+  remove_logged_filter(subscription.filter);
+}
+
+// What lies below every session's cursor is deleted. A session on its way between two loops may be missed by one round,
+// never by two, and cursors only grow: so what two rounds allow.
+void LoopServer::trim_messages() {
+  constexpr std::uint32_t kEverySeconds = 10;
+  if (exchange_.log == nullptr || now_s_ - trimmed_s_ < kEverySeconds) return;
+  trimmed_s_ = now_s_;
+  struct Round {
+    std::size_t open;
+    Offset smallest;
+  };
+  auto round = std::make_shared<Round>(exchange_.peers.size(), exchange_.messages->high_watermark());
+  for (const auto& other : exchange_.peers) {
+    other->executor->post([this, server = other->server, round] {
+      const auto cursor = server->smallest_cursor();
+      executor_.post([this, round, cursor] {
+        if (cursor) round->smallest = std::min(round->smallest, *cursor);
+        if (--round->open != 0 || exchange_.log == nullptr) return;
+        const Offset to = std::min(round->smallest, std::exchange(trimmable_, round->smallest));
+        if (to <= exchange_.messages->log_start()) return;
+        exchange_.log->delete_records({{exchange_.messages->name(), to}}, executor_, [](auto) {});
+      });
+    });
+  }
+}
+
+std::optional<Offset> LoopServer::smallest_cursor() {
+  std::optional<Offset> smallest;
+  const auto count = [&](const Session& session) {
+    if (!session.logged()) return;
+    const Offset fed = std::max(session.fed_until, session.home == this ? feed_.position() : Offset(0));
+    const Offset cursor = session.cursor(fed);
+    smallest = smallest ? std::min(*smallest, cursor) : cursor;
+  };
+  table_.for_each([&](Connection& connection) {
+    if (const Session* session = connection.session()) count(*session);
+  });
+  for (const auto& [client_id, session] : absent_) count(*session);
+  return smallest;
+}
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,241 @@
+// A loop's sessions: their place in the tree and in shared subscriptions, those without a connection, how they move to
+// another loop, and how they end.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "mqtt/protocol/text.h"
+#include "mqtt/server/loop_server.h"
+#include "mqtt/session/session_record.h"
+
+namespace millrace::mqtt {
+
+void LoopServer::count_subscriptions(std::ptrdiff_t change) {
+  const auto delta = static_cast<std::size_t>(change);  // wraps around for a negative one, as atomics do
+  peer(loop_).subscriptions.fetch_add(delta, std::memory_order_relaxed);
+  exchange_.subscriptions.fetch_add(delta, std::memory_order_relaxed);
+  exchange_.metrics.subscriptions.add(change);
+}
+
+void LoopServer::subscribe(Session& session, const Subscription& subscription, Task done) {
+  if (!subscription.share) {
+    add_to_tree(session, subscription);
+    if (session.logged() && subscription.options.maximum_qos != 0) {
+      return add_logged_filter(subscription.filter, std::move(done));
+    }
+    return done();
+  }
+  const ShareMember member{session.connection()->id(), subscription.options, subscription.identifier};
+  const auto join = [](LoopServer& home, const ShareNamePtr& share, const ShareMember& joining) {
+    if (!home.shares_.join(share, joining)) return;
+    home.count_subscriptions(1);
+    home.exchange_.metrics.share_groups.add(1);
+  };
+  if (subscription.share->loop == loop_) {
+    join(*this, subscription.share, member);
+    return done();
+  }
+  Peer& home = peer(subscription.share->loop);
+  home.executor->post([=, server = home.server, share = subscription.share, back = peer(loop_).executor,
+                       done = std::move(done)]() mutable {
+    join(*server, share, member);
+    back->post(std::move(done));
+  });
+}
+
+void LoopServer::unsubscribe(Session& session, const Subscription& subscription) {
+  if (!subscription.share) {
+    if (tree_.remove(subscription.filter, {.session = &session})) count_subscriptions(-1);
+    if (session.logged() && subscription.options.maximum_qos != 0) remove_logged_filter(subscription.filter);
+    return;
+  }
+  leave_share(subscription.share, session.connection()->id());
+}
+
+void LoopServer::leave_share(const ShareNamePtr& share, ConnectionId member) {
+  const auto leave = [](LoopServer& home, const ShareName& name, ConnectionId leaving) {
+    if (!home.shares_.leave(name, leaving)) return;
+    home.count_subscriptions(-1);
+    home.exchange_.metrics.share_groups.add(-1);
+  };
+  if (share->loop == loop_) return leave(*this, *share, member);
+  Peer& home = peer(share->loop);
+  home.executor->post([=, server = home.server] { leave(*server, *share, member); });
+}
+
+ShareNamePtr LoopServer::share_name(std::string_view name, std::string_view filter) const {
+  const std::size_t hash = std::hash<std::string_view>{}(filter) * 31 + std::hash<std::string_view>{}(name);
+  return std::make_shared<const ShareName>(hash % exchange_.peers.size(), std::string(name), std::string(filter));
+}
+
+void LoopServer::add_to_tree(Session& session, const Subscription& subscription) {
+  const Subscriber subscriber{&session, nullptr, subscription.identifier, subscription.options, subscription.since};
+  if (tree_.add(subscription.filter, subscriber)) count_subscriptions(1);
+}
+
+void LoopServer::attach(Session& session) {
+  if (session.home != this) {
+    session.home = this;
+    session.match_stamp = 0;  // stamps of another loop mean nothing here
+    for (const Subscription& subscription : session.subscriptions) {
+      if (!subscription.share) add_to_tree(session, subscription);
+    }
+    if (session.logged()) {
+      feed_.watch();
+      if (session.fed_until == kNoOffset) session.fed_until = feed_.position();  // a new one
+      catch_up(session);
+    }
+  }
+  for (const Subscription& subscription : session.subscriptions) {
+    if (subscription.share && session.connection() != nullptr) subscribe(session, subscription, [] {});
+  }
+}
+
+void LoopServer::detach(Session& session) {
+  if (session.home != this) return;
+  for (const Subscription& subscription : session.subscriptions) {
+    if (!subscription.share && tree_.remove(subscription.filter, {.session = &session})) count_subscriptions(-1);
+  }
+  if (session.logged()) {
+    session.fed_until = std::max(session.fed_until, feed_.position());
+    feed_.unwatch();
+  }
+  session.home = nullptr;
+}
+
+void LoopServer::leave_shares(Session& session, ConnectionId member) {
+  for (const Subscription& subscription : session.subscriptions) {
+    if (subscription.share) leave_share(subscription.share, member);
+  }
+}
+
+void LoopServer::end_session_state(Session& session) {
+  detach(session);
+  std::string delivery_id;
+  session.received.for_each([&](std::uint16_t packet_id, DeliveryState) {
+    delivery_id.clear();
+    append_delivery_id(delivery_id, session.client_id(), packet_id);
+    receiver_.release(delivery_id, Receipt{}, *this);
+  });
+  if (!session.logged()) return;
+  for (const Subscription& subscription : session.subscriptions) {
+    if (!subscription.share && subscription.options.maximum_qos != 0) remove_logged_filter(subscription.filter);
+  }
+  const OwnRecord tombstone{kSessionTopic, as_bytes(session.client_id()), std::nullopt};
+  receiver_.store({&tombstone, 1}, Receipt{}, *this);
+}
+
+void LoopServer::hand_over(std::string client_id, Claimant claimant, std::unique_ptr<Session> session) {
+  if (session) detach(*session);
+  Peer& there = peer(loop_of(claimant.connection));
+  there.executor->post(
+      [server = there.server, claimant, client_id = std::move(client_id), session = std::move(session)]() mutable {
+        Connection* connection = server->table_.find(claimant.connection);
+        if (connection == nullptr || !connection->granted(session)) {
+          // Gone meanwhile, after it had become the owner: the next one who waits, or the store.
+          server->release_identifier(std::move(client_id), std::move(session));
+          return;
+        }
+        // Someone may have claimed it before this owner knew that it is one.
+        if (const auto waiting = server->registry().claimant(client_id)) connection->give_up(waiting->clean_start);
+      });
+}
+
+void LoopServer::release_identifier(std::string client_id, std::unique_ptr<Session> session) {
+  SessionRegistry::Keep keep;
+  if (session) {
+    const MonoTime now = exchange_.clock.mono();
+    keep.at = {loop_, session->serial};
+    keep.ends_at = SessionRegistry::after(now, session->expiry_s());
+    if (session->will) {
+      keep.will_at = std::min(SessionRegistry::after(now, session->will->delay_s), keep.ends_at);
+    }
+    // In its place before the registry tells of it.
+    keep_absent(std::move(session));
+  }
+  const std::uint64_t serial = keep.at.serial;
+  const auto next = exchange_.registry.release(client_id, serial != 0 ? &keep : nullptr);
+  if (!next) return;
+  std::unique_ptr<Session> back = serial != 0 ? take_absent(client_id, serial) : nullptr;
+  hand_over(std::move(client_id), *next, std::move(back));
+}
+
+void LoopServer::keep_absent(std::unique_ptr<Session> session) {
+  if (session->logged()) {
+    session->in_flight.forget_logged_bodies();
+    attach(*session);
+  }
+  auto& place = absent_[session->client_id()];
+  if (place) end_session_state(*place);  // one that has expired and not yet been collected
+  place = std::move(session);
+}
+
+std::unique_ptr<Session> LoopServer::take_absent(std::string_view client_id, std::uint64_t serial) {
+  const auto at = absent_.find(client_id);
+  if (at == absent_.end() || at->second->serial != serial) return nullptr;
+  std::unique_ptr<Session> session = std::move(at->second);
+  absent_.erase(at);
+  return session;
+}
+
+void LoopServer::fetch_absent(std::string client_id, StoredSession stored, Claimant claimant) {
+  Peer& home = peer(stored.loop);
+  home.executor->post([server = home.server, client_id = std::move(client_id), stored, claimant]() mutable {
+    auto session = server->take_absent(client_id, stored.serial);
+    server->hand_over(std::move(client_id), claimant, std::move(session));
+  });
+}
+
+void LoopServer::take_due_sessions() {
+  for (SessionRegistry::Due& due : exchange_.registry.take_due(exchange_.clock.mono())) {
+    Peer& home = peer(due.session.loop);
+    home.executor->post([server = home.server, due = std::move(due)] { server->end_absent(due); });
+  }
+}
+
+void LoopServer::end_absent(const SessionRegistry::Due& due) {
+  const auto at = absent_.find(due.client_id);
+  if (at == absent_.end() || at->second->serial != due.session.serial) return;
+  if (at->second->will) {
+    publish_will(*at->second->will, due.client_id);
+    at->second->will.reset();
+  }
+  if (!due.ended) return;
+  end_session_state(*at->second);
+  absent_.erase(at);
+}
+
+void LoopServer::adopt(std::unique_ptr<Session> session, std::uint32_t ends_in_s) {
+  session->serial = next_serial();
+  const SessionRegistry::Keep keep{{loop_, session->serial}, SessionRegistry::after(exchange_.clock.mono(), ends_in_s)};
+  exchange_.registry.restore(session->client_id(), keep);
+  for (Subscription& subscription : session->subscriptions) {
+    const auto parts = protocol::parse_topic_filter(subscription.filter);
+    if (parts && !parts->share_name.empty()) subscription.share = share_name(parts->share_name, parts->filter);
+    if (!session->logged() || subscription.share || subscription.options.maximum_qos == 0) continue;
+    for (const auto& other : exchange_.peers) other->server->logged_filters_.add(subscription.filter);
+  }
+  keep_absent(std::move(session));
+}
+
+void LoopServer::publish_will(const StoredWill& will, std::string_view client_id) {
+  MR_ASSERT(batch_.empty());
+  const Message& stored = will.message->message();
+  exchange_.metrics.wills.add();
+  if (stored.retain && !retain(stored)) exchange_.metrics.dropped_quota.add();
+  route(stored);
+  DeviceMessage& message = batch_.add();
+  message.topic = stored.topic;
+  message.payload = stored.payload;
+  message.client_id = client_id;
+  message.received_at = exchange_.clock.wall();
+  message.qos = stored.qos;
+  message.retain = stored.retain;
+  if (const auto properties = protocol::validate_properties(stored.properties, protocol::kWillProperties)) {
+    batch_.set_properties(*properties);
+  }
+  if (stored.retain) record_retained(stored, client_id);
+  if (stored.qos != 0 && is_logged(stored.topic)) record_message(stored, client_id);
+  hand_over();  // nobody waits for a will, so pressure has nobody to pause
+}
+
+}  // namespace millrace::mqtt

@@ -1,0 +1,28 @@
+// WebSocketStream: MQTT over WebSocket as a layer over another stream (RFC 6455; MQTT 5.0 chapter 6), server's side.
+// The opening handshake is read by the HTTP parser; then the bytes inside binary frames are the handler's stream, and
+// what it writes in a turn leaves as one binary frame.
+//
+// A browser's Origin must be the host it speaks to, a loopback name, or listed; other programs send none. Thread: the
+// loop's.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/stream.h"
+
+namespace millrace::net {
+
+struct WebSocketSettings {
+  /// Asked for by the client and echoed; the first of its offers that is listed here.
+  std::vector<std::string> subprotocols{"mqtt", "mqttv3.1"};
+  /// Further origins of pages that may connect ("https://example.com"); "*": all.
+  std::vector<std::string> origins{};
+};
+
+/// `settings` outlives the stream.
+[[nodiscard]] std::unique_ptr<Stream> over_websocket(Loop& loop, std::unique_ptr<Stream> below,
+                                                     const WebSocketSettings& settings);
+
+}  // namespace millrace::net
