@@ -19,6 +19,8 @@ constexpr app::Verb kVerbs[] = {
     {"serve", app::serve_main, "run the server"},
     {"replay", load::replay_main, "play a file of real data as a fleet of devices over MQTT"},
     {"bench", load::bench_main, "generate load and measure a server"},
+    {"connectors", app::connectors_main, "show the connectors of a running server and what their tasks do"},
+    {"failures", app::failures_main, "show records that a connector could not deliver"},
     {"verify", app::verify_main, "check a data directory, read-only"},
     {"topics", app::topics_main, "list, create, describe, alter and delete topics of a running server"},
     {"groups", app::groups_main, "list, describe, reset and delete consumer groups of a running server"},

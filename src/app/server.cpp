@@ -9,6 +9,7 @@
 #include "app/admin_server.h"
 #include "app/broker_config.h"
 #include "app/build_identity.h"
+#include "app/connect_server.h"
 #include "app/loop_thread.h"
 #include "app/mqtt_republisher.h"
 #include "app/rule_settings.h"
@@ -46,6 +47,7 @@ struct Server::Parts {
   std::unique_ptr<kafka::Server> kafka;
   std::unique_ptr<mqtt::Server> mqtt;
   std::vector<std::unique_ptr<MqttRepublisher>> republishers;
+  std::unique_ptr<ConnectServer> connect;
   std::unique_ptr<AdminServer> admin;  // its exposition looks at everything above
 
   Result<void> start_admin();
@@ -54,6 +56,7 @@ struct Server::Parts {
   void start_groups();
   Result<void> start_kafka();
   Result<void> start_mqtt();
+  Result<void> start_connect();
   [[nodiscard]] std::vector<net::Loop*> loop_pointers() const;
   [[nodiscard]] AdminServer::Listeners listeners() const;
 };
@@ -159,6 +162,7 @@ AdminServer::Listeners Server::Parts::listeners() const {
   }
   if (kafka) all.emplace_back("kafka", kafka->address().to_string());
   if (admin) all.emplace_back("http", admin->address().to_string());
+  if (connect) all.emplace_back("connect", connect->address().to_string());
   return all;
 }
 
@@ -247,6 +251,15 @@ Result<void> Server::Parts::start_mqtt() {
   return with_key(std::move(bound), was_first ? "mqtt.port" : "ws.port");
 }
 
+Result<void> Server::Parts::start_connect() {
+  const auto address = settings.connect_listener.address();
+  if (!address) return {};
+  auto serving = ConnectServer::start(settings, *address, *log, *groups, clock, metrics);
+  if (!serving) return with_key(std::unexpected<Error>(std::move(serving).error()), "connect.port");
+  connect = std::move(*serving);
+  return {};
+}
+
 Server::Server(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 Server::~Server() = default;
 
@@ -261,6 +274,7 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, std::function<v
   parts->start_groups();
   MR_TRY(parts->start_kafka());
   MR_TRY(parts->start_mqtt());
+  MR_TRY(parts->start_connect());
   for (std::size_t i = 0; i < parts->loops.size(); ++i) parts->loops[i]->start(i);
   if (parts->admin) {
     parts->admin->set_listeners(parts->listeners());
@@ -280,6 +294,7 @@ std::string Server::ready_line() const {
 Result<void> Server::stop() {
   Parts& parts = *parts_;
   if (parts.admin) parts.admin->readiness().set_not_ready("stopping");
+  if (parts.connect) parts.connect->stop();  // while offsets can still be committed
   if (parts.mqtt) parts.mqtt->stop();
   if (parts.kafka) parts.kafka->stop(parts.settings.stop_timeout / 4);
   for (const auto& thread : parts.loops) thread->stop();

@@ -40,6 +40,7 @@ void check_together(const Settings& s, config::Problems& problems) {
   check_listener(s.ws_listener, "ws", s.allow_anonymous_remote, problems);
   check_listener(s.kafka_listener, "kafka", s.allow_anonymous_remote, problems);
   check_listener(s.http_listener, "http", s.allow_anonymous_remote, problems);
+  check_listener(s.connect_listener, "connect", s.allow_anonymous_remote, problems);
   if (s.log.journal_max_bytes < 2 * s.log.journal_file_bytes) {
     problems.add(nowhere, "'journal.max.bytes' must be at least twice 'journal.file.bytes'");
   }

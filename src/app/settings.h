@@ -49,6 +49,7 @@ struct Settings {
   ListenerSetting ws_listener{.port = 9001};
   ListenerSetting kafka_listener{.port = 9092};
   ListenerSetting http_listener{.port = 8080};
+  ListenerSetting connect_listener{.port = 8083};
 
   // Topics and the log. The values of topic_defaults are Kafka's broker-wide ones.
   std::int32_t num_partitions = 1;
@@ -110,6 +111,13 @@ struct Settings {
     std::chrono::milliseconds idle_timeout{60'000};
     std::vector<std::string> allowed_hosts;  // besides addresses and localhost
   } http;
+
+  struct Connect {
+    std::uint64_t memory_bytes = 256_MiB;
+    std::chrono::milliseconds offset_flush_interval{1000};
+    std::string config_topic = "connect-configs";
+    std::string status_topic = "connect-status";
+  } connect;
 
   std::uint64_t pipeline_gathered_bytes = 8_MiB;
   std::int32_t rules_max_republish_depth = 4;

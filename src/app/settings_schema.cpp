@@ -234,6 +234,24 @@ void add_http(std::vector<config::Setting>& rows) {
       "Names under which browsers may reach the administration listener, besides localhost and IP addresses."));
 }
 
+void add_connect(std::vector<config::Setting>& rows) {
+  add_listener(rows, "connect.host", "connect.port", &S::connect_listener,
+               "Address of the connectors' listener (Kafka Connect's REST interface).",
+               "Port of the connectors' listener. 0: any free one, told in the ready line. off: no connectors.");
+  rows.push_back(bytes<S>(
+      "connect.memory.bytes", [](S& s) -> auto& { return s.connect.memory_bytes; }, {kMiB, kTiB},
+      "Bytes that all sinks together keep before they write out what they have."));
+  rows.push_back(duration<S>(
+      "offset.flush.interval.ms", [](S& s) -> auto& { return s.connect.offset_flush_interval; }, {10, 600'000},
+      "How often sinks commit what they delivered."));
+  rows.push_back(text<S>(
+      "config.storage.topic", [](S& s) -> auto& { return s.connect.config_topic; },
+      "Topic of the connectors' configurations. A Kafka Connect cluster on this broker needs another one."));
+  rows.push_back(text<S>(
+      "status.storage.topic", [](S& s) -> auto& { return s.connect.status_topic; },
+      "Topic of the connectors' states. A Kafka Connect cluster on this broker needs another one."));
+}
+
 void add_log(std::vector<config::Setting>& rows) {
   rows.push_back(integer<S>(
       "num.partitions", [](S& s) -> auto& { return s.num_partitions; }, {1, 10'000},
@@ -347,6 +365,7 @@ const config::Schema<Settings>& settings_schema() {
     add_kafka(rows);
     add_groups(rows);
     add_http(rows);
+    add_connect(rows);
     add_log(rows);
     add_storage(rows);
     add_content(rows);

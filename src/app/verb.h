@@ -27,5 +27,7 @@ int config_main(Arguments arguments);
 int topics_main(Arguments arguments);
 int groups_main(Arguments arguments);
 int rules_main(Arguments arguments);
+int connectors_main(Arguments arguments);
+int failures_main(Arguments arguments);
 
 }  // namespace millrace::app

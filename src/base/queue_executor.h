@@ -15,10 +15,10 @@ namespace millrace {
 class QueueExecutor final : public Executor {
  public:
   void post(Task task) override {
-    {
-      const std::scoped_lock lock(mutex_);
-      tasks_.push_back(std::move(task));
-    }
+    // Told with the mutex held: the task may let its owner destroy this object, which must not happen before
+    // notify_one() has returned.
+    const std::scoped_lock lock(mutex_);
+    tasks_.push_back(std::move(task));
     posted_.notify_one();
   }
   /// Runs everything that is there; returns how many.

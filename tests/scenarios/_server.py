@@ -18,7 +18,7 @@ from pathlib import Path
 
 MILLRACE = os.environ.get("MILLRACE") or str(Path(__file__).resolve().parents[2] / "build/release/millrace")
 SOURCE = Path(os.environ.get("SOURCE") or Path(__file__).resolve().parents[2])
-LISTENERS = ("mqtt", "ws", "kafka", "http")
+LISTENERS = ("mqtt", "ws", "kafka", "http", "connect")
 DEADLINE_S = 30
 
 

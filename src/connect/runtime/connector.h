@@ -1,0 +1,36 @@
+// Connector: one connector of the worker: what was asked for, what its tasks do. Plain state; Worker changes it.
+// Thread: the worker's loop.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "connect/runtime/sink_task.h"
+
+namespace millrace::connect {
+
+struct TaskStatus {
+  State state = State::unassigned;
+  std::string trace;
+};
+
+struct Connector {
+  std::string name;
+  ConnectorConfig config;  // as submitted, references unresolved
+  TargetState target = TargetState::started;
+  State state = State::unassigned;
+  std::string trace;
+  std::vector<TaskStatus> statuses;              // 0 to tasks.max - 1; none while stopped
+  std::vector<std::unique_ptr<SinkTask>> tasks;  // null where a task has no partition, or has ended
+  std::unique_ptr<SinkTask> replay;              // of failed records, while it runs
+  std::set<std::string> topics;                  // that its tasks read, since the last reset
+  std::vector<TopicPartition> assignment;        // of the tasks that run
+  /// Changes with every start and stop of its tasks, so that news of former tasks is known as such.
+  std::uint64_t generation = 0;
+  bool ending = false;  // former tasks have not ended yet
+};
+
+}  // namespace millrace::connect

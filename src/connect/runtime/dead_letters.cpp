@@ -1,0 +1,100 @@
+#include "connect/runtime/dead_letters.h"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+namespace millrace::connect {
+namespace {
+
+constexpr std::chrono::seconds kPatience{60};
+
+}  // namespace
+
+Result<void> DeadLetters::make_topic() {
+  if (log_.table()->find(options_.topic) != nullptr) return {};
+  const auto executor = std::make_shared<QueueExecutor>();
+  const auto answer = std::make_shared<std::optional<Result<void>>>();
+  log_.create_topic({.name = options_.topic, .partitions = 1}, *executor, [executor, answer](auto result) {
+    *answer = result ? Result<void>() : Result<void>(std::unexpected<Error>(result.error()));
+  });
+  if (!executor->run_until([&] { return answer->has_value(); }, kPatience)) {
+    return fail(ErrorCode::timed_out, "the dead letter topic could not be made", options_.topic);
+  }
+  if (!**answer && (*answer)->error().code != ErrorCode::already_exists) return **answer;
+  return {};
+}
+
+topics::Placement DeadLetters::add(const FailedRecord& failed) {
+  std::vector<RecordHeader> headers(failed.origin.headers.begin(), failed.origin.headers.end());
+  std::vector<std::pair<std::string, std::string>> context;
+  if (options_.with_context) {
+    static constexpr std::string_view kPrefix = "__connect.errors.";
+    const auto put = [&](std::string_view name, std::string value) {
+      std::string key = std::string(kPrefix) + std::string(name);
+      // Kafka's reporter keeps a header of this name that is already there.
+      if (std::ranges::count(headers, key, &RecordHeader::key) == 0)
+        context.emplace_back(std::move(key), std::move(value));
+    };
+    put("topic", failed.origin.partition->topic);
+    put("partition", std::to_string(failed.origin.partition->partition.value()));
+    put("offset", std::to_string(failed.origin.offset.value()));
+    put("connector.name", options_.connector);
+    put("task.id", std::to_string(options_.task));
+    put("stage", std::string(to_string(failed.stage)));
+    put("class.name", failed.class_name);
+    put("exception.class.name", failed.error_class);
+    put("exception.message", failed.message);
+    put("exception.stacktrace", failed.error_class + ": " + failed.message + "\n");
+    for (const auto& [key, value] : context) headers.push_back({key, as_bytes(value)});
+  }
+  return gathered_.add(options_.topic, std::nullopt,
+                       {.key = failed.origin.key,
+                        .value = failed.origin.value,
+                        .headers = headers,
+                        .timestamp_ms = failed.origin.timestamp_ms});
+}
+
+Result<void> DeadLetters::append_all() {
+  // Shared with the answer, which may come after this thread has given up waiting.
+  struct Waiting {
+    QueueExecutor executor;
+    std::optional<Result<void>> answer;
+  };
+  const auto waiting = std::make_shared<Waiting>();
+  auto request = std::make_unique<topics::AppendRequest>();
+  gathered_.take(request->items);
+  if (request->items.empty()) return {};
+  request->reply_to = &waiting->executor;
+  request->done = [waiting](std::unique_ptr<topics::AppendRequest> answered) {
+    Result<void> all;
+    for (const auto& item : answered->items) {
+      if (!item.outcome) all = std::unexpected<Error>(item.outcome.error());
+    }
+    waiting->answer = all;
+  };
+  log_.append(std::move(request));
+  if (!waiting->executor.run_until([&] { return waiting->answer.has_value(); }, kPatience)) {
+    return fail(ErrorCode::timed_out, "the dead letter topic took no record", options_.topic);
+  }
+  return *waiting->answer;
+}
+
+Result<void> DeadLetters::report(std::span<const FailedRecord> failed) {
+  if (failed.empty()) return {};
+  MR_TRY(make_topic());
+  for (const FailedRecord& record : failed) {
+    switch (add(record)) {
+      case topics::Placement::added:
+        break;
+      case topics::Placement::no_topic:
+      case topics::Placement::no_partition:
+        return fail(ErrorCode::unavailable, "the dead letter topic is not there", options_.topic);
+      case topics::Placement::too_large:
+        return fail(ErrorCode::too_large, "a record does not fit into the dead letter topic", options_.topic);
+    }
+  }
+  return append_all();
+}
+
+}  // namespace millrace::connect

@@ -1,0 +1,76 @@
+// SinkTask::Session: one run of a task, from opening the sink to the error, stop or new assignment that ends it.
+// Private to sink_task.cpp and session.cpp.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "connect/runtime/backoff.h"
+#include "connect/runtime/sink_task.h"
+
+namespace millrace::connect {
+
+class SinkTask::Session {
+ public:
+  explicit Session(SinkTask& task);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  /// Returns when the task is to stop (success) or this session cannot go on. The error's code tells whether waiting
+  /// can help.
+  Result<void> run();
+  /// Whether anything was delivered: then a new session starts its back-off afresh.
+  [[nodiscard]] bool moved() const { return moved_; }
+  /// A replay has come to its end.
+  [[nodiscard]] bool finished() const { return finished_; }
+
+ private:
+  Result<void> open();
+  Result<topics::CommittedOffsets> fetch_bookmarks();
+  Result<void> gather();
+  Result<void> deliver();
+  /// Puts a run of records until the sink has taken all of it, halving it when the sink cannot tell who is at fault.
+  Result<void> put_all(std::span<const SinkRecord> records);
+  Result<void> flush_if_due();
+  Result<void> finish_replay();
+  Result<void> wait_before_retry(const Outcome& outcome);
+  Result<void> reject(std::span<const SinkRecord> records, std::span<const Rejection> rejections);
+  Result<void> give_up(std::span<const FailedRecord> failed, bool tolerated);
+  Result<void> move_bookmarks();
+  Result<void> commit(const topics::CommittedOffsets& offsets);
+  Result<void> record_plan(std::uint32_t lane, Offset bookmark, const std::string& note);
+  void wait_for_records(std::chrono::milliseconds limit);
+  void watch(Lane& lane);
+  void count();
+  Result<void> pause();
+  [[nodiscard]] std::chrono::milliseconds idle_limit() const;
+  [[nodiscard]] bool ending() const { return task_.stopping_.load(std::memory_order_relaxed); }
+  [[nodiscard]] const Clock& clock() const { return *task_.host_.surroundings.clock; }
+
+  SinkTask& task_;
+  const Settings& settings_;
+  Rng rng_;
+  std::vector<Lane> lanes_;
+  std::vector<bool> watched_;  // by lane: a wait on its end is registered
+  std::size_t turn_ = 0;       // the lane that is read from next
+  std::optional<RecordPath> path_;
+  std::unique_ptr<Sink> sink_;
+  Batch batch_;
+  RetryLimits retries_;
+  Backoff backoff_;
+  std::optional<DeadLetters> dead_letters_;
+  bool tolerant_ = false;
+  bool log_errors_ = false;
+  bool moved_ = false;
+  bool replay_ = false;
+  bool finished_ = false;
+  std::set<std::pair<TopicPartition, Offset>> failed_again_;     // of a replay
+  std::int64_t accounted_ = 0;                                   // bytes of the sink against the memory budget
+  std::shared_ptr<bool> woken_ = std::make_shared<bool>(false);  // set by the waits, on this thread
+  MonoTime next_bookmark_{0};
+};
+
+}  // namespace millrace::connect

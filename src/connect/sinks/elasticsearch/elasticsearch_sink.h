@@ -1,0 +1,74 @@
+// ElasticsearchSink: records as documents of Elasticsearch or OpenSearch through the bulk API, under Confluent's class
+// name and settings.
+//
+// Exactly once by names: a document's id comes from the record's place in the log (key.ignore) or from its key with the
+// offset as external version, so a repeated request changes nothing. The index comes from the record's topic as
+// transformations left it; bookmarks do not, so a daily index costs nothing at a restart. Thread: the task's.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/buffer.h"
+#include "connect/runtime/sink.h"
+#include "connect/runtime/sink_class.h"
+#include "net/http/client.h"
+#include "sql/json_document.h"
+
+namespace millrace::connect::elasticsearch {
+
+const SinkClass& elasticsearch_sink_class();
+
+class ElasticsearchSink final : public Sink {
+ public:
+  explicit ElasticsearchSink(SinkContext context);
+  Result<void> open(std::span<const LaneStart> lanes) override;
+  Outcome put(std::span<const SinkRecord> records) override;
+
+ private:
+  enum class OnNull : std::uint8_t { ignore, remove, fail };
+  enum class OnMalformed : std::uint8_t { ignore, warn, fail };
+  enum class Encoded : std::uint8_t { written, skipped, rejected };
+
+  Encoded encode(const SinkRecord& record, std::size_t index, std::vector<Rejection>& rejected);
+  Result<void> append_id(const SinkRecord& record);
+  void append_source(const SinkRecord& record, bool with_timestamp);
+  [[nodiscard]] std::string_view index_of(std::string_view topic);
+  Result<net::http::ClientResponse> call(std::string_view method, std::string_view path, ByteView body,
+                                         std::string_view content_type);
+  /// Judges a bulk answer item by item; what is to be sent again stays in `pending_`.
+  Outcome judge(const net::http::ClientResponse& response, std::span<const SinkRecord> records,
+                std::vector<Rejection> rejected);
+  Outcome send(std::span<const SinkRecord> records, std::vector<Rejection> rejected);
+
+  SinkContext context_;
+  net::http::Client client_;
+  std::vector<std::string> urls_;
+  std::size_t url_ = 0;
+  std::string authorization_;
+  bool key_ignore_ = false;
+  bool auto_ids_ = false;
+  bool upsert_ = false;
+  bool drop_invalid_ = false;
+  bool compress_ = false;
+  bool data_stream_ = false;
+  bool has_types_ = false;  // Elasticsearch before 7: a mapping type belongs to every document
+  OnNull on_null_ = OnNull::fail;
+  OnMalformed on_malformed_ = OnMalformed::fail;
+  std::string type_name_;
+  std::string version_header_;
+  std::string timestamp_field_;
+  std::string index_topic_;  // the last topic and its index
+  std::string index_;
+
+  Buffer body_;
+  Buffer packed_;
+  std::vector<std::uint32_t> sent_;  // record indexes of the bulk request, in its order
+  sql::Arena arena_;
+  sql::JsonDocument answer_;
+};
+
+/// The name of an index for a topic: lower case, characters that indices may not have replaced (IndexName rules).
+std::string index_name(std::string_view topic);
+
+}  // namespace millrace::connect::elasticsearch

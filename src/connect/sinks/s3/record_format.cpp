@@ -1,0 +1,61 @@
+#include "connect/sinks/s3/record_format.h"
+
+#include "connect/converters/json_line.h"
+
+namespace millrace::connect::s3 {
+namespace {
+
+class JsonFormat final : public RecordFormat {
+ public:
+  Result<void> append(const Datum& value, Buffer& out) override {
+    arena_.reset();
+    append_json_line(value, arena_, out);
+    out.push_back('\n');
+    return {};
+  }
+  [[nodiscard]] std::string extension() const override { return ".json"; }
+  [[nodiscard]] std::string_view content_type() const override { return "application/json"; }
+
+ private:
+  sql::Arena arena_;
+};
+
+class ByteArrayFormat final : public RecordFormat {
+ public:
+  ByteArrayFormat(std::string extension, std::string separator)
+      : extension_(std::move(extension)), separator_(std::move(separator)) {}
+  Result<void> append(const Datum& value, Buffer& out) override {
+    if (value.kind == Datum::Kind::value && value.value.is_string()) {
+      arena_.reset();
+      out.append(value.value.characters(arena_));
+    } else if (value.kind == Datum::Kind::bytes) {
+      out.append(value.bytes);
+    } else {
+      return fail(ErrorCode::malformed, "ByteArrayFormat writes bytes only: use ByteArrayConverter");
+    }
+    out.append(separator_);
+    return {};
+  }
+  [[nodiscard]] std::string extension() const override { return extension_; }
+  [[nodiscard]] std::string_view content_type() const override { return "application/octet-stream"; }
+
+ private:
+  std::string extension_;
+  std::string separator_;
+  sql::Arena arena_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<RecordFormat>> RecordFormat::make(const Settings& settings) {
+  const std::string name = settings.text("format.class");
+  if (name == "io.confluent.connect.s3.format.json.JsonFormat") return std::make_unique<JsonFormat>();
+  if (name == "io.confluent.connect.s3.format.bytearray.ByteArrayFormat") {
+    const std::string separator = settings.text("format.bytearray.separator");
+    return std::make_unique<ByteArrayFormat>(settings.text("format.bytearray.extension"),
+                                             settings.names("format.bytearray.separator") ? separator : "\n");
+  }
+  return fail(ErrorCode::invalid_argument, "format.class", "Class " + name + " could not be found.");
+}
+
+}  // namespace millrace::connect::s3

@@ -1,0 +1,76 @@
+// S3Sink: records into objects of a bucket, under Confluent's class name, settings and object names:
+//   <topics.dir>/<topic>/<folder>/<topic>+<partition>+<first offset, 10 digits>.json[.gz]
+//
+// Every record is in exactly one object, also over kill -9: see ObjectSet. Thread: the task's.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connect/runtime/sink.h"
+#include "connect/runtime/sink_class.h"
+#include "connect/sinks/s3/bucket.h"
+#include "connect/sinks/s3/object_set.h"
+#include "connect/sinks/s3/partitioner.h"
+#include "connect/sinks/s3/record_format.h"
+
+namespace millrace::connect::s3 {
+
+ConfigRows rows();
+const SinkClass& s3_sink_class();
+
+class S3Sink final : public Sink {
+ public:
+  explicit S3Sink(SinkContext context);
+  ~S3Sink() override;
+  Result<void> open(std::span<const LaneStart> lanes) override;
+  Outcome put(std::span<const SinkRecord> records) override;
+  [[nodiscard]] std::optional<Offset> delivered(std::uint32_t lane) const override;
+  [[nodiscard]] std::optional<WallTime> next_flush() const override;
+  Outcome flush() override;
+  Outcome finish() override;
+
+ private:
+  /// One record; `rejected` when it is at fault itself. An error leaves `kept` telling whether the record was taken.
+  Result<void> take(const SinkRecord& record, WallTime wall, std::optional<Rejection>& rejected, bool& kept);
+  [[nodiscard]] bool must_cut_before(const ObjectSet& set, const SinkRecord& record,
+                                     const Partitioner::Place& place) const;
+  OpenObject& object_for(ObjectSet& set, const SinkRecord& record, std::string_view folder);
+  /// Writes the plan when one is needed, completes the objects, starts the next set. Repeatable after an error.
+  Result<void> cut(std::uint32_t lane);
+  Result<void> finish_cuts();
+  /// Cuts the largest set when all sinks together keep too much.
+  Result<void> relieve_memory();
+  void account(ObjectSet& set);
+  void sweep_uploads();
+  [[nodiscard]] bool clock_matters() const { return partitioner_->extractor() == Extractor::wallclock; }
+  static Outcome outcome_of(const Error& error, std::size_t taken);
+
+  SinkContext context_;
+  std::optional<Partitioner> partitioner_;
+  std::unique_ptr<RecordFormat> format_;
+  std::unique_ptr<Deflater> deflater_;
+  std::optional<Bucket> bucket_;
+  std::vector<ObjectSet> sets_;  // by lane
+  WallTime next_rotation_{0};
+  bool over_memory_ = false;
+  bool swept_ = false;
+
+  // Read once from the settings.
+  std::int64_t flush_size_ = 0;
+  std::int64_t rotate_interval_ = -1;
+  std::chrono::milliseconds rotate_schedule_{-1};
+  std::int64_t max_open_ = -1;
+  std::size_t part_bytes_ = 0;
+  bool rotate_on_change_ = true;
+  bool ignore_nulls_ = false;
+  std::string prefix_;
+  std::string file_delim_;
+  std::string directory_delim_;
+  std::string extension_;
+  int pad_ = 10;
+};
+
+}  // namespace millrace::connect::s3

@@ -1,0 +1,283 @@
+// The S3 sink against a bucket that fails: whatever happens, every record is in exactly one object, and where the
+// records alone decide, the bucket is byte for byte that of a run without faults.
+#include "connect/sinks/s3/s3_sink.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <set>
+#include <sstream>
+
+#include "codec/compression.h"
+#include "connect/runtime/record_path.h"
+#include "connect/runtime/validation.h"
+#include "connect/testing/http_peer.h"
+
+namespace millrace::connect::s3 {
+namespace {
+
+using testing::FakeBucket;
+
+constexpr std::int64_t kStart = 1'700'000'000'000;
+
+struct LogRecord {
+  std::string value;
+  std::int64_t timestamp;
+};
+
+/// A log of two partitions, and what a runtime keeps of it: bookmarks with notes.
+class World {
+ public:
+  World(const ConnectorConfig& more, std::uint64_t seed, bool faults) : rng_(seed), faults_(faults) {
+    ConnectorConfig config = {{"name", "s3"},
+                              {"topics", "cars"},
+                              {"connector.class", "io.confluent.connect.s3.S3SinkConnector"},
+                              {"s3.bucket.name", "bucket"},
+                              {"aws.access.key.id", "k"},
+                              {"aws.secret.access.key", "s"},
+                              {"store.url", bucket_.url()},
+                              {"format.class", "io.confluent.connect.s3.format.json.JsonFormat"},
+                              {"locale", "en"},
+                              {"timezone", "Asia/Seoul"},
+                              {"value.converter", "org.apache.kafka.connect.json.JsonConverter"},
+                              {"value.converter.schemas.enable", "false"},
+                              {"path.format", "YYYY/MM/dd/HH"}};
+    for (const auto& [key, value] : more) config[key] = value;
+    const Validation validation = validate(s3_sink_class(), config);
+    EXPECT_TRUE(validation.errors().empty()) << validation.errors().front();
+    settings_ = settings_of(s3_sink_class(), config, {});
+    surroundings_.clock = &clock_;
+    clock_.set_wall(WallTime(kStart));
+    Rng content(4711);
+    for (std::size_t lane = 0; lane < 2; ++lane) {
+      partitions_.push_back({"cars", PartitionIndex(static_cast<std::int32_t>(lane))});
+      std::int64_t time = kStart;
+      for (int i = 0; i < 150; ++i) {
+        time += content.between(-60'000, 240'000);
+        logs_[lane].push_back({R"({"lane":)" + std::to_string(lane) + R"(,"seq":)" + std::to_string(i) + "}", time});
+      }
+    }
+  }
+
+  /// Delivers everything, with crashes and faults; then cuts what is open.
+  void run() {
+    for (int guard = 0; guard < 2000; ++guard) {
+      if (session()) return;
+    }
+    FAIL() << "never finished";
+  }
+  [[nodiscard]] std::map<std::string, std::string> objects() const { return bucket_.objects(); }
+  [[nodiscard]] std::vector<std::string> lines() const {
+    std::vector<std::string> all;
+    for (const auto& [key, bytes] : objects()) {
+      Buffer plain;
+      if (key.ends_with(".gz")) {
+        EXPECT_TRUE(decompress(CompressionCodec::gzip, as_bytes(bytes), 64_MiB, plain)) << key;
+      } else {
+        plain.append(bytes);
+      }
+      std::istringstream text(std::string(as_text(plain.view())));
+      for (std::string line; std::getline(text, line);) all.push_back(line);
+    }
+    return all;
+  }
+  [[nodiscard]] std::size_t crashes() const { return crashes_; }
+
+ private:
+  bool crash() {
+    if (!faults_ || !rng_.chance(1, 12)) return false;
+    ++crashes_;
+    return true;
+  }
+  /// True when everything is delivered; false when the process "died".
+  bool session() {
+    dead_ = false;
+    std::atomic<bool> stopping{false};
+    S3Sink sink({.connector = "s3",
+                 .task = 0,
+                 .settings = settings_,
+                 .surroundings = surroundings_,
+                 .rng = Rng(1),
+                 .stopping = stopping,
+                 .record_plan = [&](std::uint32_t lane, Offset bookmark, const std::string& note) -> Result<void> {
+                   if (dead_ || crash()) {
+                     dead_ = true;
+                     return fail(ErrorCode::closed, "crashed before the plan was written");
+                   }
+                   bookmarks_[lane] = bookmark;
+                   notes_[lane] = note;
+                   if (crash()) {
+                     dead_ = true;
+                     return fail(ErrorCode::closed, "crashed behind it");
+                   }
+                   return {};
+                 },
+                 .account = {}});
+    std::vector<LaneStart> starts;
+    for (std::size_t i = 0; i < 2; ++i) starts.push_back({&partitions_[i], bookmarks_[i], notes_[i]});
+    EXPECT_TRUE(sink.open(starts));
+    auto path = RecordPath::make(settings_);
+    std::size_t next[2] = {static_cast<std::size_t>(bookmarks_[0].value()),
+                           static_cast<std::size_t>(bookmarks_[1].value())};
+    const auto move_bookmarks = [&] {
+      for (std::uint32_t lane = 0; lane < 2; ++lane) {
+        const Offset safe = sink.delivered(lane).value_or(Offset(static_cast<std::int64_t>(next[lane])));
+        if (safe > bookmarks_[lane]) {
+          bookmarks_[lane] = safe;
+          notes_[lane].clear();
+        }
+      }
+    };
+    while (next[0] < logs_[0].size() || next[1] < logs_[1].size()) {
+      BatchRoom room;
+      std::vector<SinkRecord> records;
+      FailedRecord failed;
+      for (std::uint32_t lane = 0; lane < 2; ++lane) {
+        const std::size_t end = std::min(logs_[lane].size(), next[lane] + rng_.below(9));
+        for (; next[lane] < end; ++next[lane]) {
+          Origin origin;
+          origin.partition = &partitions_[lane];
+          origin.lane = lane;
+          origin.offset = Offset(static_cast<std::int64_t>(next[lane]));
+          origin.timestamp_ms = logs_[lane][next[lane]].timestamp;
+          origin.value = as_bytes(logs_[lane][next[lane]].value);
+          path->convert(origin, room, records, failed);
+        }
+      }
+      std::span<const SinkRecord> rest = records;
+      while (true) {
+        const Outcome outcome = sink.put(rest);
+        if (dead_) return false;
+        EXPECT_NE(outcome.kind, Outcome::Kind::fatal) << outcome.error.message();
+        if (outcome.kind == Outcome::Kind::done) break;
+        rest = rest.subspan(outcome.taken);
+      }
+      if (crash()) return false;
+      clock_.advance(std::chrono::seconds(rng_.below(120)));
+      if (!flush(sink) || dead_) return false;
+      move_bookmarks();
+      if (crash()) return false;
+    }
+    clock_.advance(std::chrono::hours(2));
+    if (!flush(sink) || dead_) return false;
+    move_bookmarks();
+    return true;
+  }
+  bool flush(S3Sink& sink) {
+    for (int guard = 0; guard < 200; ++guard) {
+      const auto due = sink.next_flush();
+      if (!due || *due > clock_.wall()) return true;
+      if (sink.flush().kind == Outcome::Kind::fatal || dead_ || crash()) return false;
+    }
+    return false;
+  }
+
+  Rng rng_;
+  bool faults_;
+  std::size_t crashes_ = 0;
+  std::atomic<bool> dead_{false};
+  Rng fault_rng_{99};
+  FakeBucket bucket_{[this] {
+    if (!faults_ || !fault_rng_.chance(1, 6)) return FakeBucket::Fault::none;
+    // Now and then the process dies together with the request, before or behind its effect.
+    if (fault_rng_.chance(1, 4)) dead_ = true;
+    return fault_rng_.chance(1, 2) ? FakeBucket::Fault::before : FakeBucket::Fault::after;
+  }};
+  ManualClock clock_;
+  Surroundings surroundings_;
+  Settings settings_;
+  std::vector<TopicPartition> partitions_;
+  std::vector<LogRecord> logs_[2];
+  Offset bookmarks_[2] = {Offset(0), Offset(0)};
+  std::string notes_[2];
+};
+
+const ConnectorConfig kByRecords = {{"flush.size", "7"},
+                                    {"s3.compression.type", "gzip"},
+                                    {"partitioner.class", "io.confluent.connect.storage.partitioner.HourlyPartitioner"},
+                                    {"timestamp.extractor", "Record"}};
+const ConnectorConfig kByInterval = {
+    {"flush.size", "1000"},
+    {"rotate.interval.ms", "600000"},
+    {"partitioner.class", "io.confluent.connect.storage.partitioner.HourlyPartitioner"},
+    {"timestamp.extractor", "Record"}};
+// Scenario A's: the wall clock decides both the folder and the cut.
+const ConnectorConfig kByClock = {
+    {"flush.size", "20000"},
+    {"rotate.schedule.interval.ms", "180000"},
+    {"partition.duration.ms", "180000"},
+    {"s3.compression.type", "gzip"},
+    {"partitioner.class", "io.confluent.connect.storage.partitioner.TimeBasedPartitioner"}};
+
+TEST(S3Sink, ReplaysGiveTheSameBytes) {
+  for (const ConnectorConfig& config : {kByRecords, kByInterval}) {
+    World calm(config, 1, false);
+    calm.run();
+    // The last set stays open: flush.size and intervals of record time wait for records.
+    const auto expected = calm.objects();
+    ASSERT_GT(expected.size(), 10U);
+    std::size_t crashes = 0;
+    for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+      SCOPED_TRACE("seed " + std::to_string(seed));
+      World stormy(config, seed, true);
+      stormy.run();
+      EXPECT_EQ(stormy.objects(), expected);
+      crashes += stormy.crashes();
+    }
+    EXPECT_GT(crashes, 10U);
+  }
+}
+
+TEST(S3Sink, EveryRecordOnceWhenTheClockDecides) {
+  std::size_t crashes = 0;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    World stormy(kByClock, seed, true);
+    stormy.run();
+    const auto lines = stormy.lines();
+    EXPECT_EQ(lines.size(), 300U);
+    EXPECT_EQ(std::set<std::string>(lines.begin(), lines.end()).size(), 300U);
+    crashes += stormy.crashes();
+  }
+  EXPECT_GT(crashes, 20U);
+}
+
+TEST(S3Sink, ConfluentsNames) {
+  World calm({{"flush.size", "150"}}, 1, false);
+  calm.run();
+  std::set<std::string> keys;
+  for (const auto& [key, bytes] : calm.objects()) keys.insert(key);
+  EXPECT_EQ(keys, (std::set<std::string>{"/bucket/topics/cars/partition=0/cars+0+0000000000.json",
+                                         "/bucket/topics/cars/partition=1/cars+1+0000000000.json"}));
+}
+
+TEST(Partitioner, SpansAndRotationsAreLocal) {
+  const sql::TimeZone& seoul = *sql::TimeZone::find("Asia/Seoul");
+  EXPECT_EQ(span_start(kStart, 86'400'000, seoul), 1'699'974'000'000);  // 2023-11-15T00:00+09:00
+  EXPECT_EQ(span_start(kStart, 180'000, seoul), 1'699'999'920'000);
+  EXPECT_EQ(next_rotation(WallTime(kStart), std::chrono::hours(24), seoul).count(), 1'700'060'400'000);
+  EXPECT_EQ(next_rotation(WallTime(1'700'060'400'000), std::chrono::minutes(3), seoul).count(), 1'700'060'580'000);
+}
+
+TEST(Partitioner, IsoTimes) {
+  EXPECT_EQ(parse_iso_time("2023-11-14T22:13:20Z"), kStart);
+  EXPECT_EQ(parse_iso_time("2023-11-15T07:13:20.5+09:00"), kStart + 500);
+  EXPECT_EQ(parse_iso_time("2023-11-14"), 1'699'920'000'000);
+  for (const char* wrong : {"", "x", "2023-13-01", "2023-11-14T25:00:00Z", "2023-11-14T22:13:20Zx", "20231114"}) {
+    EXPECT_EQ(parse_iso_time(wrong), std::nullopt) << wrong;
+  }
+}
+
+TEST(Plan, NotesAreReadBack) {
+  const auto plan = Plan::parse(Plan{Offset(1200), WallTime(kStart)}.note());
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->end, Offset(1200));
+  EXPECT_EQ(plan->clock, WallTime(kStart));
+  for (const char* wrong : {"", "end=", "end=5", "end=5;clock=", "end=5;clock=6;x", "cut=5;clock=6"}) {
+    EXPECT_FALSE(Plan::parse(wrong)) << wrong;
+  }
+}
+
+}  // namespace
+}  // namespace millrace::connect::s3
