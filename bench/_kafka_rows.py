@@ -79,5 +79,5 @@ def measure(bench):
                          f"{run['cpu_s_per_gb']:.2f}", f"{run['cores']:.2f}"))
     head = ("work", "server", "rate", "acknowledged after p50/p99/p99.9 ms", "produce to consumer ms", "CPU-s per GB of values",
             "generator cores")
-    return ("## Beside Apache Kafka\n\nKRaft combined mode, one node, 1 GiB heap; acks=all everywhere. Apache Kafka's defaults never "
-            f"sync; millrace acknowledges after fdatasync.\n\n{table(head, rows)}")
+    return ("## Beside Apache Kafka\n\nKRaft combined mode, one node, 1 GiB heap; acks=all everywhere. Apache Kafka's defaults "
+            f"never sync; millrace acknowledges after fdatasync.\n\n{table(head, rows)}")

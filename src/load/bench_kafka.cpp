@@ -110,7 +110,10 @@ std::string table(const KafkaPlan& plan, const Choices& choices, const KafkaResu
   }
   if (!plan.pids.empty()) {
     out += server_line(r.before, r.after, r.seconds, records, "records");
-    out += fmt::format("               {:.2f} CPU-s per GB of values\n", r.cpu_seconds() / (records * megabytes / 1e3));
+    if (records > 0) {
+      out +=
+          fmt::format("               {:.2f} CPU-s per GB of values\n", r.cpu_seconds() / (records * megabytes / 1e3));
+    }
   }
   out += generator_line(r.generator_cores);
   out += fmt::format("  whole run    sent {}  acknowledged {}  refused {}  fetched {}  connections lost {}{}\n",
