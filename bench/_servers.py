@@ -110,7 +110,7 @@ class Millrace(Process):
                 self.process.wait()
                 self.fail("ended before it was ready")
         ports = dict(re.findall(r"(\w+)=([\d.]+:\d+)", line.decode()))
-        self.mqtt, self.kafka = ports["mqtt"], ports["kafka"]
+        self.mqtt, self.kafka, self.http = ports["mqtt"], ports["kafka"], ports.get("http") or ports.get("admin")
 
 
 class Mosquitto(Process):

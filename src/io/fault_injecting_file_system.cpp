@@ -22,7 +22,7 @@ class FaultInjectingFile final : public File {
     return below_->read_at(offset, into);
   }
   Result<void> write_at(std::uint64_t offset, std::span<const ByteView> pieces) override {
-    const auto verdict = plan_->with([](Plan& plan) { return plan.pass(Operation::write); });
+    const auto verdict = plan_->with([&](Plan& plan) { return plan.pass(Operation::write, path_); });
     if (!verdict.fails) return below_->write_at(offset, pieces);
     std::size_t left = verdict.torn_bytes;
     for (const ByteView piece : pieces) {
@@ -52,7 +52,7 @@ class FaultInjectingFile final : public File {
 
  private:
   Result<void> check(Operation kind) {
-    const auto verdict = plan_->with([kind](Plan& plan) { return plan.pass(kind); });
+    const auto verdict = plan_->with([&](Plan& plan) { return plan.pass(kind, path_); });
     if (verdict.fails) return injected_failure(verdict.error, path_);
     return {};
   }
@@ -63,6 +63,13 @@ class FaultInjectingFile final : public File {
 };
 
 }  // namespace
+
+std::string_view operation_name(Operation kind) {
+  constexpr std::string_view kNames[kOperationKinds] = {"create", "open",           "read",           "write",
+                                                        "sync",   "truncate",       "reserve",        "rename",
+                                                        "remove", "make directory", "sync directory", "list"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
 
 OperationSet only(Operation kind) {
   return OperationSet().set(static_cast<std::size_t>(kind));
@@ -76,12 +83,13 @@ OperationSet all_operations() {
   return OperationSet().set();
 }
 
-Plan::Verdict FaultInjectingFileSystem::Plan::pass(Operation kind) {
+Plan::Verdict FaultInjectingFileSystem::Plan::pass(Operation kind, std::string_view path) {
   ++counts[static_cast<std::size_t>(kind)];
   if (!armed || !fault.kinds.test(static_cast<std::size_t>(kind))) return {};
   ++seen;
   if (seen < fault.nth || seen - fault.nth >= fault.times) return {};
   ++injected;
+  if (injected == 1) first = {kind, std::string(path)};
   return {true, fault.error, fault.torn_bytes};
 }
 
@@ -104,6 +112,10 @@ std::uint64_t FaultInjectingFileSystem::injected() const {
   return plan_->with([](const Plan& plan) { return plan.injected; });
 }
 
+FaultInjectingFileSystem::Injected FaultInjectingFileSystem::first_injected() const {
+  return plan_->with([](const Plan& plan) { return plan.first; });
+}
+
 std::uint64_t FaultInjectingFileSystem::count(Operation kind) const {
   return count(only(kind));
 }
@@ -117,7 +129,7 @@ std::uint64_t FaultInjectingFileSystem::count(const OperationSet& kinds) const {
 }
 
 Result<void> FaultInjectingFileSystem::check(Operation kind, std::string_view path) {
-  const auto verdict = plan_->with([kind](Plan& plan) { return plan.pass(kind); });
+  const auto verdict = plan_->with([&](Plan& plan) { return plan.pass(kind, path); });
   if (verdict.fails) return injected_failure(verdict.error, describe(path));
   return {};
 }

@@ -32,6 +32,7 @@ enum class Operation : std::uint8_t {
 inline constexpr std::size_t kOperationKinds = 12;
 using OperationSet = std::bitset<kOperationKinds>;
 
+[[nodiscard]] std::string_view operation_name(Operation kind);
 [[nodiscard]] OperationSet only(Operation kind);
 /// Everything that changes the disk or makes a change durable.
 [[nodiscard]] OperationSet mutating_operations();
@@ -58,6 +59,12 @@ class FaultInjectingFileSystem final : public FileSystem {
   void clear_plan();
   /// How many operations failed by plan so far.
   [[nodiscard]] std::uint64_t injected() const;
+  struct Injected {
+    Operation kind{};
+    std::string path;
+  };
+  /// The operation that failed by plan first.
+  [[nodiscard]] Injected first_injected() const;
   [[nodiscard]] std::uint64_t count(Operation kind) const;
   [[nodiscard]] std::uint64_t count(const OperationSet& kinds) const;
 
@@ -82,10 +89,11 @@ class FaultInjectingFileSystem final : public FileSystem {
       ErrorCode error = ErrorCode::io_error;
       std::size_t torn_bytes = 0;
     };
-    Verdict pass(Operation kind);
+    Verdict pass(Operation kind, std::string_view path);
 
     std::array<std::uint64_t, kOperationKinds> counts{};
     std::uint64_t injected = 0;
+    Injected first;
     Fault fault;
     std::uint64_t seen = 0;  // operations of the fault's kinds since it was planned
     bool armed = false;

@@ -19,6 +19,9 @@
 
 namespace millrace::io {
 
+/// Unit of write_blocks: offset, length and address are multiples of it.
+inline constexpr std::size_t kBlockSize = 4096;
+
 /// One open file. Thread: one caller at a time for writing; read_at may run beside it. Closes on destruction, without a
 /// sync.
 class File {
@@ -30,13 +33,16 @@ class File {
   /// written.
   virtual Result<void> write_at(std::uint64_t offset, std::span<const ByteView> pieces) = 0;
   Result<void> write_at(std::uint64_t offset, ByteView bytes) { return write_at(offset, std::span(&bytes, 1)); }
+  /// Writes whole blocks, past the kernel's page cache where the file system can (O_DIRECT): no pages are left to be
+  /// written back, so a sync of another file does not wait for them. As durable as write_at: not before sync_data().
+  virtual Result<void> write_blocks(std::uint64_t offset, ByteView blocks) { return write_at(offset, blocks); }
   /// fdatasync: what was written before this call, and a size that grew, survive a power cut once it returns.
   virtual Result<void> sync_data() = 0;
   virtual Result<void> truncate(std::uint64_t size) = 0;
   /// Reserves blocks without changing the size (FALLOC_FL_KEEP_SIZE). disk_full when there is no room; a file system
   /// that cannot reserve succeeds without effect.
   virtual Result<void> reserve(std::uint64_t offset, std::uint64_t length) = 0;
-  /// Asks the kernel to start writing the range back and returns at once. Promises nothing.
+  /// Asks the kernel to start writing the range back (length 0: to the end) and returns at once. Promises nothing.
   virtual void start_writeback(std::uint64_t offset, std::uint64_t length) = 0;
   virtual Result<std::uint64_t> size() = 0;
   /// File descriptor for sendfile, or -1 where there is none.

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "io/block_buffer.h"
 #include "io/file_system.h"
 
 namespace millrace::io {
@@ -64,6 +65,31 @@ TYPED_TEST_P(FileSystemContract, ManyPiecesAreOneWrite) {
   ASSERT_TRUE((*file)->write_at(0, as_bytes("..")));
   ASSERT_TRUE((*file)->write_at(2, pieces));
   ASSERT_TRUE((*file)->write_at(2, std::span<const ByteView>{}));
+  EXPECT_EQ(this->content("a"), expected);
+}
+
+TYPED_TEST_P(FileSystemContract, BlocksAndBytesMeetInOneFile) {
+  auto file = this->files().open("a", OpenMode::create);
+  ASSERT_TRUE(file);
+  std::string expected(2 * kBlockSize, 'b');
+  BlockBuffer blocks;
+  blocks.clear_for(2 * kBlockSize);
+  ASSERT_EQ(blocks.append(as_bytes(expected)), expected.size());
+  ASSERT_TRUE((*file)->write_blocks(0, blocks.view()));
+  ASSERT_TRUE((*file)->write_at(2 * kBlockSize, as_bytes("tail")));
+  EXPECT_EQ(this->content("a"), expected + "tail");
+  // The block that the bytes stand in is written again, as part of a longer piece.
+  blocks.clear_for(3 * kBlockSize);
+  blocks.append(as_bytes(std::string(kBlockSize, 'c')));
+  blocks.append(as_bytes("tail, and more"));
+  blocks.pad();
+  ASSERT_EQ(blocks.size(), 2 * kBlockSize);
+  ASSERT_TRUE((*file)->write_blocks(kBlockSize, blocks.view()));
+  expected.resize(kBlockSize);
+  expected += std::string(kBlockSize, 'c') + "tail, and more";
+  expected.resize(3 * kBlockSize);
+  EXPECT_EQ(this->content("a"), expected);
+  ASSERT_TRUE((*file)->sync_data());
   EXPECT_EQ(this->content("a"), expected);
 }
 
@@ -187,9 +213,10 @@ TYPED_TEST_P(FileSystemContract, ThereIsRoom) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(FileSystemContract, WritesAreReadBackAndSizesFollow, ManyPiecesAreOneWrite,
-                            TruncateCutsAndExtendsWithZeros, ReserveKeepsTheSize, OpenModes, PathsStayBelowTheRoot,
-                            DirectoriesAreListedSorted, RenameReplacesAndOpenFilesFollow,
-                            DirectoriesAreRenamedWithTheirContent, RemoveFileKeepsItForThoseWhoHaveItOpen,
-                            RemoveTreeTakesEverything, OneLockAtATime, ReplaceFileAndReadFile, ThereIsRoom);
+                            BlocksAndBytesMeetInOneFile, TruncateCutsAndExtendsWithZeros, ReserveKeepsTheSize,
+                            OpenModes, PathsStayBelowTheRoot, DirectoriesAreListedSorted,
+                            RenameReplacesAndOpenFilesFollow, DirectoriesAreRenamedWithTheirContent,
+                            RemoveFileKeepsItForThoseWhoHaveItOpen, RemoveTreeTakesEverything, OneLockAtATime,
+                            ReplaceFileAndReadFile, ThereIsRoom);
 
 }  // namespace millrace::io

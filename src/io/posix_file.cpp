@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/assert.h"
 #include "io/posix_error.h"
 
 namespace millrace::io {
@@ -32,6 +33,7 @@ std::size_t gather(std::span<const ByteView> pieces, std::size_t first, std::siz
 }  // namespace
 
 PosixFile::~PosixFile() {
+  if (direct_descriptor_ >= 0) ::close(direct_descriptor_);
   ::close(descriptor_);
 }
 
@@ -78,6 +80,36 @@ Result<void> PosixFile::write_at(std::uint64_t offset, std::span<const ByteView>
       }
     }
   }
+}
+
+bool PosixFile::open_direct() {
+  if (direct_ == Direct::untried) {
+    // By the descriptor and not by the path: the file may have been renamed.
+    const std::string self = "/proc/self/fd/" + std::to_string(descriptor_);
+    direct_descriptor_ = ::open(self.c_str(), O_WRONLY | O_DIRECT | O_CLOEXEC);
+    direct_ = direct_descriptor_ >= 0 ? Direct::open : Direct::refused;
+  }
+  return direct_ == Direct::open;
+}
+
+Result<void> PosixFile::write_blocks(std::uint64_t offset, ByteView blocks) {
+  MR_ASSERT(offset % kBlockSize == 0 && blocks.size() % kBlockSize == 0);
+  MR_ASSERT(reinterpret_cast<std::uintptr_t>(blocks.data()) % kBlockSize == 0);
+  while (!blocks.empty() && open_direct()) {
+    const ssize_t wrote = ::pwrite(direct_descriptor_, blocks.data(), blocks.size(), static_cast<off_t>(offset));
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0 && errno == EINVAL) {
+      direct_ = Direct::refused;  // a device with larger blocks
+      break;
+    }
+    if (wrote < 0) return posix_failure("write", path_, errno);
+    const auto count = static_cast<std::size_t>(wrote);
+    offset += count;
+    blocks = blocks.subspan(count);
+    // The rest of a short write tells why when it is tried; a part of a block goes through the page cache.
+    if (count == 0 || count % kBlockSize != 0) break;
+  }
+  return blocks.empty() ? Result<void>{} : File::write_at(offset, blocks);
 }
 
 Result<void> PosixFile::sync_data() {

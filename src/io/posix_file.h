@@ -18,6 +18,7 @@ class PosixFile final : public File {
   using File::write_at;
   Result<std::size_t> read_at(std::uint64_t offset, MutableByteView into) override;
   Result<void> write_at(std::uint64_t offset, std::span<const ByteView> pieces) override;
+  Result<void> write_blocks(std::uint64_t offset, ByteView blocks) override;
   Result<void> sync_data() override;
   Result<void> truncate(std::uint64_t size) override;
   Result<void> reserve(std::uint64_t offset, std::uint64_t length) override;
@@ -26,7 +27,12 @@ class PosixFile final : public File {
   [[nodiscard]] int descriptor() const override { return descriptor_; }
 
  private:
+  enum class Direct : std::uint8_t { untried, open, refused };
+  [[nodiscard]] bool open_direct();
+
   int descriptor_;
+  int direct_descriptor_ = -1;  // the same file with O_DIRECT, which reads through descriptor_ could not have
+  Direct direct_ = Direct::untried;
   std::string path_;
 };
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -44,6 +45,7 @@ class Gauge {
 class Histogram {
  public:
   void observe_us(std::uint64_t microseconds);
+  void observe(std::chrono::nanoseconds time) { observe_us(static_cast<std::uint64_t>(time.count()) / 1000); }
   static constexpr std::size_t kBuckets = 18;
   static const std::uint64_t kBoundsUs[kBuckets];
   [[nodiscard]] std::uint64_t count() const { return count_.load(std::memory_order_relaxed); }

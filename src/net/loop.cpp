@@ -133,18 +133,26 @@ void Loop::Impl::run_hooks() {
   }
 }
 
+void Loop::Impl::flush_written() {
+  layers_dirty.run([](StreamLayer& layer) { layer.write_out(); });
+  dirty.run([](TcpStream& stream) { stream.flush(); });
+}
+
 void Loop::Impl::run() {
   thread = std::this_thread::get_id();
   while (!stopping) {
     wait();
+    // What other threads finished meanwhile is answered before more is taken in: under load an acknowledgement would
+    // else wait for a whole turn of reading.
+    run_posted();
+    flush_written();
     handle_events();
     timers.run_due(now());
     run_posted();
     again.run([](TcpStream& stream) { stream.run_again(); });
     layers_again.run([](StreamLayer& layer) { layer.run_again(); });
     run_hooks();
-    layers_dirty.run([](StreamLayer& layer) { layer.write_out(); });
-    dirty.run([](TcpStream& stream) { stream.flush(); });
+    flush_written();
   }
   thread = std::thread::id{};
 }

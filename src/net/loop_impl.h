@@ -1,9 +1,9 @@
 // Loop::Impl: the epoll set and the work lists of one loop; private to net. Raw epoll, level-triggered: measured as
 // fast as Asio, and it leaves the order of a turn in plain sight.
 //
-// A turn: ready events until the batch or the turn's byte budget is used up, due timers, posted tasks, streams that
-// resumed or closed, hooks, one write per dirty stream. What is left of a batch comes first in the next turn, so no
-// stream starves another. Thread: the loop's, except post() and stop().
+// A turn: posted tasks and what they wrote, ready events until the batch or the turn's byte budget is used up, due
+// timers, posted tasks, streams that resumed or closed, hooks, one write per dirty stream. What is left of a batch
+// comes first in the next turn, so no stream starves another. Thread: the loop's, except post() and stop().
 #pragma once
 
 #include <sys/epoll.h>
@@ -143,6 +143,7 @@ struct Loop::Impl {
   void handle_events();
   void run_posted();
   void run_hooks();
+  void flush_written();
 
   int epoll_fd_ = -1;
   int wake_fd_ = -1;

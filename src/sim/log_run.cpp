@@ -91,6 +91,9 @@ void LogRun::open(bool last) {
     options.checkpoint_interval = std::chrono::milliseconds(500 + rng.below(10'000));
     options.tail_memory_bytes = (4_KiB) << rng.below(6);
     options.write_piece_bytes = (1_KiB) << rng.below(5);
+    options.direct_write_bytes = (1_KiB) << rng.below(5);
+    options.start_write_bytes = 4_KiB * rng.below(12);
+    options.seed = world_.rng() | 1U;
     options.bugs = options_.bugs;
     world_.options = options;
     if (!last && attempt < kOpenAttempts) plan_faults();

@@ -34,8 +34,10 @@ std::string name_of(const storage::PartitionChange& change) {
 void LogScript::run(std::uint64_t steps, const std::function<void()>& yield) {
   for (std::uint64_t step = 0; step < steps && !world_.dying; ++step) {
     const std::uint64_t kind = rng_.below(100);
-    if (kind < 80) {
+    if (kind < 76) {
       commit(rng_.chance(1, 6));
+    } else if (kind < 80) {
+      seal();
     } else if (kind < 87) {
       enforce_retention();
     } else if (kind < 91) {
@@ -313,6 +315,11 @@ void LogScript::learn(bool doubt_kept) {
 void LogScript::forget_lanes(const TopicPartition& name) {
   for (Writer& writer : writers_) writer.lanes.erase(name);
   std::erase_if(unanswered_, [&](const Batch& batch) { return batch.to == name; });
+}
+
+void LogScript::seal() {
+  const auto done = world_.log->seal();
+  if (!done) world_.judge_failure(done.error(), "seal");
 }
 
 void LogScript::enforce_retention() {

@@ -70,6 +70,7 @@ class LogScript {
   void succeeded(Plan& plan);
   void failed(Plan& plan, bool in_doubt);
   void check_change(const storage::PartitionChange& change, const std::optional<ErrorCode>& expected);
+  void seal();
   void enforce_retention();
   void new_writer();
   storage::LogConfig random_config();

@@ -115,6 +115,7 @@ Result<void> DiskLog::commit(std::span<PartitionChange> changes, std::span<Appen
     metrics_.refused.add();
     return written;
   }
+  sealed_ = false;
   metrics_.commits.add();
   metrics_.batches.add(payload_.size());
   metrics_.bytes.add(group_.payload_bytes());
@@ -122,7 +123,7 @@ Result<void> DiskLog::commit(std::span<PartitionChange> changes, std::span<Appen
   if (!options_.bugs.publish_before_sync) publish_appends();
   journal_.after_publish();
   tails_.evict();
-  metrics_.commit_seconds.observe_us(static_cast<std::uint64_t>((clock_.mono() - started).count()) / 1000);
+  metrics_.commit_seconds.observe(clock_.mono() - started);
   return {};
 }
 
@@ -142,6 +143,19 @@ Result<void> DiskLog::write_late_group() {
   auto written = journal_.write(late_->group, batches, clock_.wall().count());
   if (!written) return died(written.error());
   late_.reset();
+  return {};
+}
+
+Result<void> DiskLog::seal() {
+  MR_TRY(usable());
+  if (sealed_ || options_.bugs.acknowledge_early) return {};
+  group_.clear();
+  if (auto written = journal_.write(group_, {}, clock_.wall().count()); !written) {
+    if (written.error().code == ErrorCode::disk_full) return written;
+    return died(written.error());
+  }
+  journal_.after_publish();
+  sealed_ = true;
   return {};
 }
 
@@ -200,6 +214,7 @@ Result<ProducerId> DiskLog::next_producer_id() {
       if (written.error().code == ErrorCode::disk_full) return std::unexpected(written.error());
       return died(written.error());
     }
+    sealed_ = false;
     {
       const std::scoped_lock lock(mutex_);
       producers_reserved_ = reserved;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/log.h"
+#include "storage/journal_format.h"
 #include "storage/testing/log_on_disk.h"
 #include "storage/verify.h"
 
@@ -18,7 +19,7 @@ std::string record(int i) {
 }
 
 // Two partitions, several segments, index entries, a producer snapshot, groups in the journal when it is not closed.
-void fill(LogOnDisk& disk, bool close, int records = kRecords) {
+void fill(LogOnDisk& disk, bool close, int records = kRecords, bool seal = false) {
   disk.options.journal_file_bytes = 256_KiB;
   ASSERT_TRUE(disk.open());
   LogConfig config;
@@ -35,6 +36,9 @@ void fill(LogOnDisk& disk, bool close, int records = kRecords) {
   }
   if (close) {
     ASSERT_TRUE(disk.stop());
+  } else if (seal) {
+    ASSERT_TRUE(disk.log->seal());
+    ASSERT_TRUE(disk.log->seal());  // says nothing new
   }
   disk.crash();
 }
@@ -174,40 +178,70 @@ TEST(Damage, FlippedBytesAreNeverServed) {
   std::printf("%d refused at open, %d reported by a read, %d harmless\n", refused, reported, harmless);
 }
 
-// A journal that still has to be replayed: flips in it are found, except in the very last group, which looks like a
-// torn one.
-TEST(Damage, EveryByteOfALiveJournal) {
+struct Judged {
+  std::uint64_t groups = 0;
+  std::uint64_t refused = 0;    // flips that verify reports
+  std::uint64_t shortened = 0;  // flips that look like a torn last group
+};
+
+// End of the last group: every group of these tests is one block.
+std::uint64_t end_of_groups(LogOnDisk& disk, const std::string& path) {
+  const auto bytes = io::read_file(disk.files(), path, 1_MiB);
+  EXPECT_TRUE(bytes);
+  const std::size_t last = bytes->find_last_not_of('\0');
+  return last == std::string::npos ? 0 : round_to_block(last + 1);
+}
+
+// A journal that still has to be replayed, with one bit flipped at a time in the last groups.
+void flip_live_journal(bool seal, std::uint64_t last_groups, Judged& judged) {
   log::set_level(log::Level::off);
   LogOnDisk disk;
-  fill(disk, false, 14);
+  fill(disk, false, 14, seal);
   std::vector<FoundFile> found;
   list_files(disk.files(), "journal", found);
   const auto before = verify_directory(disk.files(), {.deep = true});
   ASSERT_TRUE(before && before->good()) << before.error().message();
-  const std::uint64_t groups = before->journal_groups;
-  ASSERT_GT(groups, 10U);
-  std::uint64_t refused = 0;
-  std::uint64_t shortened = 0;
+  judged.groups = before->journal_groups;
   for (const FoundFile& file : found) {
-    for (std::uint64_t at = 0; at < file.size; at += at % 4096 < 300 ? 1 : 5) {
+    const std::uint64_t end = std::min(file.size, end_of_groups(disk, file.path));
+    const std::uint64_t begin = end - std::min(end, last_groups * kJournalBlock);
+    for (std::uint64_t at = begin; at < end; at += at % 4096 < 300 ? 1 : 5) {
       if (at % 4096 > 300 && at % 4096 < 4080) continue;  // padding: every group of this test ends before
       const auto mask = static_cast<std::uint8_t>(0x80U >> (at % 8));
       flip(disk.files(), file.path, at, mask);
       const auto report = verify_directory(disk.files(), {.deep = true});
       ASSERT_TRUE(report);
       if (!report->good()) {
-        ++refused;
-      } else if (report->journal_groups != groups) {
-        EXPECT_EQ(report->journal_groups, groups - 1) << at;
-        ++shortened;
+        ++judged.refused;
+      } else if (report->journal_groups != judged.groups) {
+        EXPECT_EQ(report->journal_groups, judged.groups - 1) << at;
+        ++judged.shortened;
       }
       flip(disk.files(), file.path, at, mask);
     }
   }
-  // Groups behind the checkpoint, but the last one.
-  EXPECT_GT(refused, (groups - 1) * 150);
-  EXPECT_GT(shortened, 100U);
-  EXPECT_LT(shortened, 302U);
+}
+
+// Flips are found, except in the very last group, which looks like a torn one.
+TEST(Damage, EveryByteOfALiveJournal) {
+  Judged judged;
+  flip_live_journal(false, 64, judged);
+  ASSERT_GT(judged.groups, 10U);
+  EXPECT_GT(judged.refused, (judged.groups - 1) * 150);
+  EXPECT_GT(judged.shortened, 100U);
+  EXPECT_LT(judged.shortened, 302U);
+}
+
+// Behind a seal the last group with records is not the last: what can be lost without a word holds nothing.
+TEST(Damage, ASealTellsDamageFromATornGroup) {
+  Judged open;
+  flip_live_journal(false, 1, open);
+  EXPECT_GT(open.shortened, 100U);
+  Judged sealed;
+  flip_live_journal(true, 2, sealed);
+  EXPECT_EQ(sealed.groups, open.groups + 1);
+  EXPECT_LE(sealed.shortened, kGroupHeaderSize);
+  EXPECT_GT(sealed.refused, open.shortened);
 }
 
 TEST(Damage, AMissingFileIsNamed) {

@@ -32,15 +32,18 @@ Result<void> check_ours(io::FileSystem& files, std::span<const std::string> name
 }
 
 // The format file comes last: until it is there, the next start begins again.
-Result<DirectoryFormat> make_directory(io::FileSystem& files, const SeededBugs& bugs) {
+Result<DirectoryFormat> make_directory(io::FileSystem& files, const LogOptions& options) {
   MR_TRY(files.make_directory(kJournalDirectory));
   MR_TRY(files.make_directory(kTopicsDirectory));
   Checkpoint checkpoint;
   checkpoint.clean = true;
-  MR_TRY(replace_durably(files, kCheckpointPath, encode_checkpoint(checkpoint).view(), bugs));
-  const DirectoryFormat format{.cluster_id = Uuid::from_random(system_entropy(), system_entropy()),
-                               .salt = system_entropy()};
-  MR_TRY(store_format(files, format, bugs));
+  MR_TRY(replace_durably(files, kCheckpointPath, encode_checkpoint(checkpoint).view(), options.bugs));
+  Rng seeded(options.seed);
+  const auto draw = [&] { return options.seed == 0 ? system_entropy() : seeded(); };
+  DirectoryFormat format;
+  format.cluster_id = Uuid::from_random(draw(), draw());
+  format.salt = draw();
+  MR_TRY(store_format(files, format, options.bugs));
   return format;
 }
 
@@ -54,7 +57,7 @@ Result<std::unique_ptr<Log>> Log::open(io::FileSystem& files, const Clock& clock
   if (!ours) MR_TRY(check_ours(files, names));
   MR_TRY_ASSIGN(auto lock, files.lock(kLockPath));
   auto format = load_format(files);
-  if (!format && format.error().code == ErrorCode::not_found) format = make_directory(files, options.bugs);
+  if (!format && format.error().code == ErrorCode::not_found) format = make_directory(files, options);
   if (!format) return std::unexpected(format.error());
 
   RecoveryReport found;
@@ -72,9 +75,10 @@ DiskLog::DiskLog(io::FileSystem& files, const Clock& clock, metrics::Registry& m
       options_(options),
       lock_(std::move(lock)),
       format_(format),
-      journal_(files, clock, options, format.salt),
+      metrics_(metrics),
+      journal_(files, clock, options, format.salt, metrics_),
       tails_(options.tail_memory_bytes),
-      metrics_(metrics) {
+      retention_clock_(clock.wall().count(), clock.mono()) {
   last_checkpoint_ = clock_.mono().count();
 }
 

@@ -16,6 +16,7 @@
 #include "storage/journal_scan.h"
 #include "storage/log_metrics.h"
 #include "storage/partition.h"
+#include "storage/retention_clock.h"
 #include "storage/tail_budget.h"
 
 namespace millrace::storage {
@@ -29,6 +30,7 @@ class DiskLog final : public Log {
   Result<void> recover(RecoveryReport& report);
 
   Result<void> commit(std::span<PartitionChange> changes, std::span<Append* const> appends) override;
+  Result<void> seal() override;
   Result<bool> write_behind() override;
   [[nodiscard]] bool checkpoint_due() const override;
   Result<void> checkpoint() override;
@@ -71,6 +73,7 @@ class DiskLog final : public Log {
   Result<void> write_checkpoint(bool clean);
   Result<void> settle_for_stop(Partition& partition, const ProducerTable& producers);
   Result<void> sync_segments();
+  Result<void> keep_journal_ready();
   Result<void> rename_removed();
   Result<bool> unlink_some();
 
@@ -84,10 +87,11 @@ class DiskLog final : public Log {
     std::set<PartitionId> gone;
     std::set<PartitionId> appended;
     std::map<PartitionId, Offset> trims;
+    std::int64_t newest_ms = 0;  // wall time of the newest append that left a trace
     std::set<std::string> stale_directories;
     std::vector<SegmentRef> longer;  // files go on behind what the checkpoint says
   };
-  Result<void> replay_journal(JournalScan& scan, Replay& replay);
+  Result<void> replay_group(const JournalGroup& group, Replay& replay);
   Result<void> replay_append(const AppendEntry& entry, const JournalGroup& group, SharedBytes bytes, Replay& replay);
   Result<void> replay_change(const JournalEntry& entry, Replay& replay);
   Result<void> check_partition(Partition& partition, Offset checkpointed, Replay& replay);
@@ -102,25 +106,29 @@ class DiskLog final : public Log {
   const LogOptions options_;
   std::unique_ptr<io::File> lock_;
   const DirectoryFormat format_;
+  LogMetrics metrics_;
   Journal journal_;
   TailBudget tails_;
-  LogMetrics metrics_;
   std::atomic<bool> dead_{false};
   std::atomic<bool> closed_{false};
   std::atomic<MonoTime::rep> last_checkpoint_{0};
+  std::atomic<bool> checkpoint_wanted_{false};  // segments lack what the start found in the journal
 
   // The log thread's own.
   GroupEncoder group_;
   std::vector<Partition*> touched_;  // partitions with staged batches
   std::vector<ByteView> payload_;
   std::int64_t next_producer_ = 0;
-  struct LateGroup {  // seeded bug acknowledge_early
+  RetentionClock retention_clock_;
+  bool sealed_ = true;  // the newest group says that the one before was acknowledged, or there is none
+  struct LateGroup {    // seeded bug acknowledge_early
     GroupEncoder group;
     std::vector<SharedBytes> batches;
   };
   std::optional<LateGroup> late_;
 
   // The segment writer's own.
+  io::BlockBuffer blocks_;
   std::vector<std::shared_ptr<Segment>> dirty_segments_;
   std::vector<std::string> new_directories_;  // their small files are not synced yet
   std::set<std::string> unsynced_names_;      // directories with names that are not durable yet

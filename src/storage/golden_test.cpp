@@ -145,9 +145,12 @@ TEST(Golden, SegmentFiles) {
     batches.push_back(
         {bytes, header->base_offset, header->last_offset(), header->max_timestamp, header->base_timestamp});
   }
-  auto written = segment.append(state, batches, 100, 1'000'000, 1'700'000'000'000);
-  ASSERT_TRUE(written);
-  written = segment.seal(*written);
+  io::BlockBuffer blocks;
+  const Segment::AppendRules rules{
+      .index_interval = 100, .segment_limit = 1'000'000, .now_ms = 1'700'000'000'000, .direct_bytes = 1_MiB};
+  const auto appended = segment.append(state, batches, rules, blocks);
+  ASSERT_TRUE(appended);
+  const auto written = segment.seal(appended->state);
   ASSERT_TRUE(written);
   const auto content = [&](const char* extension) {
     const auto file = disk.files().open(segment.path(extension), io::OpenMode::read_only);

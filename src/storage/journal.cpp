@@ -13,12 +13,13 @@ namespace {
 // Start-up pays for the zeros of the first file, so it is small; the others are zeroed behind.
 constexpr std::uint64_t kFirstFileBytes = 1_MiB;
 constexpr std::uint64_t kZeroPiece = 1_MiB;
-constexpr std::size_t kReadyFiles = 2;
+constexpr std::size_t kReadyFiles = 2;  // fewer: more are made ready, up to ...
+constexpr std::size_t kMostReady = 4;   // ... so many; a start reads through those that took no group yet
 constexpr std::string_view kZeroingPath = "journal/zeroing.tmp";
 constexpr std::string_view kSuffix = ".journal";
 constexpr MonoTime kRetryAfterFull = std::chrono::seconds(1);
 
-constexpr std::uint8_t kZeros[64_KiB] = {};
+alignas(io::kBlockSize) constexpr std::uint8_t kZeros[256_KiB] = {};
 
 }  // namespace
 
@@ -78,7 +79,7 @@ Result<void> Journal::sync_live() {
 Result<void> Journal::write_zeros(io::File& file, std::uint64_t from, std::uint64_t to) {
   while (from < to) {
     const std::uint64_t count = std::min<std::uint64_t>(sizeof kZeros, to - from);
-    MR_TRY(file.write_at(from, ByteView(kZeros, count)));
+    MR_TRY(file.write_blocks(from, ByteView(kZeros, count)));
     from += count;
   }
   return {};
@@ -114,14 +115,68 @@ Result<Journal::Ready> Journal::make_file(std::uint64_t size) {
   return Ready{generation, size, std::move(*file)};
 }
 
-Result<Journal::Ready> Journal::recycle(const JournalFile& file) {
+Result<JournalFile> Journal::rename_to_new_life(const JournalFile& file) {
   const Generation generation = take_generation();
-  const std::string path = journal_path(generation);
-  MR_TRY(files_.rename(journal_path(file.generation), path));
-  MR_TRY(sync_names(files_, kJournalDirectory, options_.bugs));
-  auto opened = files_.open(path, io::OpenMode::read_write);
+  MR_TRY(files_.rename(journal_path(file.generation), journal_path(generation)));
+  return JournalFile{generation, file.size, false};
+}
+
+Result<Journal::Ready> Journal::open_ready(const JournalFile& file) {
+  auto opened = files_.open(journal_path(file.generation), io::OpenMode::read_write);
   if (!opened) return fail(ErrorCode::io_error, "recycled journal file does not open", opened.error().message());
-  return Ready{generation, file.size, std::move(*opened)};
+  return Ready{file.generation, file.size, std::move(*opened)};
+}
+
+Result<Journal::Ready> Journal::recycle(const JournalFile& file) {
+  MR_TRY_ASSIGN(const JournalFile renamed, rename_to_new_life(file));
+  MR_TRY(sync_names(files_, kJournalDirectory, options_.bugs));
+  return open_ready(renamed);
+}
+
+// Several of the files that a checkpoint freed together: their names become durable with one sync, and each such sync
+// makes the file system commit its own journal, which holds up ours.
+Result<bool> Journal::recycle_free() {
+  std::vector<JournalFile> spares;
+  {
+    const std::scoped_lock lock(mutex_);
+    const auto wanted =
+        std::partition(free_.begin(), free_.end(), [&](const JournalFile& file) { return !small(file); });
+    const auto full = static_cast<std::size_t>(wanted - free_.begin());
+    // One stays for the log thread, should it need a file meanwhile.
+    const std::size_t spared = full > 1 ? full - 1 : full;
+    const std::size_t room = kMostReady - std::min(kMostReady, ready_.size());
+    const auto from = free_.begin() + static_cast<std::ptrdiff_t>(full - std::min(spared, room));
+    spares.assign(from, free_.end());
+    free_.erase(from, free_.end());
+  }
+  std::vector<JournalFile> renamed;
+  Result<void> done;
+  while (!spares.empty()) {
+    // A file that is too small (the first one) goes; all others wait for their next life.
+    if (small(spares.back())) {
+      done = files_.remove_file(journal_path(spares.back().generation));
+      if (!done) break;
+      const std::scoped_lock lock(mutex_);
+      total_bytes_ -= spares.back().size;
+    } else {
+      auto file = rename_to_new_life(spares.back());
+      if (!file) done = std::unexpected(file.error());
+      if (!done) break;
+      renamed.push_back(*file);
+    }
+    spares.pop_back();
+  }
+  if (!renamed.empty()) MR_TRY(sync_names(files_, kJournalDirectory, options_.bugs));
+  std::vector<Ready> ready;
+  for (const JournalFile& file : renamed) {
+    MR_TRY_ASSIGN(Ready opened, open_ready(file));
+    ready.push_back(std::move(opened));
+  }
+  const std::scoped_lock lock(mutex_);
+  free_.insert(free_.end(), spares.begin(), spares.end());
+  for (Ready& file : ready) ready_.push_back(std::move(file));
+  if (!done) return std::unexpected(done.error());
+  return true;
 }
 
 Result<void> Journal::move_to_next_file(std::uint64_t need) {
@@ -187,7 +242,15 @@ Result<void> Journal::make_room(std::uint64_t need) {
 
 Result<void> Journal::write(GroupEncoder& group, std::span<const ByteView> batches, std::int64_t wall_ms) {
   const std::uint64_t total = group.total_bytes();
-  if (current_.size - current_.offset < total) MR_TRY(move_to_next_file(total));
+  MonoTime started = clock_.mono();
+  const auto lap = [&](metrics::Histogram& histogram) {
+    const MonoTime now = clock_.mono();
+    histogram.observe(now - std::exchange(started, now));
+  };
+  if (current_.size - current_.offset < total) {
+    MR_TRY(move_to_next_file(total));
+    lap(metrics_.journal_switch_seconds);
+  }
   const ByteView head = group.finish(salt_, current_.generation, next_, wall_ms);
   pieces_.clear();
   pieces_.push_back(head);
@@ -195,9 +258,11 @@ Result<void> Journal::write(GroupEncoder& group, std::span<const ByteView> batch
   const std::size_t padding = total - head.size() - group.payload_bytes();
   if (padding > 0) pieces_.emplace_back(kZeros, padding);
   MR_TRY(current_.file->write_at(current_.offset, pieces_));
+  lap(metrics_.journal_write_seconds);
   if (!options_.bugs.skip_sync) {
     MR_TRY(sync_file(*current_.file));
   }
+  lap(metrics_.journal_sync_seconds);
   current_.offset += total;
   ++next_;
   written_bytes_ += total;
@@ -210,47 +275,24 @@ void Journal::after_publish() {
 }
 
 Result<bool> Journal::prepare() {
-  std::optional<JournalFile> spare;
-  bool small = false;
+  bool spare = false;
   {
     const std::scoped_lock lock(mutex_);
-    if (!free_.empty()) {
-      small = free_.back().size < options_.journal_file_bytes;
-      // A file that is too small (the first one) goes once full-sized ones are there; all others wait for their next
-      // life.
-      if (ready_.size() < kReadyFiles || small) {
-        spare = free_.back();
-        free_.pop_back();
-      }
-    }
-    if (!spare && (zeroing_.file == nullptr)) {
+    spare = !free_.empty() && (ready_.size() < kReadyFiles ||
+                               std::ranges::any_of(free_, [&](const JournalFile& file) { return small(file); }));
+    if (!spare && zeroing_.file == nullptr) {
       if (ready_.size() >= kReadyFiles || !free_.empty()) return false;
       if (total_bytes_ + options_.journal_file_bytes > options_.journal_max_bytes) return false;
       if (clock_.mono() < zeroing_not_before_) return false;
     }
   }
-  if (!spare) {
-    const auto zeroed = zero_a_piece();
-    if (!zeroed && zeroed.error().code == ErrorCode::disk_full) {
-      zeroing_not_before_ = clock_.mono() + kRetryAfterFull;
-      return false;
-    }
-    return zeroed;
+  if (spare) return recycle_free();
+  const auto zeroed = zero_a_piece();
+  if (!zeroed && zeroed.error().code == ErrorCode::disk_full) {
+    zeroing_not_before_ = clock_.mono() + kRetryAfterFull;
+    return false;
   }
-  if (small) {
-    MR_TRY(files_.remove_file(journal_path(spare->generation)));
-    const std::scoped_lock lock(mutex_);
-    total_bytes_ -= spare->size;
-    return true;
-  }
-  auto ready = recycle(*spare);
-  const std::scoped_lock lock(mutex_);
-  if (!ready) {
-    free_.push_back(*spare);
-    return std::unexpected(ready.error());
-  }
-  ready_.push_back(std::move(*ready));
-  return true;
+  return zeroed;
 }
 
 Result<bool> Journal::zero_a_piece() {
@@ -272,7 +314,6 @@ Result<bool> Journal::zero_a_piece() {
   if (zeroing_.done < zeroing_.size) {
     const std::uint64_t to = std::min(zeroing_.size, zeroing_.done + kZeroPiece);
     if (const auto written = write_zeros(*zeroing_.file, zeroing_.done, to); !written) return give_up(written.error());
-    zeroing_.file->start_writeback(zeroing_.done, to - zeroing_.done);
     zeroing_.done = to;
     return true;
   }

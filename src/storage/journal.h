@@ -23,6 +23,7 @@
 #include "storage/checkpoint_file.h"
 #include "storage/journal_format.h"
 #include "storage/log.h"
+#include "storage/log_metrics.h"
 
 namespace millrace::storage {
 
@@ -39,8 +40,8 @@ struct JournalFile {
 
 class Journal {
  public:
-  Journal(io::FileSystem& files, const Clock& clock, const LogOptions& options, std::uint64_t salt)
-      : files_(files), clock_(clock), options_(options), salt_(salt) {}
+  Journal(io::FileSystem& files, const Clock& clock, const LogOptions& options, std::uint64_t salt, LogMetrics& metrics)
+      : files_(files), clock_(clock), options_(options), salt_(salt), metrics_(metrics) {}
 
   /// Takes over the files found (in the order they were used) and makes one file ready to write `next` into.
   Result<void> start(std::span<const JournalFile> found, GroupSequence next);
@@ -92,14 +93,19 @@ class Journal {
   Result<void> make_room(std::uint64_t need);
   Result<Ready> make_file(std::uint64_t size);
   Result<Ready> recycle(const JournalFile& file);
+  Result<bool> recycle_free();
+  [[nodiscard]] bool small(const JournalFile& file) const { return file.size < options_.journal_file_bytes; }
   Result<bool> zero_a_piece();
   Result<void> write_zeros(io::File& file, std::uint64_t from, std::uint64_t to);
   [[nodiscard]] Generation take_generation();
+  Result<JournalFile> rename_to_new_life(const JournalFile& file);
+  Result<Ready> open_ready(const JournalFile& file);
 
   io::FileSystem& files_;
   const Clock& clock_;
   const LogOptions options_;
   const std::uint64_t salt_;
+  LogMetrics& metrics_;
 
   // The log thread's.
   Current current_;

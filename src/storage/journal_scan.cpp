@@ -11,9 +11,9 @@ bool is_absent(const Error& error) {
   return error.code == ErrorCode::malformed || error.code == ErrorCode::unsupported_version;
 }
 
-// Position of a group numbered above `sequence` anywhere in `reader`.
-Result<std::optional<std::uint64_t>> find_later(JournalFileReader& reader, GroupSequence sequence) {
-  for (std::uint64_t at = 0; at + kGroupHeaderSize <= reader.size();) {
+// Position of a group numbered above `sequence` in `reader` from `at` on.
+Result<std::optional<std::uint64_t>> find_later(JournalFileReader& reader, std::uint64_t at, GroupSequence sequence) {
+  while (at + kGroupHeaderSize <= reader.size()) {
     const auto header = reader.header(at);
     if (!header && !is_absent(header.error())) return std::unexpected(header.error());
     if (header && header->sequence > sequence) return at;
@@ -78,7 +78,7 @@ std::vector<JournalFile> JournalScan::for_start() const {
 }
 
 Result<JournalScan> scan_journal(io::FileSystem& files, std::uint64_t salt, const JournalPosition& from,
-                                 const SeededBugs& bugs, JournalDamage* damage) {
+                                 const SeededBugs& bugs, const JournalVisitor& visit, JournalDamage* damage) {
   JournalScan scan;
   scan.next = from.sequence;
   MR_TRY_ASSIGN(const auto names, files.list(kJournalDirectory));
@@ -107,12 +107,14 @@ Result<JournalScan> scan_journal(io::FileSystem& files, std::uint64_t salt, cons
 
   std::uint64_t offset = file ? from.offset : 0;
   if (file) scan.live.push_back(*file);
+  const bool visit_now = visit && !bugs.truncate_one_too_far;
   while (file) {
     JournalFileReader& reader = *scan.files[*file];
     const auto group = reader.group(offset, bugs);
     if (!group && !is_absent(group.error())) return std::unexpected(group.error());
     const bool expected = group && (group->header.sequence == scan.next || bugs.ignore_generation);
     if (expected) {
+      if (visit_now) MR_TRY(visit(*group));
       scan.groups.push_back({*file, offset});
       scan.bytes += group->header.total_bytes();
       offset += group->header.total_bytes();
@@ -135,8 +137,11 @@ Result<JournalScan> scan_journal(io::FileSystem& files, std::uint64_t salt, cons
       // A life that began before what is replayed, in another file, ended before it too.
       const bool older =
           first_groups[i] && *first_groups[i] < from.sequence && scan.files[i]->name() != from.generation;
-      if (older) continue;
-      MR_TRY_ASSIGN(const auto later, find_later(*scan.files[i], scan.next));
+      // What was replayed to its end went on in the next file; only the last one may hold something behind a gap.
+      const bool replayed = std::ranges::find(scan.live, i) != scan.live.end();
+      const bool last = file && *file == i;
+      if (older || (replayed && !last)) continue;
+      MR_TRY_ASSIGN(const auto later, find_later(*scan.files[i], last ? offset : 0, scan.next));
       if (!later) continue;
       if (damage != nullptr)
         *damage = {file ? journal_path(scan.files[*file]->name()) : journal_path(scan.files[i]->name()), offset};
@@ -148,7 +153,13 @@ Result<JournalScan> scan_journal(io::FileSystem& files, std::uint64_t salt, cons
                               scan.next.value(), files.describe(journal_path(scan.files[i]->name())), *later));
     }
   }
-  if (bugs.truncate_one_too_far && !scan.groups.empty()) scan.groups.pop_back();
+  if (bugs.truncate_one_too_far) {
+    if (!scan.groups.empty()) scan.groups.pop_back();
+    for (const JournalScan::Place& place : scan.groups) {
+      MR_TRY_ASSIGN(const JournalGroup group, scan.files[place.file]->group(place.offset, bugs));
+      if (visit) MR_TRY(visit(group));
+    }
+  }
   return scan;
 }
 

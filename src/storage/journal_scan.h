@@ -7,6 +7,7 @@
 // here. Thread: open() and verify, alone.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -64,8 +65,12 @@ struct JournalDamage {
   std::uint64_t position = 0;
 };
 
-/// Finds everything from `from` on. corrupt: damage, with file and position; io_error.
+/// Gets every group in order while the journal is read; an error ends the reading.
+using JournalVisitor = std::function<Result<void>(const JournalGroup&)>;
+
+/// Finds everything from `from` on. corrupt: damage, with file and position; io_error; what `visit` answers.
 Result<JournalScan> scan_journal(io::FileSystem& files, std::uint64_t salt, const JournalPosition& from,
-                                 const SeededBugs& bugs, JournalDamage* damage = nullptr);
+                                 const SeededBugs& bugs, const JournalVisitor& visit = {},
+                                 JournalDamage* damage = nullptr);
 
 }  // namespace millrace::storage

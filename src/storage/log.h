@@ -5,7 +5,7 @@
 // the journal, in large pieces, by write_behind(), and synced by checkpoint(), after which journal files are recycled.
 // A group is recovered whole or not at all. docs/formats/ has every byte.
 //
-// Thread: "the log thread" calls open, commit, retention and close; "the segment writer" calls write_behind and
+// Thread: "the log thread" calls open, commit, seal, retention and close; "the segment writer" calls write_behind and
 // checkpoint beside it. Nothing here starts a thread, so the simulator runs both from its scheduler. A failed write or
 // sync of the journal is final: commit() returns io_error, everything later returns closed, and the process must end
 // and recover. disk_full is not final: nothing of that commit has happened and it may be tried again.
@@ -36,7 +36,14 @@ struct LogOptions {
   std::chrono::milliseconds checkpoint_interval{10'000};
   std::uint64_t tail_memory_bytes = 256_MiB;  // newest batches kept for readers, all partitions together
   std::uint64_t write_piece_bytes = 256_KiB;  // unit in which segments are written behind
-  SeededBugs bugs;                            // tests only
+  /// Pieces of a segment from this size on are written past the page cache, so that the journal's syncs never wait for
+  /// pages somebody else dirtied; smaller ones are cheaper through it.
+  std::uint64_t direct_write_bytes = 64_KiB;
+  /// A start after a crash writes so much of what it found in the journal to segments before it opens; more is written
+  /// behind.
+  std::uint64_t start_write_bytes = 16_MiB;
+  std::uint64_t seed = 0;  // of a new directory's cluster id and salt; 0: the system's entropy. For repeatable tests
+  SeededBugs bugs;         // tests only
 };
 
 /// What open() found; logged at start and shown by tests.
@@ -110,6 +117,10 @@ class Log {
   /// group is synced and visible.
   virtual Result<void> commit(std::span<PartitionChange> changes, std::span<Append* const> appends) = 0;
 
+  /// Tells recovery that the newest group was acknowledged, by an empty group behind it. Without one, damage to the
+  /// very last group of the journal looks like a write that a crash interrupted. Nothing to do (and cheap) when the
+  /// newest group is such a one. To be called when nothing was committed for a while; disk_full: later.
+  virtual Result<void> seal() = 0;
   /// One step of background work: a piece of a waiting tail into its segment, a piece of zeros into the next journal
   /// file, files of deleted partitions and expired segments unlinked. A tail is written when a whole piece waits, or
   /// memory is short, or its oldest batch waits for a second. False: nothing is due; call again in some milliseconds.

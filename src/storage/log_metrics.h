@@ -11,6 +11,12 @@ struct LogMetrics {
       : commits(registry.counter("millrace_storage_commits_total", "Groups written to the journal and synced")),
         commit_seconds(
             registry.histogram("millrace_storage_commit_seconds", "Time from a commit's start until it is durable")),
+        journal_write_seconds(
+            registry.histogram("millrace_storage_journal_write_seconds", "Time to write one group into the journal")),
+        journal_sync_seconds(
+            registry.histogram("millrace_storage_journal_sync_seconds", "Time of the journal's sync after one group")),
+        journal_switch_seconds(registry.histogram("millrace_storage_journal_switch_seconds",
+                                                  "Time to go on in the next journal file; long when none was ready")),
         batches(registry.counter("millrace_storage_batches_total", "Record batches made durable")),
         bytes(registry.counter("millrace_storage_bytes_total", "Bytes of record batches made durable")),
         duplicates(
@@ -22,6 +28,10 @@ struct LogMetrics {
             registry.gauge("millrace_storage_journal_live_bytes", "Journal bytes a recovery would replay")),
         tail_bytes(registry.gauge("millrace_storage_tail_bytes", "Newest batches kept in memory")),
         segment_bytes(registry.counter("millrace_storage_segment_bytes_total", "Bytes written to segments")),
+        segment_write_seconds(
+            registry.histogram("millrace_storage_segment_write_seconds", "Time to write one piece into a segment")),
+        segment_sync_seconds(
+            registry.histogram("millrace_storage_segment_sync_seconds", "Time to sync one segment at a checkpoint")),
         checkpoints(registry.counter("millrace_storage_checkpoints_total", "Checkpoints written")),
         checkpoint_seconds(registry.histogram("millrace_storage_checkpoint_seconds", "Time a checkpoint took")),
         deleted_segments(
@@ -30,6 +40,9 @@ struct LogMetrics {
 
   metrics::Counter& commits;
   metrics::Histogram& commit_seconds;
+  metrics::Histogram& journal_write_seconds;
+  metrics::Histogram& journal_sync_seconds;
+  metrics::Histogram& journal_switch_seconds;
   metrics::Counter& batches;
   metrics::Counter& bytes;
   metrics::Counter& duplicates;
@@ -38,6 +51,8 @@ struct LogMetrics {
   metrics::Gauge& journal_live_bytes;
   metrics::Gauge& tail_bytes;
   metrics::Counter& segment_bytes;
+  metrics::Histogram& segment_write_seconds;
+  metrics::Histogram& segment_sync_seconds;
   metrics::Counter& checkpoints;
   metrics::Histogram& checkpoint_seconds;
   metrics::Counter& deleted_segments;

@@ -51,6 +51,39 @@ TEST(Open, AClosedLogRefusesEverything) {
   EXPECT_EQ(disk.log->close().error().code, ErrorCode::closed);
 }
 
+// What is not written to segments before the log opens stays in the journal until it is.
+TEST(Open, MuchToReplayIsWrittenBehind) {
+  log::set_level(log::Level::off);
+  LogOnDisk disk;
+  disk.options.start_write_bytes = 0;
+  disk.options.tail_memory_bytes = 1_MiB;
+  ASSERT_TRUE(disk.open());
+  ASSERT_TRUE(disk.create("t"));
+  std::vector<std::string> expected;
+  for (int crash = 0; crash < 3; ++crash) {
+    for (int i = 0; i < 20; ++i) {
+      expected.push_back("record " + std::to_string(expected.size()));
+      ASSERT_TRUE(disk.append(*disk.find("t"), batch_of({expected.back()})));
+    }
+    disk.crash();
+    ASSERT_TRUE(disk.open());
+    EXPECT_EQ(disk.report.groups_replayed, expected.size() + 1);  // none was lost by the start before
+    EXPECT_EQ(read_all(*disk.find("t"), Offset(0)), expected);
+    EXPECT_TRUE(disk.log->checkpoint_due());
+    EXPECT_FALSE(disk.files().exists("topics/t-0/00000000000000000000.log"));
+  }
+  ASSERT_TRUE(disk.log->checkpoint());
+  EXPECT_FALSE(disk.log->checkpoint_due());
+  disk.crash();
+  ASSERT_TRUE(disk.open());
+  EXPECT_EQ(disk.report.groups_replayed, 0U);
+  EXPECT_EQ(read_all(*disk.find("t"), Offset(0)), expected);
+  ASSERT_TRUE(disk.stop());
+  const auto report = verify_directory(disk.files(), {.deep = true});
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->good());
+}
+
 TEST(Open, SomebodyElsesDirectoryIsLeftAlone) {
   LogOnDisk disk;
   write_file(disk, "letter.txt", "dear");

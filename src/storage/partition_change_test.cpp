@@ -186,11 +186,37 @@ TEST_F(Retention, ByTime) {
   EXPECT_EQ(read_all(*disk_.find("t"), Offset(50)).size(), 50U);
   disk_.clock.advance(std::chrono::seconds(20));
   EXPECT_EQ(start_after_retention(), 70);
-  disk_.clock.advance(std::chrono::hours(1));
+  disk_.clock.advance(std::chrono::hours(1));  // of both clocks
   EXPECT_EQ(start_after_retention(), 100);
   reopen(disk_, false);
   EXPECT_EQ(disk_.find("t")->log_start(), Offset(100));
   EXPECT_EQ(disk_.find("t")->high_watermark(), Offset(100));
+}
+
+TEST_F(Retention, OneForwardJumpOfTheClockDeletesNothing) {
+  LogConfig config = small_segments();
+  config.retention_ms = 50'000;
+  fill(config);
+  EXPECT_EQ(start_after_retention(), 50);
+  disk_.clock.set_wall(disk_.clock.wall() + std::chrono::hours(24 * 365));
+  EXPECT_EQ(start_after_retention(), 50);
+  reopen(disk_, false);  // nor when the jump comes while the log is closed
+  EXPECT_EQ(start_after_retention(), 50);
+  disk_.clock.set_wall(disk_.clock.wall() - std::chrono::hours(24 * 365));
+  disk_.clock.advance(std::chrono::seconds(20));
+  EXPECT_EQ(start_after_retention(), 70);  // mended: expiry goes on
+}
+
+TEST_F(Retention, AJumpThatLastsIsBelieved) {
+  LogConfig config = small_segments();
+  config.retention_ms = 24 * 3'600'000;
+  fill(config);
+  disk_.clock.set_wall(disk_.clock.wall() + std::chrono::hours(48));
+  EXPECT_EQ(start_after_retention(), 0);
+  disk_.clock.advance(std::chrono::minutes(59));
+  EXPECT_EQ(start_after_retention(), 0);
+  disk_.clock.advance(std::chrono::minutes(1));
+  EXPECT_EQ(start_after_retention(), 100);
 }
 
 TEST_F(Retention, ATimestampInTheFutureKeepsNothingForEver) {

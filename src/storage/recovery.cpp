@@ -1,8 +1,9 @@
 // DiskLog::recover(): checkpoint, then journal, then the files made to agree. Thread: open(), alone.
 //
 // Everything is read and judged first; the first change to the directory comes only when nothing can be found damaged
-// any more. What the journal gave is written to segments and checkpointed before the log opens: nothing served
-// afterwards depends on pages of which the kernel may remember more than the device (a failed sync before the crash).
+// any more. What the journal gave is synced once more before the log opens, so that nothing served afterwards depends
+// on pages of which the kernel may remember more than the device (a failed sync before the crash). A little of it goes
+// to segments and into a checkpoint at once; much is left to the segment writer, and the journal keeps it until then.
 #include <algorithm>
 
 #include "base/endian.h"
@@ -82,18 +83,16 @@ Result<void> DiskLog::replay_change(const JournalEntry& entry, Replay& replay) {
   return {};
 }
 
-Result<void> DiskLog::replay_journal(JournalScan& scan, Replay& replay) {
-  for (const JournalScan::Place& place : scan.groups) {
-    MR_TRY_ASSIGN(const JournalGroup group, scan.files[place.file]->group(place.offset, options_.bugs));
-    const SharedBytes payload = SharedBytes::copy_of(group.payload);
-    std::size_t at = 0;
-    for (const JournalEntry& entry : group.entries) {
-      if (const auto* append = std::get_if<AppendEntry>(&entry)) {
-        MR_TRY(replay_append(*append, group, payload.slice(at, append->size), replay));
-        at += append->size;
-      } else {
-        MR_TRY(replay_change(entry, replay));
-      }
+Result<void> DiskLog::replay_group(const JournalGroup& group, Replay& replay) {
+  const SharedBytes payload = SharedBytes::copy_of(group.payload);
+  replay.newest_ms = std::max(replay.newest_ms, group.header.wall_ms);
+  std::size_t at = 0;
+  for (const JournalEntry& entry : group.entries) {
+    if (const auto* append = std::get_if<AppendEntry>(&entry)) {
+      MR_TRY(replay_append(*append, group, payload.slice(at, append->size), replay));
+      at += append->size;
+    } else {
+      MR_TRY(replay_change(entry, replay));
     }
   }
   return {};
@@ -206,24 +205,27 @@ Result<void> DiskLog::recover(RecoveryReport& report) {
   }
   if (!bytes) return std::unexpected(bytes.error());
   MR_TRY_ASSIGN(Checkpoint checkpoint, parse_checkpoint(as_bytes(*bytes)));
-  MR_TRY_ASSIGN(JournalScan scan, scan_journal(files_, format_.salt, checkpoint.replay_from, options_.bugs));
 
   next_partition_ = checkpoint.next_partition;
   producers_reserved_ = checkpoint.next_producer.value();
   Replay replay;
   replay.known_below = checkpoint.next_partition;
-  replay.after_clean_stop = checkpoint.clean && scan.groups.empty();
-  // A directory may have been made or set aside by a process, or a recovery, that died before its sync.
-  topics_unsynced_ = !replay.after_clean_stop;
   std::map<PartitionId, Offset> checkpointed;
   for (PartitionCheckpoint& description : checkpoint.partitions) {
     checkpointed[description.id] = description.next;
+    for (const SegmentState& segment : description.segments) {
+      replay.newest_ms = std::max(replay.newest_ms, segment.last_append_ms);
+    }
     if (!description.segments.empty()) replay.had_segments.insert(description.id);
     if (options_.bugs.forget_producer_state) description.producers = {};
     const PartitionId id = description.id;
     replay.by_id[id] = std::make_shared<Partition>(files_, std::move(description));
   }
-  MR_TRY(replay_journal(scan, replay));
+  MR_TRY_ASSIGN(JournalScan scan, scan_journal(files_, format_.salt, checkpoint.replay_from, options_.bugs,
+                                               [&](const JournalGroup& group) { return replay_group(group, replay); }));
+  replay.after_clean_stop = checkpoint.clean && scan.groups.empty();
+  // A directory may have been made or set aside by a process, or a recovery, that died before its sync.
+  topics_unsynced_ = !replay.after_clean_stop;
   std::vector<SegmentRef> trimmed;
   for (const auto& [id, log_start] : replay.trims) {
     if (const auto it = replay.by_id.find(id); it != replay.by_id.end()) {
@@ -246,6 +248,7 @@ Result<void> DiskLog::recover(RecoveryReport& report) {
     if (const auto it = replay.by_id.find(id); it != replay.by_id.end()) note_waiting(it->second);
   }
   next_producer_ = producers_reserved_;
+  if (replay.newest_ms > 0) retention_clock_ = RetentionClock(replay.newest_ms, clock_.mono());
   const std::vector<JournalFile> found = scan.for_start();
   const bool unclean = !scan.groups.empty() || topics_unsynced_ || !dirty_segments_.empty();
   report.clean = checkpoint.clean && !unclean;
@@ -254,14 +257,15 @@ Result<void> DiskLog::recover(RecoveryReport& report) {
   report.partitions = table_.size();
   scan.files.clear();
   MR_TRY(journal_.start(found, scan.next));
-  if (unclean) {
-    // A full disk must not keep the log closed: the journal still holds everything, once it is certain that the device
-    // does.
+  if (!unclean) return {};
+  // Much to write must not keep the log closed, nor must a full disk: the journal still holds everything, once it is
+  // certain that the device does.
+  if (scan.bytes <= options_.start_write_bytes) {
     auto written = write_checkpoint(false);
-    if (!written && written.error().code != ErrorCode::disk_full) return written;
-    if (!written) MR_TRY(journal_.sync_live());
+    if (written || written.error().code != ErrorCode::disk_full) return written;
   }
-  return {};
+  checkpoint_wanted_ = true;
+  return journal_.sync_live();
 }
 
 }  // namespace millrace::storage

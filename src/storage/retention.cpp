@@ -1,4 +1,5 @@
 // Retention by time and size. Thread: the log thread; files are unlinked by the segment writer.
+#include "base/log.h"
 #include "storage/disk_log.h"
 
 namespace millrace::storage {
@@ -13,7 +14,13 @@ constexpr std::int64_t kProducerExpiryMs = 86'400'000;  // Kafka's producer.id.e
 Result<void> DiskLog::enforce_retention() {
   MR_TRY(usable());
   if (options_.bugs.acknowledge_early) MR_TRY(write_late_group());
-  const std::int64_t now_ms = clock_.wall().count();
+  const bool doubted = retention_clock_.doubting();
+  const std::int64_t now_ms = retention_clock_.look(clock_);
+  if (!doubted && retention_clock_.doubting()) {
+    log::warn("clock_jumped", {{"effect", "nothing expires by the new time before it has lasted for an hour"},
+                               {"wall_ms", clock_.wall().count()},
+                               {"expected_ms", now_ms}});
+  }
   std::vector<PartitionPtr> partitions;
   {
     const std::scoped_lock lock(mutex_);
@@ -29,10 +36,11 @@ Result<void> DiskLog::enforce_retention() {
     moved.emplace_back(partition, start);
   }
   if (moved.empty()) return {};
-  if (auto written = journal_.write(group_, {}, now_ms); !written) {
+  if (auto written = journal_.write(group_, {}, clock_.wall().count()); !written) {
     if (written.error().code == ErrorCode::disk_full) return written;
     return died(written.error());
   }
+  sealed_ = false;
   for (const auto& [partition, start] : moved) doom(partition->trim(start));
   journal_.after_publish();
   return {};

@@ -17,8 +17,6 @@ namespace {
 constexpr std::string_view kExtensions[] = {".log", ".index", ".timeindex"};
 constexpr std::size_t kMaxRead = 16_MiB;        // of one call, whatever was asked for
 constexpr std::size_t kCheckedPiece = 256_KiB;  // read at once to be checked before it is sent from the file
-constexpr std::uint64_t kMinReserve = 256_KiB;  // grows with the segment, so that small partitions stay small on disk
-constexpr std::uint64_t kMaxReserve = 16_MiB;
 constexpr std::size_t kNameDigits = 20;
 
 }  // namespace
@@ -81,108 +79,6 @@ Result<std::shared_ptr<io::File>> Segment::file(Kind kind, io::OpenMode mode) {
   return file;
 }
 
-Result<SegmentState> Segment::append(const SegmentState& state, std::span<const StoredBatch> batches,
-                                     std::int32_t index_interval, std::uint64_t segment_limit, std::int64_t now_ms) {
-  SegmentState after = state;
-  std::vector<ByteView> pieces;
-  pieces.reserve(batches.size());
-  Buffer index_bytes;
-  Buffer time_bytes;
-  for (const StoredBatch& batch : batches) {
-    if (batch.max_timestamp > after.max_timestamp) {
-      after.max_timestamp = batch.max_timestamp;
-      after.max_timestamp_offset = batch.last;
-    }
-    if (after.bytes_since_index > static_cast<std::uint64_t>(index_interval)) {
-      store_be(index_bytes.prepare(kIndexEntryBytes), static_cast<std::int32_t>(batch.last - base_));
-      store_be(index_bytes.data() + index_bytes.size() + 4, static_cast<std::int32_t>(after.size));
-      index_bytes.commit(kIndexEntryBytes);
-      ++after.index_entries;
-      append_time_entry(after, time_bytes);
-      after.bytes_since_index = 0;
-    }
-    after.bytes_since_index += batch.bytes.size();
-    after.size += batch.bytes.size();
-    after.next = batch.last + 1;
-    pieces.push_back(batch.bytes.view());
-  }
-  if (state.size == 0) after.created_ms = now_ms;
-  after.last_append_ms = now_ms;
-
-  MR_TRY_ASSIGN(const std::shared_ptr<io::File> log_file, file(log, io::OpenMode::create));
-  MR_TRY_ASSIGN(const std::shared_ptr<io::File> index_file, file(index, io::OpenMode::create));
-  MR_TRY_ASSIGN(const std::shared_ptr<io::File> time_file, file(time_index, io::OpenMode::create));
-  dirty_ = true;
-  if (after.size > reserved_) {
-    // Room for what comes next keeps block allocation off the file system's journal. Failing is no reason to stop: the
-    // write decides.
-    const std::uint64_t step = std::clamp(after.size, kMinReserve, kMaxReserve);
-    const std::uint64_t target = std::max(after.size, std::min(after.size + step, segment_limit));
-    if (log_file->reserve(state.size, target - state.size)) reserved_ = target;
-  }
-  const auto written = log_file->write_at(state.size, pieces);
-  if (!written) {
-    // The file must end where its content ends, for tools that read it meanwhile. Should this fail too, the next append
-    // overwrites.
-    (void)log_file->truncate(state.size);
-    reserved_ = 0;
-    return std::unexpected(written.error());
-  }
-  if (!index_bytes.empty()) MR_TRY(index_file->write_at(state.index_entries * kIndexEntryBytes, index_bytes.view()));
-  if (!time_bytes.empty()) MR_TRY(time_file->write_at(state.time_entries * kTimeEntryBytes, time_bytes.view()));
-  log_file->start_writeback(state.size, after.size - state.size);
-  return after;
-}
-
-void Segment::append_time_entry(SegmentState& state, Buffer& out) const {
-  if (state.max_timestamp <= state.last_time_entry) return;
-  store_be(out.prepare(kTimeEntryBytes), state.max_timestamp);
-  store_be(out.data() + out.size() + 8, static_cast<std::int32_t>(state.max_timestamp_offset - base_));
-  out.commit(kTimeEntryBytes);
-  ++state.time_entries;
-  state.last_time_entry = state.max_timestamp;
-}
-
-Result<SegmentState> Segment::seal(const SegmentState& state) {
-  SegmentState after = state;
-  Buffer time_bytes;
-  append_time_entry(after, time_bytes);
-  if (!time_bytes.empty()) {
-    MR_TRY_ASSIGN(const std::shared_ptr<io::File> time_file, file(time_index, io::OpenMode::create));
-    MR_TRY(time_file->write_at(state.time_entries * kTimeEntryBytes, time_bytes.view()));
-    dirty_ = true;
-  }
-  // Always: blocks may be reserved since before a restart, and a write without room may have left something behind the
-  // end.
-  MR_TRY(truncate(after));
-  reserved_ = 0;
-  return after;
-}
-
-Result<void> Segment::trim(const SegmentState& state) {
-  if (!dirty_ && reserved_ <= state.size) return {};
-  reserved_ = 0;
-  // Reserved blocks, and what a write that failed for lack of room may have left behind the end.
-  return truncate(state);
-}
-
-Result<void> Segment::sync() {
-  if (!dirty_) return {};
-  for (const Kind kind : {log, index, time_index}) {
-    MR_TRY_ASSIGN(const std::shared_ptr<io::File> handle, file(kind, io::OpenMode::create));
-    MR_TRY(sync_file(*handle));
-  }
-  dirty_ = false;
-  return {};
-}
-
-void Segment::close_files() {
-  if (dirty_) return;  // an error of what was written is reported to the descriptor that wrote it
-  const std::scoped_lock lock(open_mutex_);
-  for (auto& file : open_) file.reset();
-  for (bool& writable : writable_) writable = false;
-}
-
 Result<bool> Segment::check_files(const SegmentState& state) const {
   const std::uint64_t sizes[] = {state.size, state.index_entries * kIndexEntryBytes,
                                  state.time_entries * kTimeEntryBytes};
@@ -203,17 +99,6 @@ Result<bool> Segment::check_files(const SegmentState& state) const {
     exact = exact && size == sizes[kind];
   }
   return exact;
-}
-
-Result<void> Segment::truncate(const SegmentState& state) {
-  const std::uint64_t sizes[] = {state.size, state.index_entries * kIndexEntryBytes,
-                                 state.time_entries * kTimeEntryBytes};
-  for (const Kind kind : {log, index, time_index}) {
-    MR_TRY_ASSIGN(const std::shared_ptr<io::File> handle, file(kind, io::OpenMode::create));
-    MR_TRY(handle->truncate(sizes[kind]));
-  }
-  dirty_ = true;
-  return {};
 }
 
 Result<void> Segment::unlink() {

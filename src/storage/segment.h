@@ -15,6 +15,7 @@
 
 #include "base/buffer.h"
 #include "base/file_slice.h"
+#include "io/block_buffer.h"
 #include "io/file_system.h"
 #include "model/record_batch.h"
 #include "storage/batch_walker.h"
@@ -63,13 +64,27 @@ class Segment {
   [[nodiscard]] const std::string& directory() const { return directory_; }
   [[nodiscard]] std::string path(std::string_view extension) const;
 
-  /// Appends batches behind `state.size` with Kafka's index rules; returns the state after it. On error nothing counts.
-  Result<SegmentState> append(const SegmentState& state, std::span<const StoredBatch> batches,
-                              std::int32_t index_interval, std::uint64_t segment_limit, std::int64_t now_ms);
+  struct AppendRules {
+    std::int32_t index_interval = 4096;
+    std::uint64_t segment_limit = 0;  // blocks are not reserved beyond it
+    std::int64_t now_ms = 0;
+    std::uint64_t direct_bytes = 0;  // smaller pieces go through the page cache
+    bool all = true;                 // false: more is coming, so what would end inside a block may wait for it
+  };
+  struct Appended {
+    SegmentState state;
+    std::size_t batches = 0;  // how many of those given it holds; all of them, or with all = false perhaps fewer
+  };
+  /// Appends batches behind `state.size` with Kafka's index rules. Large pieces are written in whole blocks past the
+  /// page cache, from `blocks` (scratch memory). On error nothing counts.
+  Result<Appended> append(const SegmentState& state, std::span<const StoredBatch> batches, const AppendRules& rules,
+                          io::BlockBuffer& blocks);
   /// No more appends: forces the last time index entry and gives reserved blocks back. Returns the final state.
   Result<SegmentState> seal(const SegmentState& state);
   /// Gives reserved blocks back (clean stop).
   Result<void> trim(const SegmentState& state);
+  /// Asks the kernel to begin writing what sync() will wait for.
+  Result<void> begin_sync();
   /// What was appended survives a power cut.
   Result<void> sync();
   [[nodiscard]] bool dirty() const { return dirty_; }
@@ -103,6 +118,10 @@ class Segment {
     std::optional<Offset> entry_offset;  // last offset of the batch there, as the index says
   };
   Result<std::shared_ptr<io::File>> file(Kind kind, io::OpenMode mode = io::OpenMode::read_only);
+  Result<void> write_pieces(io::File& log, std::uint64_t from, std::uint64_t end, std::vector<ByteView> pieces);
+  Result<void> write_in_blocks(io::File& log, std::uint64_t from, std::uint64_t end, std::span<const ByteView> pieces,
+                               io::BlockBuffer& blocks);
+  Result<void> take_partial_block(io::File& log, std::uint64_t size);
   void append_time_entry(SegmentState& state, Buffer& out) const;
   /// The newest time index entry with a timestamp below.
   Result<std::optional<TimestampMatch>> time_entry_below(const SegmentState& state, std::int64_t timestamp_ms);
@@ -122,8 +141,11 @@ class Segment {
   bool writable_[3] = {};
   Offset cursor_offset_{-1};  // guarded by open_mutex_: where the last read ended, for the next one
   std::uint64_t cursor_position_ = 0;
-  std::uint64_t reserved_ = 0;  // the writer's
-  bool dirty_ = false;          // the writer's
+  // The writer's.
+  std::uint64_t reserved_ = 0;
+  bool dirty_ = false;
+  Buffer partial_;                 // the bytes of the block that the content ends in ...
+  std::uint64_t partial_end_ = 0;  // ... when the content is so long; a block is written whole
 };
 
 }  // namespace millrace::storage

@@ -81,11 +81,18 @@ Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
     ++count;
   }
   note_dirty(active->files);
-  MR_TRY_ASSIGN(const SegmentState after,
-                active->files->append(active->state, std::span(batches).first(count), config.index_interval_bytes,
-                                      static_cast<std::uint64_t>(config.segment_bytes), now_ms));
-  partition.advance(after, count, clock_.mono());
-  metrics_.segment_bytes.add(after.size - active->state.size);
+  const Segment::AppendRules rules{.index_interval = config.index_interval_bytes,
+                                   .segment_limit = static_cast<std::uint64_t>(config.segment_bytes),
+                                   .now_ms = now_ms,
+                                   .direct_bytes = options_.direct_write_bytes,
+                                   .all = count < batches.size() || batches.back().last + 1 >= limit};
+  const MonoTime started = clock_.mono();
+  MR_TRY_ASSIGN(const Segment::Appended appended,
+                active->files->append(active->state, std::span(batches).first(count), rules, blocks_));
+  const MonoTime now = clock_.mono();
+  partition.advance(appended.state, appended.batches, now);
+  metrics_.segment_bytes.add(appended.state.size - active->state.size);
+  metrics_.segment_write_seconds.observe(now - started);
   return true;
 }
 
@@ -144,6 +151,7 @@ Result<bool> DiskLog::write_behind() {
 }
 
 bool DiskLog::checkpoint_due() const {
+  if (checkpoint_wanted_.load(std::memory_order_relaxed)) return true;
   const std::uint64_t bytes = journal_.bytes_since_release();
   if (bytes == 0) return false;
   const MonoTime since = clock_.mono() - MonoTime(last_checkpoint_.load());
@@ -157,8 +165,22 @@ Result<void> DiskLog::checkpoint() {
   return written;
 }
 
+// A checkpoint may take longer than the files that are ready last; the log thread must not have to make one itself.
+Result<void> DiskLog::keep_journal_ready() {
+  MR_TRY(journal_.prepare());
+  return {};
+}
+
 Result<void> DiskLog::sync_segments() {
-  for (const auto& segment : dirty_segments_) MR_TRY(segment->sync());
+  // All begin before the first is waited for: the file system's own journal is then committed once, not once per file,
+  // and each of its commits can hold up the journal's writes.
+  for (const auto& segment : dirty_segments_) MR_TRY(segment->begin_sync());
+  for (const auto& segment : dirty_segments_) {
+    const MonoTime started = clock_.mono();
+    MR_TRY(segment->sync());
+    metrics_.segment_sync_seconds.observe(clock_.mono() - started);
+    MR_TRY(keep_journal_ready());
+  }
   for (const std::string& directory : new_directories_) MR_TRY(sync_partition_directory(files_, directory));
   for (const std::string& directory : unsynced_names_) {
     if (files_.exists(directory)) MR_TRY(sync_names(files_, directory, options_.bugs));
@@ -193,7 +215,10 @@ Result<void> DiskLog::write_checkpoint(bool clean) {
   for (std::size_t i = 0; i < partitions.size(); ++i) {
     Partition& partition = *partitions[i];
     const Offset limit = checkpoint.partitions[i].next;
-    while (partition.written() < limit && !partition.deleted()) MR_TRY(write_piece(partition, limit));
+    while (partition.written() < limit && !partition.deleted()) {
+      MR_TRY(write_piece(partition, limit));
+      MR_TRY(keep_journal_ready());
+    }
     if (clean) MR_TRY(settle_for_stop(partition, checkpoint.partitions[i].producers));
     for (const SegmentRef& segment : partition.segments()) checkpoint.partitions[i].segments.push_back(segment.state);
   }
@@ -207,8 +232,9 @@ Result<void> DiskLog::write_checkpoint(bool clean) {
   }
   const MonoTime now = clock_.mono();
   last_checkpoint_ = now.count();
+  checkpoint_wanted_ = false;
   metrics_.checkpoints.add();
-  metrics_.checkpoint_seconds.observe_us(static_cast<std::uint64_t>((now - started).count()) / 1000);
+  metrics_.checkpoint_seconds.observe(now - started);
   show_sizes();
   return {};
 }

@@ -74,7 +74,7 @@ class Verification {
 
   Result<void> verify_journal(std::uint64_t salt, const Checkpoint& checkpoint) {
     JournalDamage found;
-    auto scan = scan_journal(files_, salt, checkpoint.replay_from, {}, &found);
+    auto scan = scan_journal(files_, salt, checkpoint.replay_from, {}, {}, &found);
     if (!scan && scan.error().code == ErrorCode::corrupt) {
       damage(found.path, found.position, scan.error().detail);
       return {};

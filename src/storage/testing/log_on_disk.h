@@ -85,6 +85,7 @@ class LogOnDisk {
     options.checkpoint_bytes = 128_KiB;
     options.tail_memory_bytes = 32_KiB;
     options.write_piece_bytes = 8_KiB;
+    options.direct_write_bytes = 4_KiB;
   }
 
   Result<void> open() {

@@ -169,7 +169,7 @@ void EmbeddedTopicLog::run_log() {
     bool stop = false;
     {
       std::unique_lock lock(mutex_);
-      const auto until = std::chrono::steady_clock::now() + (next_retention_ - clock_.mono());
+      const auto until = std::chrono::steady_clock::now() + (std::min(next_retention_, seal_at_) - clock_.mono());
       wake_log_.wait_until(lock, until, [this] { return stopping_ || !appends_.empty() || !controls_.empty(); });
       std::swap(requests, appends_);
       std::swap(controls, controls_);
@@ -183,6 +183,7 @@ void EmbeddedTopicLog::run_log() {
       if (!commit_control(control)) return;
     }
     controls.clear();
+    if (!seal_when_quiet()) return;
     check_retention();
   }
 }
@@ -193,6 +194,7 @@ bool EmbeddedTopicLog::commit_until_room(std::span<storage::PartitionChange> cha
   while (true) {
     const Result<void> committed = log_->commit(changes, appends);
     if (committed) {
+      seal_at_ = clock_.mono() + settings_.seal_after;
       if (disk_full_.exchange(false)) log::info("disk_has_room", {{"effect", "appends go on"}});
       return true;
     }
@@ -274,6 +276,17 @@ bool EmbeddedTopicLog::commit_control(Control& control) {
         }
       },
       control);
+}
+
+// The newest group cannot be told from an interrupted one when it is damaged; a quiet log does not leave it at that.
+// False when the log died.
+bool EmbeddedTopicLog::seal_when_quiet() {
+  if (clock_.mono() < seal_at_) return true;
+  seal_at_ = MonoTime::max();
+  const auto done = log_->seal();
+  if (done || done.error().code == ErrorCode::disk_full) return true;  // full: the next commit tries and tells
+  die(done.error());
+  return false;
 }
 
 void EmbeddedTopicLog::check_retention() {

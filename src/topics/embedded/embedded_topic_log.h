@@ -37,7 +37,8 @@ struct EmbeddedSettings {
   bool auto_create = true;              // auto.create.topics.enable
   std::chrono::milliseconds retention_check_interval{300'000};
   std::chrono::milliseconds disk_full_retry{100};
-  std::size_t queue_bytes = 64_MiB;  // waiting appends; above it congested() is true
+  std::chrono::milliseconds seal_after{1'000};  // nothing was committed for so long: storage::Log::seal
+  std::size_t queue_bytes = 64_MiB;             // waiting appends; above it congested() is true
 };
 
 class EmbeddedTopicLog final : public TopicLog {
@@ -118,6 +119,7 @@ class EmbeddedTopicLog final : public TopicLog {
   bool edit(EditConfig& request);
   bool grow(Grow& request);
   bool delete_records(DeleteRecords& request);
+  bool seal_when_quiet();
   void check_retention();
   void refuse(Control& control);
   /// Posts the answer of a request.
@@ -157,7 +159,8 @@ class EmbeddedTopicLog final : public TopicLog {
   std::atomic<std::size_t> queued_bytes_{0};
   std::atomic<std::uint64_t> table_version_{0};
   Guarded<std::shared_ptr<const TopicTable>> table_;
-  MonoTime next_retention_{};        // log thread
+  MonoTime next_retention_{};  // log thread
+  MonoTime seal_at_ = MonoTime::max();
   std::size_t unwritten_bytes_ = 0;  // log thread: committed since the writer was last woken
   std::vector<storage::Append> storage_appends_;
   std::vector<storage::Append*> storage_pointers_;
