@@ -291,6 +291,18 @@ void add_log(std::vector<config::Setting>& rows) {
   rows.push_back(choice<S>(
       "log.cleanup.policy", [](S& s) -> auto& { return s.log_cleanup_policy; }, {"delete", "compact", "compact,delete"},
       "What becomes of old records."));
+  rows.push_back(bytes<S>(
+      "log.cleaner.dedupe.buffer.size", [](S& s) -> auto& { return s.log.compaction_memory_bytes; }, {64 * 1024, kTiB},
+      "Memory for the keys of one round of compaction; more keys take more rounds."));
+  rows.push_back(bytes<S>(
+      "log.cleaner.io.max.bytes.per.second", [](S& s) -> auto& { return s.log.compaction_bytes_per_second; }, {0, kTiB},
+      "Bytes that compaction reads per second at most. 0: no limit."));
+  rows.push_back(duration<S>(
+      "log.cleaner.backoff.ms", [](S& s) -> auto& { return s.log.compaction_interval; }, {1, 86'400'000},
+      "Time between looks for something to compact."));
+  rows.push_back(duration<S>(
+      "log.cleaner.delete.retention.ms", [](S& s) -> auto& { return s.topic_defaults.delete_retention_ms; },
+      {0, kInt64}, "How long compaction keeps tombstones."));
   rows.push_back(choice<S>(
       "log.message.timestamp.type", [](S& s) -> auto& { return s.log_timestamp_type; }, {"CreateTime", "LogAppendTime"},
       "Whose clock a record's timestamp is."));

@@ -21,6 +21,11 @@ inline constexpr std::pair<std::string_view, BugSwitch> kSeededBugs[] = {
     {"checkpoint_before_sync", &storage::SeededBugs::checkpoint_before_sync},
     {"forget_producer_state", &storage::SeededBugs::forget_producer_state},
     {"reuse_journal_early", &storage::SeededBugs::reuse_journal_early},
+    {"compaction_drops_newest", &storage::SeededBugs::compaction_drops_newest},
+    {"compaction_overlooks_tombstones", &storage::SeededBugs::compaction_overlooks_tombstones},
+    {"compaction_swaps_early", &storage::SeededBugs::compaction_swaps_early},
+    {"compaction_reuses_name", &storage::SeededBugs::compaction_reuses_name},
+    {"compaction_skips_sync", &storage::SeededBugs::compaction_skips_sync},
 };
 // A new switch must be listed here, or no test would look for it.
 static_assert(sizeof(storage::SeededBugs) == sizeof(kSeededBugs) / sizeof(kSeededBugs[0]));

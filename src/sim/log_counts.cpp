@@ -21,6 +21,8 @@ constexpr std::pair<const char*, Field> kFields[] = {
     {"waits", &LogRunCounts::waits},
     {"clock jumps", &LogRunCounts::clock_jumps},
     {"checkpoints", &LogRunCounts::checkpoints},
+    {"compaction steps", &LogRunCounts::compaction_steps},
+    {"records found compacted away", &LogRunCounts::compacted_away},
     {"retentions", &LogRunCounts::retentions},
     {"images verified", &LogRunCounts::verifications},
     {"flipped bits", &LogRunCounts::flipped_bits},

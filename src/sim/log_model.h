@@ -30,8 +30,11 @@ struct ModelPartition {
   Uuid topic_id;
   storage::LogConfig config;
   std::string properties;
-  std::vector<ModelBatch> batches;  // all there ever were, from offset 0 on
-  Offset log_start;                 // seen or promised: it never goes back
+  std::vector<ModelBatch> batches;                                // all there ever were, from offset 0 on
+  Offset log_start;                                               // seen or promised: it never goes back
+  bool compacted = false;                                         // it had cleanup.policy=compact at some time
+  std::int64_t delete_retention_ms = storage::LogConfig::kNever;  // the shortest it ever had
+  void configure(const storage::LogConfig& next);
   [[nodiscard]] Offset end() const { return batches.empty() ? Offset(0) : batches.back().next(); }
   /// The batch that holds `offset`, or null.
   [[nodiscard]] const ModelBatch* find(Offset offset) const;
@@ -88,6 +91,7 @@ struct ModelGroup {
 
 class LogModel {
  public:
+  explicit LogModel(const RecordSource& source) : source_(&source) {}
   std::map<TopicPartition, ModelPartition> partitions;
 
   void apply(const ModelGroup& group);
@@ -95,6 +99,11 @@ class LogModel {
   [[nodiscard]] std::optional<std::string> differs(const SeenLog& seen, std::int64_t now_ms) const;
   /// Takes over log starts that retention moved.
   void follow_starts(const SeenLog& seen);
+  /// Records that compaction took away, as of `seen`.
+  [[nodiscard]] std::uint64_t compacted_away(const SeenLog& seen) const;
+
+ private:
+  const RecordSource* source_;
 };
 
 }  // namespace millrace::sim

@@ -5,21 +5,27 @@
 namespace millrace::sim {
 namespace {
 
-// Every record of one stored batch, or why it is not what anybody wrote.
-Result<std::vector<SeenPartition::Record>> decode(const RecordSource& source, ByteView bytes) {
+struct SeenBatch {
+  Offset base;
+  Offset next;
+  std::vector<SeenPartition::Record> records;
+};
+
+// One stored batch, or why it is not what anybody wrote.
+Result<SeenBatch> decode(const RecordSource& source, ByteView bytes) {
   MR_TRY_ASSIGN(const BatchHeader header, parse_batch_header(bytes));
   if (header.size_bytes() != bytes.size()) return fail(ErrorCode::corrupt, "batch has another length than its bytes");
   if (!batch_crc_matches(bytes)) return fail(ErrorCode::corrupt, "batch fails its checksum");
-  std::vector<SeenPartition::Record> records;
+  SeenBatch batch{header.base_offset, header.next_offset(), {}};
   RecordReader reader = RecordReader::of_batch(header, bytes);
   while (!reader.done()) {
     MR_TRY_ASSIGN(const ReadRecord read, reader.next());
-    const auto name = source.name(read.record.value.value_or(ByteView()));
+    const auto name = source.name(read.record);
     if (!name) return fail(ErrorCode::corrupt, "record that nobody wrote");
-    records.push_back({read.offset, *name, read.record.timestamp_ms});
+    batch.records.push_back({read.offset, *name, read.record.timestamp_ms});
   }
   MR_TRY(reader.finish());
-  return records;
+  return batch;
 }
 
 // What the outside was told of `offset`, the commit in doubt included.
@@ -76,12 +82,14 @@ void read_somewhere(LogWorld& world, Rng& rng) {
   }
   Offset next = from;
   for (const SharedBytes& batch : read->batches) {
-    const auto records = decode(world.source, batch.view());
-    if (!records) return world.violate(name.to_string() + ": served " + records.error().message());
-    if (records->front().offset > next) {
-      return world.violate(name.to_string() + ": gap before " + std::to_string(records->front().offset.value()));
+    const auto decoded = decode(world.source, batch.view());
+    if (!decoded) return world.violate(name.to_string() + ": served " + decoded.error().message());
+    if (decoded->base > next) {
+      return world.violate(name.to_string() + ": gap before " + std::to_string(decoded->base.value()));
     }
-    for (const auto& record : *records) {
+    if (decoded->next <= next) return world.violate(name.to_string() + ": a batch comes twice");
+    next = decoded->next;
+    for (const auto& record : decoded->records) {
       const ModelBatch* batch_promised = promised(world, name, record.offset);
       if (batch_promised == nullptr) {
         if (world.model.partitions.contains(name)) world.violate(name.to_string() + ": served what nobody appended");
@@ -90,7 +98,6 @@ void read_somewhere(LogWorld& world, Rng& rng) {
       if (batch_promised->records[static_cast<std::size_t>(record.offset - batch_promised->base)] != record.name) {
         return world.violate(name.to_string() + ": another record at " + std::to_string(record.offset.value()));
       }
-      next = record.offset + 1;
     }
   }
   if (next > partition->high_watermark()) world.violate(name.to_string() + ": served above the high watermark");
@@ -116,15 +123,15 @@ SeenLog scan_log(LogWorld& world) {
         return seen;
       }
       for (const SharedBytes& batch : read->batches) {
-        const auto records = decode(world.source, batch.view());
-        if (!records) {
-          world.violate(name.to_string() + ": recovered " + records.error().message());
+        const auto decoded = decode(world.source, batch.view());
+        if (!decoded) {
+          world.violate(name.to_string() + ": recovered " + decoded.error().message());
           return seen;
         }
-        for (const auto& record : *records) {
+        for (const auto& record : decoded->records) {
           if (record.offset >= next) partition.records.push_back(record);
         }
-        const Offset after = records->empty() ? next : records->back().offset + 1;
+        const Offset after = decoded->next;
         if (after <= next) {
           world.violate(name.to_string() + ": read does not advance at " + std::to_string(next.value()));
           return seen;
@@ -157,12 +164,12 @@ bool scan_damaged(LogWorld& world) {
         continue;
       }
       for (const SharedBytes& bytes : read->batches) {
-        const auto records = decode(world.source, bytes.view());
-        if (!records) {
-          world.violate(name.to_string() + ": served " + records.error().message());
+        const auto decoded = decode(world.source, bytes.view());
+        if (!decoded) {
+          world.violate(name.to_string() + ": served " + decoded.error().message());
           return told;
         }
-        for (const auto& record : *records) {
+        for (const auto& record : decoded->records) {
           const ModelBatch* batch = model->second.find(record.offset);
           if (batch == nullptr ||
               batch->records[static_cast<std::size_t>(record.offset - batch->base)] != record.name) {
@@ -170,11 +177,11 @@ bool scan_damaged(LogWorld& world) {
             return told;
           }
         }
-        if (records->front().offset > next || records->back().offset < next) {
+        if (decoded->base > next || decoded->next <= next) {
           world.violate(name.to_string() + ": a gap at " + std::to_string(next.value()));
           return told;
         }
-        next = records->back().offset + 1;
+        next = decoded->next;
       }
     }
   }

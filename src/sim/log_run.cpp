@@ -94,6 +94,8 @@ void LogRun::open(bool last) {
     options.direct_write_bytes = (1_KiB) << rng.below(5);
     options.start_write_bytes = 4_KiB * rng.below(12);
     options.seed = world_.rng() | 1U;
+    options.compaction_interval = std::chrono::milliseconds(rng.below(3) * 500);
+    options.compaction_memory_bytes = rng.chance(1, 3) ? 100 + rng.below(400) : 1_MiB;
     options.bugs = options_.bugs;
     world_.options = options;
     if (!last && attempt < kOpenAttempts) plan_faults();
@@ -143,6 +145,7 @@ void LogRun::check_recovery(const storage::RecoveryReport& report) {
   }
   script_.learn(kept);
   world_.model.follow_starts(seen);
+  world_.counts.compacted_away += world_.model.compacted_away(seen);
   world_.handles.clear();
   for (const auto& entry : world_.log->partitions()) {
     const TopicPartition& name = entry.log->name();
@@ -168,6 +171,10 @@ void LogRun::run_threads() {
         ++world_.counts.checkpoints;
         const auto done = world_.log->checkpoint();
         if (!done) world_.judge_failure(done.error(), "checkpoint");
+      } else if (rng.chance(1, 2)) {
+        const auto done = world_.log->compact();
+        if (!done) world_.judge_failure(done.error(), "compact");
+        if (done && *done) ++world_.counts.compaction_steps;
       } else {
         const auto done = world_.log->write_behind();
         if (!done) world_.judge_failure(done.error(), "write_behind");

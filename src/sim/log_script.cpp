@@ -82,6 +82,11 @@ LogConfig LogScript::random_config() {
   config.retention_bytes = pick<std::int64_t>(rng_, {-1, -1, 4'000, 30'000});
   config.index_interval_bytes = pick<std::int32_t>(rng_, {0, 300, 4'096});
   config.file_delete_delay_ms = pick<std::int64_t>(rng_, {0, 1'000, 60'000});
+  config.compact = rng_.chance(1, 2);
+  config.delete_old = !config.compact || rng_.chance(1, 4);
+  config.min_cleanable_dirty_ratio = pick(rng_, {0.0, 0.2, 0.5});
+  config.delete_retention_ms = pick<std::int64_t>(rng_, {0, 1'000, 60'000, 86'400'000});
+  config.min_compaction_lag_ms = pick<std::int64_t>(rng_, {0, 0, 2'000});
   return config;
 }
 
@@ -153,8 +158,15 @@ std::optional<LogScript::Batch> LogScript::new_batch(const Plan& plan) {
 SharedBytes LogScript::encode(const Batch& batch) const {
   RecordBatchBuilder builder;
   for (std::size_t i = 0; i < batch.records.size(); ++i) {
-    const std::string value = world_.source.value(batch.records[i]);
-    builder.append({std::nullopt, as_bytes(value), {}, batch.timestamps[i]});
+    const RecordName name = batch.records[i];
+    const std::string key = world_.source.key(name);
+    const std::string value = world_.source.value(name);
+    const RecordHeader header{RecordSource::kNameHeader, as_bytes(value).first(16)};
+    if (world_.source.tombstone(name)) {
+      builder.append({as_bytes(key), std::nullopt, {&header, 1}, batch.timestamps[i]});
+    } else {
+      builder.append({as_bytes(key), as_bytes(value), {}, batch.timestamps[i]});
+    }
   }
   const Writer& writer = writers_[batch.writer];
   if (!writer.idempotent()) return builder.finish();

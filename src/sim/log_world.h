@@ -39,6 +39,8 @@ struct LogRunCounts {
   std::uint64_t waits = 0;  // of readers at the end, all of them woken
   std::uint64_t clock_jumps = 0;
   std::uint64_t checkpoints = 0;
+  std::uint64_t compaction_steps = 0;
+  std::uint64_t compacted_away = 0;  // records, counted again at every recovery
   std::uint64_t retentions = 0;
   std::uint64_t verifications = 0;
   std::uint64_t flipped_bits = 0;
@@ -63,7 +65,7 @@ struct LogWorld {
   LogRunCounts counts;
 
   // What was promised.
-  LogModel model;
+  LogModel model{source};
   std::optional<ModelGroup> in_doubt;  // handed to commit(), not answered
   bool doubt_was_seen = false;         // a reader saw some of it: it must last
   std::map<TopicPartition, Offset> starts_seen;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "model/record.h"
 
 namespace millrace::sim {
 
@@ -21,10 +22,15 @@ struct RecordName {
 class RecordSource {
  public:
   explicit RecordSource(std::uint64_t seed) : seed_(seed) {}
-  /// 16 to about 1,500 bytes.
+  /// One of a few, so that keys come again and again.
+  [[nodiscard]] std::string key(RecordName name) const;
+  /// True when it deletes its key: then it has no value, and a header that says whose it is.
+  [[nodiscard]] bool tombstone(RecordName name) const;
+  static constexpr std::string_view kNameHeader = "name";
+  /// 16 to about 1,500 bytes, beginning with the name.
   [[nodiscard]] std::string value(RecordName name) const;
-  /// Whose record these bytes are; nullopt when nobody ever made them.
-  [[nodiscard]] std::optional<RecordName> name(ByteView value) const;
+  /// Whose record this is; nullopt when nobody ever made it.
+  [[nodiscard]] std::optional<RecordName> name(const RecordView& record) const;
 
  private:
   std::uint64_t seed_;

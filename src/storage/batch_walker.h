@@ -1,6 +1,7 @@
 // BatchWalker: goes through the record batches of a .log file and checks what chains them: magic, length within the
-// file, leader epoch 0, and that each batch begins where the one before ended. The batch's own CRC covers the rest
-// (payload() + batch_crc_matches). Thread: one owner; may run beside a writer that appends behind `end`.
+// file, leader epoch 0, and that each batch begins where the one before ended. The batch's
+// own CRC covers the rest (payload() + batch_crc_matches). Thread: one owner; may run beside a writer that appends
+// behind `end`.
 #pragma once
 
 #include <optional>

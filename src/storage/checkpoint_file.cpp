@@ -1,5 +1,7 @@
 #include "storage/checkpoint_file.h"
 
+#include <algorithm>
+
 #include "base/byte_writer.h"
 #include "codec/crc32c.h"
 
@@ -9,6 +11,9 @@ namespace {
 constexpr char kMagic[] = "MRCHKPNT";
 constexpr std::uint16_t kVersion = 1;
 constexpr std::uint16_t kCleanFlag = 1;
+constexpr std::uint16_t kCompactedFlag = 2;  // a section about compacted segments follows the partitions
+constexpr std::uint8_t kSwapFlag = 1;
+constexpr std::size_t kCompactedBytes = 4 + 4 + 1 + 8 + 8;
 constexpr std::size_t kCrcAt = 12;
 constexpr std::size_t kCrcFrom = 16;
 constexpr std::size_t kSegmentBytes = 8 + 8 + 8 + 4 + 4 + 8 + 8 + 8 + 8 + 8 + 8;
@@ -43,6 +48,51 @@ SegmentState decode_segment(ByteReader& in) {
   return segment;
 }
 
+bool any_compacted(const Checkpoint& checkpoint) {
+  return std::ranges::any_of(checkpoint.partitions, [](const PartitionCheckpoint& partition) {
+    return std::ranges::any_of(partition.segments, &SegmentState::compacted);
+  });
+}
+
+void encode_compacted(ByteWriter& out, const Checkpoint& checkpoint) {
+  std::uint32_t count = 0;
+  for (const PartitionCheckpoint& partition : checkpoint.partitions) {
+    count += static_cast<std::uint32_t>(std::ranges::count_if(partition.segments, &SegmentState::compacted));
+  }
+  out.le(count);
+  for (std::size_t p = 0; p < checkpoint.partitions.size(); ++p) {
+    const std::vector<SegmentState>& segments = checkpoint.partitions[p].segments;
+    for (std::size_t s = 0; s < segments.size(); ++s) {
+      if (!segments[s].compacted) continue;
+      out.le(static_cast<std::uint32_t>(p));
+      out.le(static_cast<std::uint32_t>(s));
+      out.u8(segments[s].swap ? kSwapFlag : std::uint8_t{0});
+      out.le(segments[s].clean_until.value());
+      out.le(segments[s].delete_horizon_ms);
+    }
+  }
+}
+
+// False when the section does not fit the checkpoint.
+bool decode_compacted(ByteReader& in, Checkpoint& checkpoint) {
+  const auto count = in.le<std::uint32_t>();
+  if (!in.fits(count, kCompactedBytes)) return false;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const auto p = in.le<std::uint32_t>();
+    const auto s = in.le<std::uint32_t>();
+    const std::uint8_t flags = in.u8();
+    if (p >= checkpoint.partitions.size() || s >= checkpoint.partitions[p].segments.size() || flags > kSwapFlag) {
+      return false;
+    }
+    SegmentState& segment = checkpoint.partitions[p].segments[s];
+    segment.compacted = true;
+    segment.swap = flags == kSwapFlag;
+    segment.clean_until = Offset(in.le<std::int64_t>());
+    segment.delete_horizon_ms = in.le<std::int64_t>();
+  }
+  return in.ok();
+}
+
 std::unexpected<Error> damaged(const char* what) {
   return fail(ErrorCode::corrupt, "checkpoint is damaged", std::string("checkpoint: ") + what);
 }
@@ -54,7 +104,8 @@ Buffer encode_checkpoint(const Checkpoint& checkpoint) {
   ByteWriter out(buffer);
   out.text({kMagic, 8});
   out.le(kVersion);
-  out.le(checkpoint.clean ? kCleanFlag : std::uint16_t{0});
+  const bool compacted = any_compacted(checkpoint);
+  out.le(static_cast<std::uint16_t>((checkpoint.clean ? kCleanFlag : 0U) | (compacted ? kCompactedFlag : 0U)));
   out.le(std::uint32_t{0});
   out.le(checkpoint.replay_from.generation.value());
   out.le(checkpoint.replay_from.offset);
@@ -71,6 +122,7 @@ Buffer encode_checkpoint(const Checkpoint& checkpoint) {
     for (const SegmentState& segment : partition.segments) encode_segment(out, segment);
     partition.producers.encode(buffer);
   }
+  if (compacted) encode_compacted(out, checkpoint);
   // The flags stand before the CRC field: they are taken in by starting the CRC over them.
   const std::uint32_t flags_crc = crc32c(buffer.view(8, 4));
   store_le(buffer.data() + kCrcAt, crc32c(buffer.view().subspan(kCrcFrom), flags_crc));
@@ -85,13 +137,13 @@ Result<Checkpoint> parse_checkpoint(ByteView bytes) {
   }
   const auto version = load_le<std::uint16_t>(bytes.data() + 8);
   const auto flags = load_le<std::uint16_t>(bytes.data() + 10);
-  if (version != kVersion || flags > kCleanFlag) {
+  if (version != kVersion || flags > (kCleanFlag | kCompactedFlag)) {
     return fail(ErrorCode::unsupported_version, "checkpoint was written by a newer millrace",
                 "start the newer millrace again");
   }
   ByteReader in(bytes.subspan(kCrcFrom));
   Checkpoint checkpoint;
-  checkpoint.clean = flags == kCleanFlag;
+  checkpoint.clean = (flags & kCleanFlag) != 0;
   checkpoint.replay_from.generation = Generation(in.le<std::uint64_t>());
   checkpoint.replay_from.offset = in.le<std::uint64_t>();
   checkpoint.replay_from.sequence = GroupSequence(in.le<std::uint64_t>());
@@ -116,6 +168,7 @@ Result<Checkpoint> parse_checkpoint(ByteView bytes) {
     partition.producers = std::move(*producers);
     checkpoint.partitions.push_back(std::move(partition));
   }
+  if ((flags & kCompactedFlag) != 0 && !decode_compacted(in, checkpoint)) return damaged("compacted segments");
   if (!in.ok() || in.remaining() != 0) return damaged("length");
   return checkpoint;
 }

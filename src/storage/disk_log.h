@@ -1,5 +1,5 @@
 // DiskLog: storage::Log over io::FileSystem. Split by concern: disk_log.cpp (open and small things), recovery.cpp,
-// commit.cpp, segment_writer.cpp (write_behind, checkpoint), retention.cpp.
+// commit.cpp, segment_writer.cpp (write_behind, checkpoint), compaction.cpp, retention.cpp.
 //
 // Invariant: the journal position that a checkpoint names was published before the partitions' ends were taken, so
 // replaying from it meets only groups that are new or already known; applying a known one changes nothing (ids are
@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 
+#include "storage/compaction_job.h"
 #include "storage/format_file.h"
 #include "storage/journal.h"
 #include "storage/journal_scan.h"
@@ -32,9 +33,11 @@ class DiskLog final : public Log {
   Result<void> commit(std::span<PartitionChange> changes, std::span<Append* const> appends) override;
   Result<void> seal() override;
   Result<bool> write_behind() override;
+  Result<bool> compact() override;
   [[nodiscard]] bool checkpoint_due() const override;
   Result<void> checkpoint() override;
   Result<void> enforce_retention() override;
+  Result<bool> make_room() override;
   Result<void> close() override;
   [[nodiscard]] std::vector<PartitionEntry> partitions() const override;
   [[nodiscard]] const Uuid& cluster_id() const override { return format_.cluster_id; }
@@ -76,6 +79,22 @@ class DiskLog final : public Log {
   Result<void> keep_journal_ready();
   Result<void> rename_removed();
   Result<bool> unlink_some();
+
+  // compaction.cpp
+  struct Swap {  // what a checkpoint has to name before the files it replaced may go
+    PartitionPtr partition;
+    CompactionJob::Group group;
+  };
+  bool begin_compaction();
+  Result<void> abandon_compaction();
+  Result<bool> compaction_failed(const Error& error);
+  [[nodiscard]] bool compaction_is_ahead() const;
+  Result<bool> end_unplaced(const CompactionJob::Group& group);
+  Result<void> settle_swaps();
+  Result<void> recover_compacted(Partition& partition, std::span<const std::string> names);
+
+  // retention.cpp
+  Result<bool> move_starts(std::span<const std::pair<PartitionPtr, Offset>> moved);
 
   // recovery.cpp
   struct Replay {
@@ -133,6 +152,14 @@ class DiskLog final : public Log {
   std::vector<std::string> new_directories_;  // their small files are not synced yet
   std::set<std::string> unsynced_names_;      // directories with names that are not durable yet
   bool topics_unsynced_ = false;
+  std::unique_ptr<CompactionJob> compaction_;
+  std::vector<Swap> swaps_;
+  // The newest checkpoint still says ".swap" of them: nothing may be written under such a name, or a start would take
+  // it for what the checkpoint means.
+  std::set<PartitionId> renamed_;
+  std::set<PartitionId> uncompactable_;  // damage was found there
+  MonoTime next_compaction_{};
+  MonoTime compaction_began_{};
 
   // Shared.
   mutable std::mutex mutex_;

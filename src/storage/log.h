@@ -5,10 +5,10 @@
 // the journal, in large pieces, by write_behind(), and synced by checkpoint(), after which journal files are recycled.
 // A group is recovered whole or not at all. docs/formats/ has every byte.
 //
-// Thread: "the log thread" calls open, commit, seal, retention and close; "the segment writer" calls write_behind and
-// checkpoint beside it. Nothing here starts a thread, so the simulator runs both from its scheduler. A failed write or
-// sync of the journal is final: commit() returns io_error, everything later returns closed, and the process must end
-// and recover. disk_full is not final: nothing of that commit has happened and it may be tried again.
+// Thread: "the log thread" calls open, commit, seal, retention and close; "the segment writer" calls write_behind,
+// compact and checkpoint beside it. Nothing here starts a thread, so the simulator runs both from its scheduler. A
+// failed write or sync of the journal is final: commit() returns io_error, everything later returns closed, and the
+// process must end and recover. disk_full is not final: nothing of that commit has happened and it may be tried again.
 #pragma once
 
 #include <chrono>
@@ -34,8 +34,11 @@ struct LogOptions {
       512_MiB;  // all journal files; beyond it commit() answers disk_full until segments caught up
   std::uint64_t checkpoint_bytes = 128_MiB;  // journal bytes between checkpoints
   std::chrono::milliseconds checkpoint_interval{10'000};
-  std::uint64_t tail_memory_bytes = 256_MiB;  // newest batches kept for readers, all partitions together
-  std::uint64_t write_piece_bytes = 256_KiB;  // unit in which segments are written behind
+  std::uint64_t tail_memory_bytes = 256_MiB;              // newest batches kept for readers, all partitions together
+  std::uint64_t write_piece_bytes = 256_KiB;              // unit in which segments are written behind
+  std::uint64_t compaction_memory_bytes = 64_MiB;         // for the keys of one round; more keys take more rounds
+  std::uint64_t compaction_bytes_per_second = 0;          // read by compaction at most; 0: no limit
+  std::chrono::milliseconds compaction_interval{15'000};  // between looks for something to compact
   /// Pieces of a segment from this size on are written past the page cache, so that the journal's syncs never wait for
   /// pages somebody else dirtied; smaller ones are cheaper through it.
   std::uint64_t direct_write_bytes = 64_KiB;
@@ -126,6 +129,9 @@ class Log {
   /// memory is short, or its oldest batch waits for a second. False: nothing is due; call again in some milliseconds.
   /// disk_full: try later.
   virtual Result<bool> write_behind() = 0;
+  /// One step of compaction, beside write_behind: reads about one piece, writes what stays of it. Never waits for an
+  /// append, and no append or reader waits for it. False: nothing to do now; call again in some milliseconds.
+  virtual Result<bool> compact() = 0;
   /// True when enough journal was used, or time passed, that checkpoint() should run.
   [[nodiscard]] virtual bool checkpoint_due() const = 0;
   /// Writes what is waiting, syncs segments and producer snapshots, writes the checkpoint, frees journal files.
@@ -134,6 +140,9 @@ class Log {
   /// unlinked by write_behind(), so this never waits for them. Segments roll by age when the next batch comes; one that
   /// is all expired goes without.
   virtual Result<void> enforce_retention() = 0;
+  /// When the disk is full: gives up the oldest closed segment of all topics whose millrace.disk.full.policy allows it,
+  /// in one journal group; its files are unlinked by write_behind(). False: there is none.
+  virtual Result<bool> make_room() = 0;
   /// Clean stop: everything into segments, files trimmed, checkpoint marked clean. Nothing may be called afterwards.
   virtual Result<void> close() = 0;
 

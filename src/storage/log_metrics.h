@@ -36,6 +36,15 @@ struct LogMetrics {
         checkpoint_seconds(registry.histogram("millrace_storage_checkpoint_seconds", "Time a checkpoint took")),
         deleted_segments(
             registry.counter("millrace_storage_deleted_segments_total", "Segments removed by retention and trims")),
+        compactions(registry.counter("millrace_storage_compactions_total", "Rounds of compaction of a partition")),
+        compaction_read_bytes(
+            registry.counter("millrace_storage_compaction_read_bytes_total", "Bytes that compaction went through")),
+        compaction_freed_bytes(
+            registry.counter("millrace_storage_compaction_freed_bytes_total", "Bytes that compaction removed")),
+        compaction_dropped_records(
+            registry.counter("millrace_storage_compaction_dropped_records_total", "Records that compaction removed")),
+        uncompactable(registry.gauge("millrace_storage_uncompactable_partitions",
+                                     "Partitions that are not compacted because damage was found")),
         stopped(registry.gauge("millrace_storage_stopped", "1 after an I/O error stopped the log")) {}
 
   metrics::Counter& commits;
@@ -56,6 +65,11 @@ struct LogMetrics {
   metrics::Counter& checkpoints;
   metrics::Histogram& checkpoint_seconds;
   metrics::Counter& deleted_segments;
+  metrics::Counter& compactions;
+  metrics::Counter& compaction_read_bytes;
+  metrics::Counter& compaction_freed_bytes;
+  metrics::Counter& compaction_dropped_records;
+  metrics::Gauge& uncompactable;
   metrics::Gauge& stopped;
 };
 

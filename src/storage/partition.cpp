@@ -45,7 +45,7 @@ Partition::Partition(io::FileSystem& files, PartitionCheckpoint&& checkpoint)
   producers_ = std::move(checkpoint.producers);
   segments_.reserve(checkpoint.segments.size());
   for (const SegmentState& state : checkpoint.segments) {
-    segments_.push_back({std::make_shared<Segment>(files_, directory(), state.base), state});
+    segments_.push_back({std::make_shared<Segment>(files_, directory(), state.base, state.swap), state});
   }
   active_open_ = !segments_.empty();
 }
@@ -192,16 +192,19 @@ Offset Partition::retention_start(std::int64_t now_ms) const {
   const std::int64_t keep_bytes = spec_.config.retention_bytes;
   for (const SegmentRef& segment : segments_) {
     const SegmentState& state = segment.state;
-    // A device with a wrong clock must not keep its segment for ever: no segment is younger than its newest append.
-    const std::int64_t newest =
-        state.max_timestamp < 0 ? state.last_append_ms : std::min(state.max_timestamp, state.last_append_ms);
-    const bool expired = keep_ms >= 0 && now_ms - newest > keep_ms;
+    const bool expired = keep_ms >= 0 && now_ms - newest_ms(state) > keep_ms;
     const bool surplus = keep_bytes >= 0 && total - state.size >= static_cast<std::uint64_t>(keep_bytes);
     if (!expired && !surplus) break;
     total -= state.size;
     start = std::max(start, state.next);
   }
   return start;
+}
+
+std::optional<SegmentState> Partition::oldest_to_give_up() const {
+  const std::scoped_lock lock(mutex_);
+  if (spec_.config.disk_full != DiskFullPolicy::delete_oldest || segments_.size() < 2) return std::nullopt;
+  return segments_.front().state;
 }
 
 void Partition::expire_producers(std::int64_t now_ms, std::int64_t age_ms) {
@@ -278,6 +281,32 @@ void Partition::seal(const SegmentState& state) {
   if (!active_open_ || segments_.back().state.base != state.base) return;
   segments_.back().state = state;
   active_open_ = false;
+}
+
+bool Partition::replace(std::span<const SegmentRef> sources, const SegmentRef& merged) {
+  const std::scoped_lock lock(mutex_);
+  const auto first = std::ranges::find(segments_, sources.front().files, &SegmentRef::files);
+  const auto room = static_cast<std::size_t>(segments_.end() - first);
+  if (room <= sources.size()) return false;
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    if ((first + static_cast<std::ptrdiff_t>(i))->files != sources[i].files) return false;
+  }
+  *first = merged;
+  segments_.erase(first + 1, first + static_cast<std::ptrdiff_t>(sources.size()));
+  return true;
+}
+
+bool Partition::restate(const SegmentState& state, const std::shared_ptr<Segment>& files) {
+  const std::scoped_lock lock(mutex_);
+  const auto it = std::ranges::find(segments_, files, &SegmentRef::files);
+  if (it == segments_.end()) return false;
+  it->state = state;
+  return true;
+}
+
+std::unordered_map<ProducerId, Offset> Partition::producer_ends() const {
+  const std::scoped_lock lock(mutex_);
+  return producers_.ends();
 }
 
 PartitionCheckpoint Partition::checkpoint() const {

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <deque>
 #include <mutex>
+#include <unordered_map>
 
 #include "storage/checkpoint_file.h"
 #include "storage/partition_log.h"
@@ -67,6 +68,8 @@ class Partition final : public PartitionLog, public std::enable_shared_from_this
   std::vector<SegmentRef> trim(Offset log_start);
   /// Where the log start would be after retention by time and size; log_start() when nothing is to go.
   [[nodiscard]] Offset retention_start(std::int64_t now_ms) const;
+  /// The oldest segment, when the topic's policy lets it go for want of room and it is not the newest too.
+  [[nodiscard]] std::optional<SegmentState> oldest_to_give_up() const;
   void expire_producers(std::int64_t now_ms, std::int64_t age_ms);
 
   // Recovery (open(), alone).
@@ -94,6 +97,13 @@ class Partition final : public PartitionLog, public std::enable_shared_from_this
   void advance(const SegmentState& state, std::size_t count, MonoTime now);
   /// The active segment takes no more.
   void seal(const SegmentState& state);
+  /// Puts `merged` in the place of `sources`, which follow each other. False when not all of them are there any more
+  /// (a trim took some), or when the last of them is the newest segment: then nothing changed.
+  [[nodiscard]] bool replace(std::span<const SegmentRef> sources, const SegmentRef& merged);
+  /// The state of a segment that is still there: false when it is not.
+  [[nodiscard]] bool restate(const SegmentState& state, const std::shared_ptr<Segment>& files);
+  /// The last offset of every producer that is known.
+  [[nodiscard]] std::unordered_map<ProducerId, Offset> producer_ends() const;
   /// What a checkpoint says of this partition when segments hold everything below `next`.
   [[nodiscard]] PartitionCheckpoint checkpoint() const;
   bool directory_made = false;     // the writer's
@@ -110,7 +120,9 @@ class Partition final : public PartitionLog, public std::enable_shared_from_this
   };
   [[nodiscard]] Result<Place> look_up(Offset from, std::size_t max_bytes) const;
   Result<ReadResult> read_at(Offset from, std::size_t max_bytes, bool as_file);
+  Result<ReadResult> read_once(Offset from, std::size_t max_bytes, bool as_file);
   Result<ReadResult> read_tail(Offset from, std::size_t max_bytes) const;
+  Result<std::optional<TimestampedOffset>> find_timestamp_once(std::int64_t timestamp_ms);
   [[nodiscard]] const ProducerEntry* staged_producer(ProducerId id) const;
 
   io::FileSystem& files_;

@@ -21,7 +21,9 @@
 namespace millrace::storage {
 
 struct ReadResult {
-  /// Whole batches, in offset order; the first one contains the offset asked for (it may start before it).
+  /// Whole batches, in offset order; the first one contains the offset asked for (it may start before it). Each
+  /// begins where the one before ends, but where a topic was compacted records are missing within a batch, and a batch
+  /// may hold none at all. Who reads on continues at the batch's last offset + 1.
   std::vector<SharedBytes> batches;
   /// Instead of `batches`: the same bytes as a part of a segment file (read_file() only).
   FileSlice file{};

@@ -48,6 +48,14 @@ Result<std::optional<ReadResult>> Partition::read_memory(Offset from, std::size_
 }
 
 Result<ReadResult> Partition::read_at(Offset from, std::size_t max_bytes, bool as_file) {
+  while (true) {
+    auto done = read_once(from, max_bytes, as_file);
+    // Compaction may have put another segment in the place of the one that was looked up.
+    if (done || done.error().code != ErrorCode::closed || deleted()) return done;
+  }
+}
+
+Result<ReadResult> Partition::read_once(Offset from, std::size_t max_bytes, bool as_file) {
   Place place;
   {
     const std::scoped_lock lock(mutex_);
@@ -71,6 +79,14 @@ Result<ReadResult> Partition::read_at(Offset from, std::size_t max_bytes, bool a
 }
 
 Result<std::optional<TimestampedOffset>> Partition::find_timestamp(std::int64_t timestamp_ms) {
+  while (true) {
+    auto found = find_timestamp_once(timestamp_ms);
+    // Compaction may have put another segment in the place of one that was being looked into.
+    if (found || found.error().code != ErrorCode::closed || deleted()) return found;
+  }
+}
+
+Result<std::optional<TimestampedOffset>> Partition::find_timestamp_once(std::int64_t timestamp_ms) {
   std::vector<SegmentRef> segments;
   std::vector<StoredBatch> waiting;
   Offset start;

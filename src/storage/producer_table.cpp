@@ -67,6 +67,15 @@ const ProducerEntry* ProducerTable::find(ProducerId id) const {
   return it == entries_.end() ? nullptr : &it->second;
 }
 
+std::unordered_map<ProducerId, Offset> ProducerTable::ends() const {
+  std::unordered_map<ProducerId, Offset> ends;
+  ends.reserve(entries_.size());
+  for (const auto& [id, entry] : entries_) {
+    if (entry.size() > 0) ends.emplace(id, entry.newest().last_offset);
+  }
+  return ends;
+}
+
 void ProducerTable::apply(const BatchHeader& header, std::int64_t now_ms) {
   if (header.has_producer()) accept(entries_[header.producer_id], header, header.base_offset, now_ms);
 }

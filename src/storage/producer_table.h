@@ -61,6 +61,8 @@ class ProducerTable {
   [[nodiscard]] bool empty() const { return entries_.empty(); }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] const ProducerEntry* find(ProducerId id) const;
+  /// The last offset of each producer.
+  [[nodiscard]] std::unordered_map<ProducerId, Offset> ends() const;
   void put(ProducerId id, const ProducerEntry& entry) { entries_[id] = entry; }
   /// Recovery and the publishing of a batch that was judged before.
   void apply(const BatchHeader& header, std::int64_t now_ms);

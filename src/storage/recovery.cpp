@@ -121,7 +121,9 @@ Result<void> DiskLog::check_partition(Partition& partition, Offset checkpointed,
   MR_TRY_ASSIGN(const auto names, list_if_there(partition.directory()));
   for (const SegmentRef& segment : segments) {
     for (const std::string_view extension : {".log", ".index", ".timeindex"}) {
-      if (!std::ranges::binary_search(names, segment_file_name(segment.state.base, extension))) {
+      const std::string name = segment_file_name(segment.state.base, extension);
+      const bool swapped = segment.state.swap && std::ranges::binary_search(names, name + std::string(kSwapSuffix));
+      if (!swapped && !std::ranges::binary_search(names, name)) {
         return fail(ErrorCode::corrupt, "segment file is missing", files_.describe(segment.files->path(extension)));
       }
     }
@@ -153,8 +155,10 @@ Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, O
   for (const auto& [id, partition] : replay.by_id) {
     const auto known = checkpointed.find(id);
     if (known == checkpointed.end()) continue;
-    MR_TRY_ASSIGN(const auto names, list_if_there(partition->directory()));
+    MR_TRY_ASSIGN(auto names, list_if_there(partition->directory()));
     if (names.empty()) continue;
+    MR_TRY(recover_compacted(*partition, names));
+    MR_TRY_ASSIGN(names, files_.list(partition->directory()));
     // No checkpoint vouches for a directory without segments: a process that died may have made it without a sync.
     const bool unvouched = !replay.after_clean_stop && !replay.had_segments.contains(id);
     const std::string directory = partition->directory();

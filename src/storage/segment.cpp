@@ -57,7 +57,9 @@ std::optional<TimestampMatch> find_in_batch(const BatchHeader& header, ByteView 
 }
 
 std::string Segment::path(std::string_view extension) const {
-  return directory_ + '/' + segment_file_name(base_, extension);
+  std::string path = directory_ + '/' + segment_file_name(base_, extension);
+  if (swap_.load(std::memory_order_acquire)) path += kSwapSuffix;
+  return path;
 }
 
 std::unexpected<Error> Segment::corrupt(std::uint64_t position, const Error& reason) const {
@@ -68,12 +70,17 @@ std::unexpected<Error> Segment::corrupt(std::uint64_t position, const Error& rea
 
 Result<std::shared_ptr<io::File>> Segment::file(Kind kind, io::OpenMode mode) {
   const std::scoped_lock lock(open_mutex_);
+  if (retired_) return fail(ErrorCode::closed, "segment was replaced");
   auto& file = open_[kind];
   // Readers may come first; the writer needs a file that can be written. A reader's handle is then kept for those who
   // use it.
   if (!file || (mode == io::OpenMode::create && !writable_[kind])) {
-    MR_TRY_ASSIGN(auto opened, files_.open(path(kExtensions[kind]), mode));
-    file = std::move(opened);
+    auto opened = files_.open(path(kExtensions[kind]), mode);
+    if (!opened && opened.error().code == ErrorCode::not_found && swap_.load(std::memory_order_acquire)) {
+      opened = files_.open(directory_ + '/' + segment_file_name(base_, kExtensions[kind]), mode);  // being renamed
+    }
+    if (!opened) return std::unexpected(opened.error());
+    file = std::move(*opened);
     writable_[kind] = mode == io::OpenMode::create;
   }
   return file;
@@ -107,6 +114,23 @@ Result<void> Segment::unlink() {
     if (!removed && removed.error().code != ErrorCode::not_found) return removed;
   }
   return {};
+}
+
+// No lock: a reader that comes between two renames finds the file under one of its names.
+Result<void> Segment::take_name() {
+  for (const std::string_view extension : kExtensions) {
+    const std::string to = directory_ + '/' + segment_file_name(base_, extension);
+    const auto renamed = files_.rename(to + std::string(kSwapSuffix), to);
+    if (!renamed && renamed.error().code != ErrorCode::not_found) return renamed;
+  }
+  swap_.store(false, std::memory_order_release);
+  return {};
+}
+
+void Segment::retire() {
+  const std::scoped_lock lock(open_mutex_);
+  retired_ = true;
+  for (auto& file : open_) file.reset();
 }
 
 Result<Segment::Start> Segment::look_up(const SegmentState& state, Offset from) {

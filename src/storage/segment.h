@@ -6,6 +6,7 @@
 // seal, sync, truncate: the segment writer. read, find_*: any, each with a copy of a published SegmentState.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -23,7 +24,8 @@
 
 namespace millrace::storage {
 
-inline constexpr std::uint64_t kMaxIndexBytes = 10_MiB;  // Kafka's segment.index.bytes
+inline constexpr std::uint64_t kMaxIndexBytes = 10_MiB;   // Kafka's segment.index.bytes
+inline constexpr std::string_view kSwapSuffix = ".swap";  // of compacted files that wait for their place
 inline constexpr std::size_t kIndexEntryBytes = 8;
 inline constexpr std::size_t kTimeEntryBytes = 12;
 inline constexpr std::size_t kMaxRecordsBytes = 256_MiB;  // of one batch, decompressed
@@ -57,8 +59,9 @@ struct TimestampMatch {
 
 class Segment {
  public:
-  Segment(io::FileSystem& files, std::string directory, Offset base)
-      : files_(files), directory_(std::move(directory)), base_(base) {}
+  /// With `swap` its files are called ".swap" until take_name().
+  Segment(io::FileSystem& files, std::string directory, Offset base, bool swap = false)
+      : files_(files), directory_(std::move(directory)), base_(base), swap_(swap) {}
 
   [[nodiscard]] Offset base() const { return base_; }
   [[nodiscard]] const std::string& directory() const { return directory_; }
@@ -94,6 +97,13 @@ class Segment {
   /// True when the files are exactly as long as `state` says; corrupt when one is missing or shorter. Keeps no file
   /// open.
   Result<bool> check_files(const SegmentState& state) const;
+  /// Renames what is called ".swap" (not synced); what has its name already is left. Replaces files of that name.
+  Result<void> take_name();
+  /// Its files go, or their names become another segment's: who opens one from now on is told `closed`. Files that are
+  /// open stay readable.
+  void retire();
+  /// The .log file, for going through all of it.
+  Result<std::shared_ptr<io::File>> log_file() { return file(log); }
   /// Removes the files; those open stay readable. Files that are gone already are no error.
   Result<void> unlink();
   /// Cuts the files back to `state`.
@@ -105,7 +115,7 @@ class Segment {
     FileSlice file;
   };
   /// Whole batches from the one holding `from` on. `as_file`: where the file has a descriptor. corrupt: named in
-  /// detail.
+  /// detail. closed: retired; look again.
   Result<Batches> read(const SegmentState& state, Offset from, std::size_t max_bytes, bool as_file);
   /// First record at or behind `from` with a timestamp >= `timestamp_ms`.
   Result<std::optional<TimestampMatch>> find_timestamp(const SegmentState& state, std::int64_t timestamp_ms,
@@ -136,7 +146,9 @@ class Segment {
   io::FileSystem& files_;
   std::string directory_;
   Offset base_;
-  std::mutex open_mutex_;  // opening files on first use, and the cursor
+  std::atomic<bool> swap_;
+  std::mutex open_mutex_;  // opening files on first use, their names, and the cursor
+  bool retired_ = false;   // guarded by open_mutex_
   std::shared_ptr<io::File> open_[3];
   bool writable_[3] = {};
   Offset cursor_offset_{-1};  // guarded by open_mutex_: where the last read ended, for the next one

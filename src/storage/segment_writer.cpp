@@ -15,12 +15,26 @@ namespace {
 // outside.
 constexpr MonoTime kMaxWait = std::chrono::seconds(1);
 
+// segment.jitter.ms takes a part of it, always the same of one segment; what must be compacted must be closed before.
+std::int64_t roll_after_ms(const LogConfig& config, Offset base) {
+  std::int64_t after = config.segment_ms;
+  if (config.compact) after = std::min(after, config.max_compaction_lag_ms);
+  const std::int64_t jitter = std::min(config.segment_jitter_ms, after);
+  if (jitter > 0) {
+    const std::uint64_t spread = static_cast<std::uint64_t>(base.value() + 1) * 0x9E3779B97F4A7C15ULL;
+    after -= static_cast<std::int64_t>((spread >> 1U) % static_cast<std::uint64_t>(jitter));
+  }
+  return after;
+}
+
 bool must_roll(const SegmentState& state, const StoredBatch& next, const LogConfig& config, std::int64_t now_ms) {
   if (state.size == 0) return false;
+  const std::uint64_t index_limit =
+      std::min<std::uint64_t>(kMaxIndexBytes, static_cast<std::uint64_t>(config.segment_index_bytes));
   return state.size + next.bytes.size() > static_cast<std::uint64_t>(config.segment_bytes) ||
-         now_ms - state.created_ms > config.segment_ms ||
-         (std::uint64_t{state.index_entries} + 1) * kIndexEntryBytes > kMaxIndexBytes ||
-         (std::uint64_t{state.time_entries} + 2) * kTimeEntryBytes > kMaxIndexBytes ||
+         now_ms - state.created_ms > roll_after_ms(config, state.base) ||
+         (std::uint64_t{state.index_entries} + 1) * kIndexEntryBytes > index_limit ||
+         (std::uint64_t{state.time_entries} + 2) * kTimeEntryBytes > index_limit ||
          next.last - state.base > std::numeric_limits<std::int32_t>::max();
 }
 
@@ -74,7 +88,7 @@ Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
   std::size_t count = 1;
   SegmentState filled = active->state;
   filled.size += batches[0].bytes.size();
-  while (count < batches.size() && !must_roll(filled, batches[count], config, now_ms - config.segment_ms)) {
+  while (count < batches.size() && !must_roll(filled, batches[count], config, filled.created_ms)) {
     filled.size += batches[count].bytes.size();
     filled.index_entries += 1;  // at most one entry per batch
     filled.time_entries += 1;
@@ -146,6 +160,12 @@ Result<bool> DiskLog::write_behind() {
     return unlink_some();
   };
   auto done = step();
+  if (!done && done.error().code == ErrorCode::disk_full) {
+    // What is to go anyway goes now.
+    const auto unlinked = unlink_some();
+    if (!unlinked) return died(unlinked.error());
+    if (*unlinked) return true;
+  }
   if (!done && done.error().code != ErrorCode::disk_full) return died(done.error());
   return done;
 }
@@ -153,7 +173,7 @@ Result<bool> DiskLog::write_behind() {
 bool DiskLog::checkpoint_due() const {
   if (checkpoint_wanted_.load(std::memory_order_relaxed)) return true;
   const std::uint64_t bytes = journal_.bytes_since_release();
-  if (bytes == 0) return false;
+  if (bytes == 0 && swaps_.empty() && renamed_.empty()) return false;
   const MonoTime since = clock_.mono() - MonoTime(last_checkpoint_.load());
   return bytes >= options_.checkpoint_bytes || journal_.nearly_full() || since >= options_.checkpoint_interval;
 }
@@ -226,6 +246,8 @@ Result<void> DiskLog::write_checkpoint(bool clean) {
   if (!options_.bugs.checkpoint_before_sync) MR_TRY(sync_segments());
   MR_TRY(replace_durably(files_, kCheckpointPath, encode_checkpoint(checkpoint).view(), options_.bugs));
   journal_.release_before(mark);
+  renamed_.clear();
+  MR_TRY(settle_swaps());
   // File descriptors are bounded by what is used between two checkpoints, not by how many segments there are.
   for (const PartitionPtr& partition : partitions) {
     for (const SegmentRef& segment : partition->segments()) segment.files->close_files();

@@ -211,6 +211,7 @@ class Verification {
       if (const auto good = check_kafka_snapshot(as_bytes(bytes)); !good) damage(path, 0, good.error().context);
       return {};
     }
+    if (parsed && left_by_compaction(partition, *parsed)) return {};
     const bool of_segment =
         parsed && (parsed->extension == ".log" || parsed->extension == ".index" || parsed->extension == ".timeindex");
     const bool listed = of_segment && std::ranges::find(partition.segments, parsed->base, &SegmentState::base) !=
@@ -218,6 +219,14 @@ class Verification {
     const bool behind = of_segment && (parsed->base < partition.log_start || (!clean_ && !listed));
     if (!listed && !behind) report_.remarks.push_back(path + " belongs to no segment");
     return {};
+  }
+
+  // What a process that died had not renamed or removed yet; the next start does.
+  static bool left_by_compaction(const Known& partition, const SegmentFileName& name) {
+    if (name.extension.ends_with(kSwapSuffix)) return true;
+    return std::ranges::any_of(partition.segments, [&](const SegmentState& segment) {
+      return segment.compacted && name.base > segment.base && name.base < segment.next;
+    });
   }
 
   io::FileSystem& files_;

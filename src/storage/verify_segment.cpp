@@ -112,9 +112,15 @@ const char* check_records(ByteView batch, std::uint64_t& records) {
 Result<void> verify_segment(io::FileSystem& files, const std::string& directory, const SegmentState& state, bool exact,
                             bool deep, VerifyReport& report) {
   const Segment names(files, directory, state.base);
-  const std::string log_path = names.path(".log");
-  const std::string index_path = names.path(".index");
-  const std::string time_path = names.path(".timeindex");
+  // A process that died may have renamed some of the files of a compacted segment.
+  const auto path_of = [&](std::string_view extension) {
+    std::string path = names.path(extension);
+    const std::string waiting = path + std::string(kSwapSuffix);
+    return state.swap && files.exists(waiting) ? waiting : path;
+  };
+  const std::string log_path = path_of(".log");
+  const std::string index_path = path_of(".index");
+  const std::string time_path = path_of(".timeindex");
   MR_TRY_ASSIGN(const auto log, open_checked(files, log_path, state.size, exact, report));
   MR_TRY_ASSIGN(const auto index,
                 open_checked(files, index_path, state.index_entries * kIndexEntryBytes, exact, report));

@@ -1,6 +1,7 @@
 #include "topics/batch_accumulator.h"
 
 #include "model/record_batch.h"
+#include "topics/batch_rules.h"
 
 namespace millrace::topics {
 
@@ -23,12 +24,21 @@ BatchAccumulator::OpenTopic* BatchAccumulator::resolve(std::string_view name) {
   auto open = std::make_unique<OpenTopic>();
   open->max_batch_bytes = static_cast<std::size_t>(topic->log_config.max_message_bytes);
   open->batches.resize(topic->partitions.size());
-  for (std::size_t i = 0; i < topic->partitions.size(); ++i) open->batches[i].partition = topic->partitions[i];
+  for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
+    open->batches[i].partition = topic->partitions[i];
+    open->batches[i].compression = topic->log_config.compression;
+  }
   return open_.emplace(name, std::move(open)).first->second.get();
 }
 
 void BatchAccumulator::finish(OpenBatch& batch) {
-  finished_.push_back({.partition = batch.partition, .batch = batch.builder.finish(), .outcome = AppendResult{}});
+  SharedBytes bytes = batch.builder.finish();
+  if (batch.compression != storage::StoredCompression::producer) {
+    if (const auto header = parse_batch_header(bytes.view())) {
+      if (auto kept = as_kept(*header, bytes, batch.compression)) bytes = std::move(*kept);
+    }
+  }
+  finished_.push_back({.partition = batch.partition, .batch = std::move(bytes), .outcome = AppendResult{}});
 }
 
 Placement BatchAccumulator::add(std::string_view topic, std::optional<std::int32_t> partition,

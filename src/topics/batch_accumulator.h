@@ -44,6 +44,7 @@ class BatchAccumulator {
   struct OpenBatch {
     std::shared_ptr<Partition> partition;
     RecordBatchBuilder builder;
+    storage::StoredCompression compression = storage::StoredCompression::producer;
   };
   struct OpenTopic {
     std::size_t max_batch_bytes = 0;

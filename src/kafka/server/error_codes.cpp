@@ -52,6 +52,8 @@ KafkaError batch_refusal(ErrorCode error) {
   switch (error) {
     case ErrorCode::invalid_argument:
       return KafkaError::invalid_record;
+    case ErrorCode::out_of_range:
+      return KafkaError::invalid_timestamp;
     case ErrorCode::unsupported_version:
       return KafkaError::unsupported_for_message_format;
     default:

@@ -29,6 +29,7 @@ enum class KafkaError : std::int16_t {
   invalid_session_timeout = 26,
   rebalance_in_progress = 27,
   invalid_commit_offset_size = 28,
+  invalid_timestamp = 32,
   unsupported_version = 35,
   topic_already_exists = 36,
   invalid_partitions = 37,

@@ -13,6 +13,7 @@
 #include "kafka/server/topic_lookup.h"
 #include "model/record_batch.h"
 #include "model/records_check.h"
+#include "topics/batch_rules.h"
 
 namespace millrace::kafka {
 namespace {
@@ -64,6 +65,12 @@ Entry add_batches(Endpoint& endpoint, const Production& production, ByteView rec
     } else if (header) {
       header = fail(ErrorCode::malformed, "record batch is longer than the bytes that came");
     }
+    if (header) {
+      const std::int64_t now_ms = endpoint.clock().wall().count();
+      if (const auto fits = topics::check_timestamps(*header, topic.log_config, now_ms); !fits) {
+        header = std::unexpected(fits.error());
+      }
+    }
     KafkaError error = header ? KafkaError::none : batch_refusal(header.error().code);
     const char* message = header ? nullptr : header.error().context;
     if (header && header->transactional()) {
@@ -80,12 +87,18 @@ Entry add_batches(Endpoint& endpoint, const Production& production, ByteView rec
         message = good.error().context;
       }
     }
+    const auto at = static_cast<std::size_t>(records.data() - frame.data());
+    Result<SharedBytes> kept;
+    if (error == KafkaError::none) {
+      kept = topics::as_kept(*header, frame.slice(at, header->size_bytes()), topic.log_config.compression);
+      if (!kept) error = body_refusal(kept.error().code);
+      if (!kept) message = kept.error().context;
+    }
     if (error != KafkaError::none) {
       append.items.resize(entry.first_item);
       return refuse(error, message);
     }
-    const auto at = static_cast<std::size_t>(records.data() - frame.data());
-    append.items.push_back({partition, frame.slice(at, header->size_bytes())});
+    append.items.push_back({partition, std::move(*kept)});
     entry_records += static_cast<std::uint64_t>(header->record_count);
     records = records.subspan(header->size_bytes());
   }

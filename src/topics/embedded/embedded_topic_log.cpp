@@ -170,7 +170,9 @@ void EmbeddedTopicLog::run_log() {
     {
       std::unique_lock lock(mutex_);
       const auto until = std::chrono::steady_clock::now() + (std::min(next_retention_, seal_at_) - clock_.mono());
-      wake_log_.wait_until(lock, until, [this] { return stopping_ || !appends_.empty() || !controls_.empty(); });
+      wake_log_.wait_until(lock, until, [this] {
+        return stopping_ || !appends_.empty() || !controls_.empty() || room_wanted_.load(std::memory_order_relaxed);
+      });
       std::swap(requests, appends_);
       std::swap(controls, controls_);
       stop = stopping_ && requests.empty() && controls.empty();
@@ -184,6 +186,7 @@ void EmbeddedTopicLog::run_log() {
     }
     controls.clear();
     if (!seal_when_quiet()) return;
+    if (room_wanted_.load(std::memory_order_relaxed)) make_room();
     check_retention();
   }
 }
@@ -206,6 +209,7 @@ bool EmbeddedTopicLog::commit_until_room(std::span<storage::PartitionChange> cha
       log::error("disk_full", {{"effect", "acknowledgements are withheld until there is room"},
                                {"reason", committed.error().message()}});
     }
+    make_room();
     poke_writer();
     std::unique_lock lock(mutex_);
     wake_log_.wait_for(lock, settings_.disk_full_retry, [this] { return stopping_; });
@@ -289,6 +293,12 @@ bool EmbeddedTopicLog::seal_when_quiet() {
   return false;
 }
 
+void EmbeddedTopicLog::make_room() {
+  room_wanted_.store(false, std::memory_order_relaxed);
+  const auto made = log_->make_room();
+  if (made && *made) poke_writer();
+}
+
 void EmbeddedTopicLog::check_retention() {
   if (clock_.mono() < next_retention_) return;
   next_retention_ = clock_.mono() + settings_.retention_check_interval;
@@ -329,7 +339,12 @@ void EmbeddedTopicLog::run_writer() {
     while (!dead_.load(std::memory_order_relaxed)) {
       const Result<bool> wrote = log_->write_behind();
       if (!wrote) {
-        if (wrote.error().code == ErrorCode::disk_full) break;
+        if (wrote.error().code == ErrorCode::disk_full) {
+          // The log thread may give up something while the journal still takes a line about it.
+          room_wanted_.store(true, std::memory_order_relaxed);
+          wake_log_.notify_one();
+          break;
+        }
         die(wrote.error());
         return;
       }
@@ -339,7 +354,12 @@ void EmbeddedTopicLog::run_writer() {
           return;
         }
       }
-      if (!*wrote) break;
+      const Result<bool> compacted = log_->compact();
+      if (!compacted) {
+        die(compacted.error());
+        return;
+      }
+      if (!*wrote && !*compacted) break;
     }
   }
 }

@@ -121,6 +121,7 @@ class EmbeddedTopicLog final : public TopicLog {
   bool delete_records(DeleteRecords& request);
   bool seal_when_quiet();
   void check_retention();
+  void make_room();
   void refuse(Control& control);
   /// Posts the answer of a request.
   template <class Request, class Answer>
@@ -155,6 +156,7 @@ class EmbeddedTopicLog final : public TopicLog {
   bool writer_poked_ = false;
 
   std::atomic<bool> disk_full_{false};
+  std::atomic<bool> room_wanted_{false};  // the segment writer found the disk full
   std::atomic<bool> dead_{false};
   std::atomic<std::size_t> queued_bytes_{0};
   std::atomic<std::uint64_t> table_version_{0};
