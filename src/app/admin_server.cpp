@@ -8,7 +8,8 @@
 namespace millrace::app {
 
 Result<std::unique_ptr<AdminServer>> AdminServer::start(const Settings& settings, const net::Address& address,
-                                                        metrics::Registry& metrics, RuleService& rules) {
+                                                        Security& security, metrics::Registry& metrics,
+                                                        RuleService& rules) {
   std::unique_ptr<AdminServer> admin(new AdminServer());
   AdminServer* const self = admin.get();
   admin::add_routes(
@@ -23,6 +24,9 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(const Settings& settings
   options.request_timeout = settings.http.request_timeout;
   options.idle_timeout = settings.http.idle_timeout;
   options.allowed_hosts = settings.http.allowed_hosts;
+  options.layers = security.http_layers();
+  options.guard = security.http_guard(admin->loop_);
+  security.add_routes(admin->router_, admin->loop_);
   MR_TRY_ASSIGN(admin->server_, net::http::Server::listen(admin->loop_, address, admin->router_, metrics, options));
   admin->address_ = admin->server_->address();
   admin->loop_.post([self] { self->server_->start(); });

@@ -10,6 +10,7 @@
 
 #include "admin/readiness.h"
 #include "app/rule_service.h"
+#include "app/security.h"
 #include "app/settings.h"
 #include "base/result.h"
 #include "metrics/registry.h"
@@ -26,7 +27,7 @@ class AdminServer {
   /// Binds and serves at once (rules as soon as `rules` is started); not ready until readiness() says so. Errors: those
   /// of Listener::bind.
   static Result<std::unique_ptr<AdminServer>> start(const Settings& settings, const net::Address& address,
-                                                    metrics::Registry& metrics, RuleService& rules);
+                                                    Security& security, metrics::Registry& metrics, RuleService& rules);
   ~AdminServer();
 
   [[nodiscard]] net::Address address() const { return address_; }

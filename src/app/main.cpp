@@ -26,6 +26,8 @@ constexpr app::Verb kVerbs[] = {
     {"groups", app::groups_main, "list, describe, reset and delete consumer groups of a running server"},
     {"rules", app::rules_main, "try rules on messages"},
     {"config", app::config_main, "check, show or document the configuration"},
+    {"users", app::users_main, "add, list and remove users; make lines of a password file"},
+    {"acls", app::acls_main, "check a permissions file and ask what it allows"},
 };
 
 void print_usage(std::FILE* out) {

@@ -25,7 +25,7 @@ void print_help() {
       "usage: millrace serve [--config FILE] [--data-dir DIR] [--set KEY=VALUE]...\n\n{}\n"
       "Prints one line when it is ready: millrace ready: mqtt=HOST:PORT kafka=HOST:PORT ... (N ms)\n"
       "'millrace config reference' lists every key. SIGTERM and SIGINT stop it: what was received is made durable and\n"
-      "acknowledged first.\n",
+      "acknowledged first. SIGHUP reads certificates, users and permissions again.\n",
       help_lines(kOptions));
 }
 
@@ -57,7 +57,7 @@ int serve_main(Arguments arguments) {
     return kExitConfig;
   }
 
-  ShutdownSignal shutdown;
+  ShutdownSignal shutdown({SIGHUP});
   Result<std::unique_ptr<Server>> server = Server::start(std::move(*settings), die_of_disk);
   if (!server) {
     fmt::print(stderr, "millrace serve: {}\n", server.error().message());
@@ -66,7 +66,11 @@ int serve_main(Arguments arguments) {
   fmt::print("{}\n", (*server)->ready_line());
   std::fflush(stdout);
 
-  const int signal = shutdown.wait();
+  int signal = shutdown.wait();
+  while (signal == SIGHUP) {
+    (void)(*server)->reload();  // it writes log lines itself
+    signal = shutdown.wait();
+  }
   log::info("stopping", {{"signal", signal}});
   if (const auto stopped = (*server)->stop(); !stopped) {
     log::error("stop_failed", {{"reason", stopped.error().message()}});

@@ -13,12 +13,14 @@
 #include "app/loop_thread.h"
 #include "app/mqtt_republisher.h"
 #include "app/rule_settings.h"
+#include "app/security.h"
 #include "app/topic_setup.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "io/posix_file_system.h"
 #include "kafka/groups/groups.h"
 #include "kafka/server/loop_executor.h"
+#include "kafka/server/sasl_session.h"
 #include "kafka/server/server.h"
 #include "metrics/process.h"
 #include "metrics/registry.h"
@@ -39,6 +41,7 @@ struct Server::Parts {
   metrics::Registry metrics;
   std::unique_ptr<io::FileSystem> files;
   std::unique_ptr<topics::EmbeddedTopicLog> log;
+  std::unique_ptr<Security> security;
   std::unique_ptr<pipeline::RuleSetSlot> rules;
   RuleService rule_service;
   std::vector<std::unique_ptr<LoopThread>> loops;
@@ -75,11 +78,43 @@ topics::EmbeddedSettings embedded_settings(const Settings& settings) {
   return embedded;
 }
 
-kafka::ServerSettings kafka_settings(const Settings& settings, const net::Address& address) {
+std::vector<kafka::SaslMechanism> mechanisms(const std::vector<std::string>& names) {
+  std::vector<kafka::SaslMechanism> all;
+  for (const std::string& name : names) {
+    if (const auto mechanism = kafka::mechanism_named(name)) all.push_back(*mechanism);  // checked with the settings
+  }
+  return all;
+}
+
+/// Those that are on, the plain one first.
+std::vector<kafka::ListenerSettings> kafka_listeners(const Settings& settings, Security& security) {
+  std::vector<kafka::ListenerSettings> all;
+  if (const auto address = settings.kafka_listener.address()) {
+    all.push_back({.address = *address,
+                   .advertised_host = settings.kafka.advertised_host,
+                   .advertised_port = static_cast<std::uint16_t>(settings.kafka.advertised_port),
+                   .layers = security.kafka_layers(false),
+                   .sasl = mechanisms(settings.security.kafka_sasl)});
+  }
+  if (const auto address = settings.kafka_tls_listener.address()) {
+    all.push_back({.address = *address,
+                   .advertised_host = settings.kafka.tls_advertised_host,
+                   .advertised_port = static_cast<std::uint16_t>(settings.kafka.tls_advertised_port),
+                   .layers = security.kafka_layers(true),
+                   .sasl = mechanisms(settings.security.kafka_tls_sasl)});
+  }
+  return all;
+}
+
+/// Requires a listener.
+kafka::ServerSettings kafka_settings(const Settings& settings, Security& security) {
   kafka::ServerSettings kafka;
-  kafka.address = address;
-  kafka.advertised_host = settings.kafka.advertised_host;
-  kafka.advertised_port = static_cast<std::uint16_t>(settings.kafka.advertised_port);
+  const auto listeners = kafka_listeners(settings, security);
+  static_cast<kafka::ListenerSettings&>(kafka) = listeners.front();
+  kafka.further.assign(listeners.begin() + 1, listeners.end());
+  kafka.authenticator = &security.authenticator();
+  kafka.super_users = settings.security.super_users;
+  kafka.max_reauth = settings.security.max_reauth;
   kafka.node_id = settings.kafka.node_id;
   kafka.max_connections = static_cast<std::size_t>(settings.kafka.max_connections);
   kafka.request_max_bytes = settings.kafka.request_max_bytes;
@@ -94,15 +129,23 @@ kafka::ServerSettings kafka_settings(const Settings& settings, const net::Addres
   return kafka;
 }
 
-mqtt::Settings mqtt_settings(const Settings& settings) {
+mqtt::Settings mqtt_settings(const Settings& settings, Security& security) {
   const auto seconds = [](std::chrono::milliseconds duration) {
     return std::chrono::ceil<std::chrono::seconds>(duration);  // less than a second is not "never"
   };
   mqtt::Settings mqtt;
   mqtt.listen.clear();
-  if (const auto address = settings.mqtt_listener.address()) mqtt.listen.push_back(*address);
+  for (const bool tls : {false, true}) {
+    if (const auto address = (tls ? settings.mqtt_tls_listener : settings.mqtt_listener).address()) {
+      mqtt.listen.push_back(*address);
+      mqtt.layers.push_back(security.mqtt_layers(tls));
+    }
+  }
   if (const auto address = settings.ws_listener.address()) mqtt.listen_websocket.push_back(*address);
   mqtt.websocket.origins = settings.mqtt.ws_origins;
+  mqtt.access = {.log_in_required = settings.security.mqtt_authentication == "required",
+                 .authenticator = &security.authenticator(),
+                 .permissions = security.permissions()};
   mqtt.max_connections = static_cast<std::size_t>(settings.mqtt.max_connections);
   mqtt.max_packet_size = settings.mqtt.max_packet_bytes;
   mqtt.connect_timeout = seconds(settings.mqtt.connect_timeout);
@@ -152,16 +195,22 @@ std::vector<net::Loop*> Server::Parts::loop_pointers() const {
 // In the order of the ready line.
 AdminServer::Listeners Server::Parts::listeners() const {
   AdminServer::Listeners all;
+  // A server's listeners are in this order, those that are off left out.
+  const auto add = [&](const ListenerSetting& plain, const ListenerSetting& tls, std::string_view name,
+                       std::string_view tls_name, const auto& address) {
+    if (plain.port) all.emplace_back(name, address(0).to_string());
+    if (tls.port) all.emplace_back(tls_name, address(plain.port ? 1 : 0).to_string());
+  };
   if (mqtt) {
-    auto addresses = mqtt->addresses();
-    if (settings.ws_listener.address()) {
-      all.emplace_back("ws", addresses.back().to_string());
-      addresses.pop_back();
-    }
-    if (!addresses.empty()) all.emplace(all.begin(), "mqtt", addresses.front().to_string());
+    add(settings.mqtt_listener, settings.mqtt_tls_listener, "mqtt", "mqtts",
+        [&](std::size_t i) { return mqtt->addresses()[i]; });
+    if (settings.ws_listener.port) all.emplace_back("ws", mqtt->addresses().back().to_string());
   }
-  if (kafka) all.emplace_back("kafka", kafka->address().to_string());
-  if (admin) all.emplace_back("http", admin->address().to_string());
+  if (kafka) {
+    add(settings.kafka_listener, settings.kafka_tls_listener, "kafka", "kafka_tls",
+        [&](std::size_t i) { return kafka->address(i); });
+  }
+  if (admin) all.emplace_back(settings.security.http_tls ? "https" : "http", admin->address().to_string());
   if (connect) all.emplace_back("connect", connect->address().to_string());
   return all;
 }
@@ -170,7 +219,7 @@ Result<void> Server::Parts::start_admin() {
   metrics::register_process_metrics(metrics, clock, build_identity());
   const auto address = settings.http_listener.address();
   if (!address) return {};
-  auto serving = AdminServer::start(settings, *address, metrics, rule_service);
+  auto serving = AdminServer::start(settings, *address, *security, metrics, rule_service);
   if (!serving) return with_key(std::unexpected<Error>(std::move(serving).error()), "http.port");
   admin = std::move(*serving);
   return {};
@@ -222,9 +271,8 @@ void Server::Parts::start_groups() {
 }
 
 Result<void> Server::Parts::start_kafka() {
-  const auto address = settings.kafka_listener.address();
-  if (!address) return {};
-  kafka::ServerSettings kafka_server = kafka_settings(settings, *address);
+  if (!settings.kafka_listener.port && !settings.kafka_tls_listener.port) return {};
+  kafka::ServerSettings kafka_server = kafka_settings(settings, *security);
   kafka_server.volume = [this] {
     const auto bytes = [](const Result<std::uint64_t>& result) {
       return result ? static_cast<std::int64_t>(*result) : -1;
@@ -236,9 +284,9 @@ Result<void> Server::Parts::start_kafka() {
 }
 
 Result<void> Server::Parts::start_mqtt() {
-  if (!settings.mqtt_listener.address() && !settings.ws_listener.address()) return {};
+  if (!settings.mqtt_listener.port && !settings.mqtt_tls_listener.port && !settings.ws_listener.port) return {};
   const auto receiver = [this](std::size_t loop) -> MessageReceiver& { return loops[loop]->pipeline(); };
-  mqtt = std::make_unique<mqtt::Server>(loop_pointers(), receiver, metrics, mqtt_settings(settings));
+  mqtt = std::make_unique<mqtt::Server>(loop_pointers(), receiver, metrics, mqtt_settings(settings, *security));
   MR_TRY_ASSIGN(const std::vector<std::string> deliveries, pipeline::read_open_deliveries(*log));
   MR_TRY(mqtt->restore(*log, deliveries));
   for (std::size_t i = 0; i < loops.size(); ++i) {
@@ -268,8 +316,10 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, std::function<v
   parts->settings = std::move(settings);
   parts->started = parts->clock.mono();
   log::set_level(level_of(parts->settings.log_level));
+  MR_TRY_ASSIGN(parts->security, Security::open(parts->settings, parts->metrics));
   MR_TRY(parts->start_admin());
   MR_TRY(parts->open_log(std::move(on_fatal)));
+  MR_TRY(parts->security->open_users(*parts->log, parts->clock));
   MR_TRY(parts->start_loops());
   parts->start_groups();
   MR_TRY(parts->start_kafka());
@@ -291,6 +341,10 @@ std::string Server::ready_line() const {
          fmt::format(" ({} ms)", std::chrono::duration_cast<std::chrono::milliseconds>(parts_->start_took).count());
 }
 
+Result<void> Server::reload() {
+  return parts_->security->reload();
+}
+
 Result<void> Server::stop() {
   Parts& parts = *parts_;
   if (parts.admin) parts.admin->readiness().set_not_ready("stopping");
@@ -300,6 +354,7 @@ Result<void> Server::stop() {
   for (const auto& thread : parts.loops) thread->stop();
   if (parts.admin) parts.admin->stop();
   parts.rule_service.stop();
+  parts.security->stop();
   return parts.log->stop();
 }
 

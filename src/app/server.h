@@ -24,6 +24,9 @@ class Server {
   /// "millrace ready: mqtt=127.0.0.1:1883 kafka=… (38 ms)"
   [[nodiscard]] std::string ready_line() const;
 
+  /// Reads certificates, users and permissions again, each all or nothing. Errors name what was refused and kept.
+  Result<void> reload();
+
   /// Takes nothing new, lets what was received become durable and be acknowledged (for at most stop.timeout), closes
   /// the log cleanly.
   Result<void> stop();

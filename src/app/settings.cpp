@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include "app/security_schema.h"
 #include "app/settings_values.h"
 
 namespace millrace::app {
@@ -29,18 +30,24 @@ void check_listener(const ListenerSetting& listener, std::string_view name, bool
   at.line = listener.line;
   problems.add(
       at, "'" + std::string(name) + ".host' is " + listener.host +
-              ": everyone who reaches this address could read and write without logging in. Use 127.0.0.1, or, where "
-              "everyone may do that, set 'allow_anonymous_remote: true'");
+              ": everyone who reaches this address could read and write without logging in. Use 127.0.0.1, ask "
+              "for a log-in (docs/security.md), or, where everyone may do that, set 'allow_anonymous_remote: true'");
 }
 
 /// What one key alone cannot tell.
 void check_together(const Settings& s, config::Problems& problems) {
   const config::Node nowhere;
-  check_listener(s.mqtt_listener, "mqtt", s.allow_anonymous_remote, problems);
-  check_listener(s.ws_listener, "ws", s.allow_anonymous_remote, problems);
-  check_listener(s.kafka_listener, "kafka", s.allow_anonymous_remote, problems);
-  check_listener(s.http_listener, "http", s.allow_anonymous_remote, problems);
-  check_listener(s.connect_listener, "connect", s.allow_anonymous_remote, problems);
+  const auto check = [&](const ListenerSetting& listener, std::string_view name) {
+    check_listener(listener, name, s.allow_anonymous_remote || asks_who_connects(s, name), problems);
+  };
+  check(s.mqtt_listener, "mqtt");
+  check(s.mqtt_tls_listener, "mqtt.tls");
+  check(s.ws_listener, "ws");
+  check(s.kafka_listener, "kafka");
+  check(s.kafka_tls_listener, "kafka.tls");
+  check(s.http_listener, "http");
+  check(s.connect_listener, "connect");
+  check_security(s, problems);
   if (s.log.journal_max_bytes < 2 * s.log.journal_file_bytes) {
     problems.add(nowhere, "'journal.max.bytes' must be at least twice 'journal.file.bytes'");
   }

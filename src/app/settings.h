@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/security_settings.h"
 #include "base/bytes.h"
 #include "base/result.h"
 #include "config/node.h"
@@ -50,6 +51,9 @@ struct Settings {
   ListenerSetting kafka_listener{.port = 9092};
   ListenerSetting http_listener{.port = 8080};
   ListenerSetting connect_listener{.port = 8083};
+  ListenerSetting mqtt_tls_listener;
+  ListenerSetting kafka_tls_listener;
+  SecuritySettings security;
 
   // Topics and the log. The values of topic_defaults are Kafka's broker-wide ones.
   std::int32_t num_partitions = 1;
@@ -91,6 +95,8 @@ struct Settings {
   struct Kafka {
     std::string advertised_host;       // empty: the listener's
     std::int32_t advertised_port = 0;  // 0: the listener's
+    std::string tls_advertised_host;   // the same for the listener over TLS
+    std::int32_t tls_advertised_port = 0;
     std::int32_t node_id = 1;
     std::int32_t max_connections = 10'000;
     std::uint64_t request_max_bytes = 100_MiB;

@@ -1,4 +1,5 @@
 // The rows: every key of the configuration, declared once. Kafka's names are used for what Kafka names.
+#include "app/security_schema.h"
 #include "app/settings.h"
 #include "app/settings_values.h"
 
@@ -69,6 +70,9 @@ void add_mqtt(std::vector<config::Setting>& rows) {
       [](const S& s) { return print_names(s.mqtt.ws_origins); },
       "Web pages (`https://example.com`) from which browsers may connect, besides those of the host itself. `*`: "
       "all."));
+  add_listener(rows, "mqtt.tls.host", "mqtt.tls.port", &S::mqtt_tls_listener,
+               "Address the MQTT listener over TLS binds.",
+               "Port of the MQTT listener over TLS; 8883 is the usual one.");
   rows.push_back(bytes<S>(
       "mqtt.max.packet.bytes", [](S& s) -> auto& { return s.mqtt.max_packet_bytes; }, {1024, 268'435'460},
       "Largest MQTT packet taken in; told to MQTT 5 clients as Maximum Packet Size."));
@@ -140,6 +144,15 @@ void add_mqtt_budgets(std::vector<config::Setting>& rows) {
 void add_kafka(std::vector<config::Setting>& rows) {
   add_listener(rows, "kafka.host", "kafka.port", &S::kafka_listener, "Address the Kafka listener binds.",
                "Port of the Kafka listener. 0: any free one, told in the ready line.");
+  add_listener(rows, "kafka.tls.host", "kafka.tls.port", &S::kafka_tls_listener,
+               "Address the Kafka listener over TLS binds.", "Port of the Kafka listener over TLS, for example 9093.");
+  rows.push_back(text<S>(
+                     "kafka.tls.advertised.host", [](S& s) -> auto& { return s.kafka.tls_advertised_host; },
+                     "Host that Kafka clients of the listener over TLS are told; one the certificate names.")
+                     .defaults_to("the address bound"));
+  rows.push_back(integer<S>(
+      "kafka.tls.advertised.port", [](S& s) -> auto& { return s.kafka.tls_advertised_port; }, {0, 65'535},
+      "Port that Kafka clients of the listener over TLS are told. 0: the port bound."));
   rows.push_back(text<S>(
                      "kafka.advertised.host", [](S& s) -> auto& { return s.kafka.advertised_host; },
                      "Host that Kafka clients are told to connect to.")
@@ -381,6 +394,7 @@ const config::Schema<Settings>& settings_schema() {
     add_log(rows);
     add_storage(rows);
     add_content(rows);
+    add_security(rows);
     return rows;
   }());
   return schema;

@@ -49,6 +49,23 @@ TEST(Settings, scenario_a_loads) {
             "SELECT *, parse_time(\"yyyy-MM-dd'T'HH:mm:ssz\", timestamp()) as timestamp FROM 'report'\n");
 }
 
+TEST(Settings, a_listener_that_asks_who_connects_may_leave_loopback) {
+  EXPECT_EQ(problems_of("kafka: {host: 0.0.0.0, sasl.mechanisms: [SCRAM-SHA-256]}"), "ok");
+  EXPECT_EQ(problems_of("mqtt: {host: 0.0.0.0, authentication: required}"), "ok");
+  EXPECT_NE(problems_of("mqtt.host: 0.0.0.0").find("ask for a log-in"), std::string::npos);
+  const std::string files = "tls: {certificate.file: a, key.file: b, client.ca.file: c}\n";
+  EXPECT_EQ(problems_of(files + "mqtt.tls: {host: 0.0.0.0, port: 8883, client.certificates: required}"), "ok");
+  EXPECT_NE(problems_of(files + "mqtt.tls: {host: 0.0.0.0, port: 8883, client.certificates: requested}"), "ok");
+}
+
+TEST(Settings, what_is_missing_for_a_secure_listener_is_named) {
+  EXPECT_NE(problems_of("mqtt.tls.port: 8883").find("tls.certificate.file"), std::string::npos);
+  EXPECT_NE(problems_of("kafka.tls.client.certificates: required").find("tls.client.ca.file"), std::string::npos);
+  EXPECT_NE(problems_of("http.authentication: required").find("super.users"), std::string::npos);
+  EXPECT_NE(problems_of("kafka.sasl.mechanisms: [GSSAPI]").find("SCRAM-SHA-512"), std::string::npos);
+  EXPECT_NE(problems_of("mqtt.proxies: [lan]").find("10.0.0.0/8"), std::string::npos);
+}
+
 TEST(Settings, retention_has_kafkas_precedence) {
   const auto retention = [](std::string_view document) {
     return parse_settings(document, "x")->topic_defaults.retention_ms;

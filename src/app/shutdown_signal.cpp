@@ -4,10 +4,11 @@
 
 namespace millrace::app {
 
-ShutdownSignal::ShutdownSignal() {
+ShutdownSignal::ShutdownSignal(std::initializer_list<int> further) {
   sigemptyset(&signals_);
   sigaddset(&signals_, SIGTERM);
   sigaddset(&signals_, SIGINT);
+  for (const int signal : further) sigaddset(&signals_, signal);
   pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 }

@@ -4,12 +4,14 @@
 
 #include <atomic>
 #include <csignal>
+#include <initializer_list>
 
 namespace millrace::app {
 
 class ShutdownSignal {
  public:
-  ShutdownSignal();
+  /// `further` signals are waited for too.
+  explicit ShutdownSignal(std::initializer_list<int> further = {});
   /// Returns the signal's number. Thread: the one that constructed it.
   int wait();
 

@@ -29,5 +29,7 @@ int groups_main(Arguments arguments);
 int rules_main(Arguments arguments);
 int connectors_main(Arguments arguments);
 int failures_main(Arguments arguments);
+int users_main(Arguments arguments);
+int acls_main(Arguments arguments);
 
 }  // namespace millrace::app

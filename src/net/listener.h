@@ -32,6 +32,7 @@ struct StreamLayers {
   std::shared_ptr<TlsContext> tls{};  // null: plain
   Executor* worker = nullptr;         // calculates handshakes; null: the loop does
   TlsMetrics* tls_metrics = nullptr;
+  bool proves_clients = false;     // clients must show a certificate, which says who they are
   std::vector<Network> proxies{};  // who must begin every connection with a PROXY header; empty: nobody
 };
 

@@ -194,6 +194,11 @@ Result<std::shared_ptr<TlsContext>> TlsContext::client(const TlsMaterial& materi
   return made;
 }
 
+Result<void> TlsContext::check(const TlsMaterial& material) const {
+  MR_TRY(build(material));
+  return {};
+}
+
 Result<void> TlsContext::reload(const TlsMaterial& material) {
   MR_TRY_ASSIGN(State state, build(material));
   state_.with([&](State& current) {

@@ -44,6 +44,8 @@ class TlsContext {
   /// signed. `material.certificates` may be empty.
   static Result<std::shared_ptr<TlsContext>> client(const TlsMaterial& material, std::string server_name);
 
+  /// Whether reload() would take it.
+  [[nodiscard]] Result<void> check(const TlsMaterial& material) const;
   /// On an error everything stays as it was. The errors of server().
   Result<void> reload(const TlsMaterial& material);
 

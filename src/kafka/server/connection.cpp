@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/byte_writer.h"
 #include "base/endian.h"
 #include "base/log.h"
 #include "kafka/protocol/header.h"
 #include "kafka/server/endpoint.h"
+#include "kafka/server/log_in.h"
 #include "kafka/server/request.h"
 #include "kafka/server/served_apis.h"
 
@@ -19,6 +21,11 @@ constexpr std::int32_t kMinFrame = 8;  // api key, version and correlation id
 // to come again.
 constexpr std::size_t kGatherBytes = 64_KiB;
 
+/// What a client may send before it has logged in.
+bool may_come_first(ApiKey key) {
+  return key == ApiKey::api_versions || key == ApiKey::sasl_handshake || key == ApiKey::sasl_authenticate;
+}
+
 }  // namespace
 
 std::size_t Response::size() const {
@@ -27,8 +34,13 @@ std::size_t Response::size() const {
   return total;
 }
 
-Connection::Connection(Endpoint& endpoint, std::unique_ptr<net::Stream> stream)
-    : endpoint_(endpoint), stream_(std::move(stream)), last_bytes_(endpoint.clock().mono()) {}
+Connection::Connection(Endpoint& endpoint, std::unique_ptr<net::Stream> stream, const ListenerSettings& listener)
+    : endpoint_(endpoint), listener_(listener), stream_(std::move(stream)), last_bytes_(endpoint.clock().mono()) {
+  if (!listener_.sasl.empty()) {
+    MR_ASSERT(endpoint_.settings().authenticator != nullptr);
+    sasl_ = std::make_unique<SaslSession>(*endpoint_.settings().authenticator);
+  }
+}
 
 Connection::~Connection() = default;
 
@@ -38,8 +50,30 @@ void Connection::start() {
   stream_->start(*this);
 }
 
+MonoTime Connection::endpoint_now() const {
+  return endpoint_.clock().mono();
+}
+
+void Connection::admit(auth::Identity identity, MonoTime until) {
+  identity_ = std::move(identity);
+  admitted_until_ = until;
+}
+
+auth::Identity Connection::identity() const {
+  if (sasl_ || !stream_) return identity_;
+  const auto certificate = stream_->peer_identity();
+  if (!certificate) return {};
+  return {certificate->common_name, auth::Proof::certificate};
+}
+
+void Connection::set_checking(bool checking) {
+  checking_ = checking;
+  check_pressure();
+}
+
 std::size_t Connection::frame_limit() const {
   const ServerSettings& settings = endpoint_.settings();
+  if (!admitted()) return settings.unauthenticated_request_max_bytes;
   return trusted_ ? settings.request_max_bytes : std::min(settings.first_request_max_bytes, settings.request_max_bytes);
 }
 
@@ -49,7 +83,8 @@ std::size_t Connection::on_bytes(ByteView bytes) {
   std::size_t used = 0;
   while (!closing_ && !draining_ && !must_pause() && bytes.size() - used >= kSizeField) {
     const auto size = load_be<std::int32_t>(bytes.data() + used);
-    if (size < kMinFrame || static_cast<std::size_t>(size) > frame_limit()) {
+    const std::int32_t smallest = sasl_ && sasl_->takes_raw_tokens() ? 0 : kMinFrame;
+    if (size < smallest || static_cast<std::size_t>(size) > frame_limit()) {
       close(CloseReason::frame_size, std::to_string(size));
       break;
     }
@@ -86,11 +121,15 @@ void Connection::on_frame(Buffer frame) {
 
 void Connection::dispatch(Buffer frame) {
   const SharedBytes shared{std::move(frame)};
+  if (sasl_ && sasl_->takes_raw_tokens()) return dispatch_token(shared);
   ByteReader reader(shared.view());
   const auto header = read_request_header(reader);
   if (!header) return close(CloseReason::malformed_request, header.error().message());
   const ServedApi* api = find_served_api(header->api_key);
   if (api == nullptr) return close(CloseReason::unknown_api, "api key " + std::to_string(header->api_key));
+  if (!admitted() && !may_come_first(api->key)) {
+    return close(CloseReason::unauthenticated, std::string(api->codec().name) + " before the log-in");
+  }
   const bool served = header->api_version >= api->first_served && header->api_version <= api->last;
   if (!served && api->key != ApiKey::api_versions) {
     return close(CloseReason::unsupported_version,
@@ -98,13 +137,29 @@ void Connection::dispatch(Buffer frame) {
   }
   trusted_ = true;
   endpoint_.count_request(api->codec());
-  Slot& slot = slots_.emplace_back();
-  slot.request_bytes = shared.size();
-  in_flight_bytes_ += shared.size();
-  endpoint_.add_in_flight(shared.size());
+  const std::uint64_t slot = add_slot(shared.size());
   const auto body = shared.view().last(reader.remaining());
-  api->handle(endpoint_,
-              Request(shared_from_this(), first_slot_ + slots_.size() - 1, *header, api->codec(), shared, body));
+  api->handle(endpoint_, Request(shared_from_this(), slot, *header, api->codec(), shared, body));
+}
+
+std::uint64_t Connection::add_slot(std::size_t bytes) {
+  slots_.emplace_back().request_bytes = bytes;
+  in_flight_bytes_ += bytes;
+  endpoint_.add_in_flight(bytes);
+  return first_slot_ + slots_.size() - 1;
+}
+
+// After SaslHandshake version 0 the tokens come and go as frames without headers, until the log-in is done.
+void Connection::dispatch_token(const SharedBytes& frame) {
+  const std::uint64_t slot = add_slot(frame.size());
+  log_in(shared_from_this(), frame.view(), [self = shared_from_this(), slot](const LogInStep& step) {
+    if (step.error) return self->close(CloseReason::log_in_refused, *step.error);
+    Response response;
+    ByteWriter out(response.bytes);
+    out.be(static_cast<std::int32_t>(step.token.size()));
+    out.text(step.token);
+    self->answer(slot, std::move(response));
+  });
 }
 
 Connection::Slot* Connection::find(std::uint64_t slot) {
@@ -166,7 +221,8 @@ bool Connection::must_pause() const {
   const ServerSettings& settings = endpoint_.settings();
   return disk_reads_ != 0 || in_flight_bytes_ >= settings.connection_in_flight_bytes ||
          slots_.size() >= settings.connection_in_flight_requests ||
-         queued_bytes_ + stream_->pending_bytes() > settings.connection_pending_bytes || endpoint_.must_wait();
+         queued_bytes_ + stream_->pending_bytes() > settings.connection_pending_bytes || endpoint_.must_wait() ||
+         checking_;
 }
 
 void Connection::end_disk_read() {

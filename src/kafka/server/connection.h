@@ -14,7 +14,9 @@
 
 #include "base/clock.h"
 #include "kafka/protocol/encoder.h"
+#include "kafka/server/sasl_session.h"
 #include "kafka/server/server_metrics.h"
+#include "kafka/server/settings.h"
 #include "net/stream.h"
 
 namespace millrace::kafka {
@@ -41,7 +43,8 @@ struct Response {
 
 class Connection final : public net::StreamHandler, public std::enable_shared_from_this<Connection> {
  public:
-  Connection(Endpoint& endpoint, std::unique_ptr<net::Stream> stream);
+  /// `listener` outlives the connection.
+  Connection(Endpoint& endpoint, std::unique_ptr<net::Stream> stream, const ListenerSettings& listener);
   ~Connection() override;
 
   void start();
@@ -69,6 +72,17 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
   void remove_waiter(const Waiter* waiter);
 
   [[nodiscard]] Endpoint& endpoint() { return endpoint_; }
+  [[nodiscard]] const ListenerSettings& listener() const { return listener_; }
+  /// Null when the listener asks for no log-in.
+  [[nodiscard]] SaslSession* sasl() { return sasl_.get(); }
+  /// Everything may be asked, not only who speaks.
+  [[nodiscard]] bool admitted() const { return !sasl_ || endpoint_now() < admitted_until_; }
+  /// The log-in succeeded; it holds until `until`.
+  void admit(auth::Identity identity, MonoTime until);
+  /// Who is logged in, or whose certificate was shown.
+  [[nodiscard]] auth::Identity identity() const;
+  /// A log-in is being checked: nothing is read meanwhile.
+  void set_checking(bool checking);
   [[nodiscard]] bool closed() const { return closed_; }
   [[nodiscard]] bool stalled() const { return paused_; }
   [[nodiscard]] bool idle_since(MonoTime time) const { return slots_.empty() && last_bytes_ < time; }
@@ -89,13 +103,20 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
 
   [[nodiscard]] std::size_t frame_limit() const;
   void dispatch(Buffer frame);
+  void dispatch_token(const SharedBytes& frame);
+  std::uint64_t add_slot(std::size_t bytes);
+  [[nodiscard]] MonoTime endpoint_now() const;
   Slot* find(std::uint64_t slot);
   void flush();
   void send(Response response);
   [[nodiscard]] bool must_pause() const;
 
   Endpoint& endpoint_;
+  const ListenerSettings& listener_;
   std::unique_ptr<net::Stream> stream_;
+  std::unique_ptr<SaslSession> sasl_;
+  auth::Identity identity_;
+  MonoTime admitted_until_{};
   std::deque<Slot> slots_;        // front: the next answer to send
   std::uint64_t first_slot_ = 0;  // number of slots_.front()
   std::size_t in_flight_bytes_ = 0;
@@ -104,6 +125,7 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
   std::vector<std::shared_ptr<Waiter>> waiters_;
   std::size_t disk_reads_ = 0;
   bool trusted_ = false;  // sent one valid request
+  bool checking_ = false;
   bool paused_ = false;
   bool reading_ = false;  // inside on_bytes
   bool draining_ = false;

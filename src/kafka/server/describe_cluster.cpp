@@ -20,7 +20,8 @@ void handle_describe_cluster(Endpoint& endpoint, Request request) {
   }
   response.cluster_id = endpoint.cluster_id();
   response.controller_id = settings.node_id;
-  response.brokers.push_back({settings.node_id, settings.advertised_host, settings.advertised_port, std::nullopt});
+  const ListenerSettings& listener = request.connection().listener();
+  response.brokers.push_back({settings.node_id, listener.advertised_host, listener.advertised_port, std::nullopt});
   if (message->include_cluster_authorized_operations) response.cluster_authorized_operations = kClusterOperations;
   request.respond(response);
 }

@@ -28,17 +28,24 @@ Endpoint::~Endpoint() {
   for (const auto& [key, connection] : connections_) connection->detach();
 }
 
-void Endpoint::accept(std::unique_ptr<net::Stream> stream) {
+void Endpoint::accept(std::unique_ptr<net::Stream> stream, std::size_t listener) {
   if (draining_) return;
   if (metrics_.connections.value() >= static_cast<std::int64_t>(settings_.max_connections)) {
     metrics_.closed[static_cast<std::size_t>(CloseReason::too_many)]->add();
     return;
   }
-  auto connection = std::make_shared<Connection>(*this, std::move(stream));
+  const ListenerSettings& from = listener == 0 ? settings_ : settings_.further[listener - 1];
+  auto connection = std::make_shared<Connection>(*this, std::move(stream), from);
   connections_.emplace(connection.get(), connection);
   metrics_.connections.add(1);
   metrics_.connections_accepted.add();
   connection->start();
+  if (!from.sasl.empty()) {
+    executor_.run_after(settings_.authentication_timeout, [weak = std::weak_ptr(connection)] {
+      const auto late = weak.lock();
+      if (late && !late->admitted()) late->close(CloseReason::unauthenticated, "no log-in in time");
+    });
+  }
   if (idle_timer_ == 0) idle_timer_ = executor_.run_after(settings_.idle_timeout / 4, [this] { sweep_idle(); });
 }
 

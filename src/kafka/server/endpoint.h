@@ -28,7 +28,8 @@ class Endpoint {
            ServerMetrics& metrics, const ServerSettings& settings);
   ~Endpoint();
 
-  void accept(std::unique_ptr<net::Stream> stream);
+  /// `listener`: 0 the first, then the further ones of the settings.
+  void accept(std::unique_ptr<net::Stream> stream, std::size_t listener = 0);
   /// No new requests; connections close as their last answers leave. `drained` is called once, when none is left.
   void drain(Task drained);
   /// Closes what is still there.

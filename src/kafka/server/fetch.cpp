@@ -12,6 +12,7 @@
 #include "kafka/server/partition_watches.h"
 #include "kafka/server/served_apis.h"
 #include "kafka/server/topic_lookup.h"
+#include "kafka/server/user_administration.h"
 
 namespace millrace::kafka {
 namespace {
@@ -56,6 +57,8 @@ class WaitingFetch final : public Waiter, public std::enable_shared_from_this<Wa
         part.max_bytes = bytes(asked.partition_max_bytes);
         if (part.partition == nullptr) {
           part.error = KafkaError::unknown_topic_or_partition;
+        } else if (!may_read_topic(endpoint_, request_.connection(), topic.topic)) {
+          part.error = KafkaError::topic_authorization_failed;
         } else if (asked.current_leader_epoch > kLeaderEpoch) {
           part.error = KafkaError::unknown_leader_epoch;
         }

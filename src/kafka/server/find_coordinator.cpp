@@ -18,10 +18,11 @@ void handle_find_coordinator(Endpoint& endpoint, Request request) {
   const auto message = request.decode<FindCoordinatorRequest>();
   if (!message) return request.malformed(message.error());
   const ServerSettings& settings = endpoint.settings();
+  const ListenerSettings& listener = request.connection().listener();
   FindCoordinatorResponse::Coordinator found{.key = {},
                                              .node_id = settings.node_id,
-                                             .host = settings.advertised_host,
-                                             .port = settings.advertised_port,
+                                             .host = listener.advertised_host,
+                                             .port = listener.advertised_port,
                                              .error_code = code(KafkaError::none),
                                              .error_message = std::nullopt};
   if (message->key_type != kGroup) {

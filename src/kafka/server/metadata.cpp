@@ -43,7 +43,8 @@ void respond(Endpoint& endpoint, Lookup& lookup) {
   const ServerSettings& settings = endpoint.settings();
   const auto table = endpoint.table();
   MetadataResponse response;
-  response.brokers.push_back({settings.node_id, settings.advertised_host, settings.advertised_port, std::nullopt});
+  const ListenerSettings& listener = lookup.request.connection().listener();
+  response.brokers.push_back({settings.node_id, listener.advertised_host, listener.advertised_port, std::nullopt});
   response.cluster_id = endpoint.cluster_id();
   response.controller_id = settings.node_id;
   if (lookup.message.include_cluster_authorized_operations) response.cluster_authorized_operations = kClusterOperations;

@@ -39,7 +39,7 @@ struct Server::Impl {
     net::Loop* loop;
     TimedExecutor* executor;
     std::unique_ptr<Endpoint> endpoint;
-    std::unique_ptr<net::Listener> listener;
+    std::vector<std::unique_ptr<net::Listener>> listeners;  // the first, then the further ones
   };
 
   Groups& groups;
@@ -67,45 +67,59 @@ Server::Server(std::vector<net::Loop*> loops, Groups& groups, topics::TopicLog& 
 Server::~Server() = default;
 
 Result<void> Server::start() {
-  const std::string& host = impl_->settings.address.host;
-  if (impl_->settings.advertised_host.empty() && (host == "0.0.0.0" || host == "::")) {
-    return fail(ErrorCode::invalid_argument,
-                "Kafka clients must be told an address they can reach: set kafka.advertised.host",
-                "kafka.host is " + host);
-  }
   // All sockets first: nothing is accepted unless all could be bound.
-  net::Address address = impl_->settings.address;
-  const net::Listener* first = nullptr;
   for (net::Loop* loop : impl_->loops) {
     Impl::PerLoop& part = impl_->parts.emplace_back();
     part.loop = loop;
-    const std::size_t index = impl_->parts.size() - 1;
-    part.executor = &impl_->groups.executor(index);
-    auto bound = net::Listener::bind(
-        *loop, address,
-        [this, index](std::unique_ptr<net::Stream> stream) { impl_->parts[index].endpoint->accept(std::move(stream)); },
-        first);
+    part.executor = &impl_->groups.executor(impl_->parts.size() - 1);
+  }
+  for (std::size_t i = 0; i <= impl_->settings.further.size(); ++i) {
+    auto bound = bind(i);
     if (!bound) {
       impl_->parts.clear();
-      return std::unexpected(std::move(bound).error());
+      return bound;
     }
-    part.listener = std::move(*bound);
-    if (first == nullptr) first = part.listener.get();
-    address = part.listener->address();
   }
-  ServerSettings& settings = impl_->settings;
-  if (settings.advertised_host.empty()) settings.advertised_host = address.host;
-  if (settings.advertised_port == 0) settings.advertised_port = address.port;
   for (Impl::PerLoop& part : impl_->parts) {
     part.endpoint = std::make_unique<Endpoint>(*part.executor, impl_->disk, impl_->groups, impl_->log, impl_->clock,
-                                               impl_->metrics, settings);
-    part.loop->post([listener = part.listener.get()] { listener->start(); });
+                                               impl_->metrics, impl_->settings);
+    part.loop->post([&part] {
+      for (const auto& listener : part.listeners) listener->start();
+    });
   }
   return {};
 }
 
-net::Address Server::address() const {
-  return impl_->parts.front().listener->address();
+/// Binds listener `index` on every loop and completes what it advertises.
+Result<void> Server::bind(std::size_t index) {
+  ListenerSettings& settings = index == 0 ? impl_->settings : impl_->settings.further[index - 1];
+  net::Address address = settings.address;
+  if (settings.advertised_host.empty() && (address.host == "0.0.0.0" || address.host == "::")) {
+    return fail(ErrorCode::invalid_argument,
+                "Kafka clients must be told an address they can reach: set kafka.advertised.host",
+                "kafka.host is " + address.host);
+  }
+  const net::Listener* first = nullptr;
+  for (std::size_t i = 0; i < impl_->parts.size(); ++i) {
+    Impl::PerLoop& part = impl_->parts[i];
+    MR_TRY_ASSIGN(auto listener, net::Listener::bind(
+                                     *part.loop, address,
+                                     [this, i, index](std::unique_ptr<net::Stream> stream) {
+                                       impl_->parts[i].endpoint->accept(std::move(stream), index);
+                                     },
+                                     first));
+    listener->set_layers(settings.layers);
+    if (first == nullptr) first = listener.get();
+    address = listener->address();
+    part.listeners.push_back(std::move(listener));
+  }
+  if (settings.advertised_host.empty()) settings.advertised_host = address.host;
+  if (settings.advertised_port == 0) settings.advertised_port = address.port;
+  return {};
+}
+
+net::Address Server::address(std::size_t index) const {
+  return impl_->parts.front().listeners[index]->address();
 }
 
 void Server::stop(std::chrono::milliseconds grace) {
@@ -114,7 +128,7 @@ void Server::stop(std::chrono::milliseconds grace) {
   const auto drained = std::make_shared<Countdown>(impl_->parts.size());
   for (Impl::PerLoop& part : impl_->parts) {
     part.loop->post([&part, drained] {
-      part.listener->stop();
+      for (const auto& listener : part.listeners) listener->stop();
       part.endpoint->drain([drained] { drained->done(); });
     });
   }

@@ -35,14 +35,15 @@ class Server {
   /// Binds every loop's socket and starts accepting. already_exists when the port is taken; invalid_argument for the
   /// address.
   Result<void> start();
-  /// The bound address. Requires start().
-  [[nodiscard]] net::Address address() const;
+  /// The bound address of the first listener, or a further one (from 1). Requires start().
+  [[nodiscard]] net::Address address(std::size_t index = 0) const;
   /// Blocks until every connection is closed, at the latest after `grace` (what is left is then aborted). Thread: none
   /// of the loops.
   void stop(std::chrono::milliseconds grace);
 
  private:
   struct Impl;
+  Result<void> bind(std::size_t index);
   std::unique_ptr<Impl> impl_;
 };
 

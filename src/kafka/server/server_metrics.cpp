@@ -20,6 +20,10 @@ std::string_view to_string(CloseReason reason) {
       return "encode_failed";
     case CloseReason::too_many:
       return "too_many";
+    case CloseReason::unauthenticated:
+      return "unauthenticated";
+    case CloseReason::log_in_refused:
+      return "log_in_refused";
     case CloseReason::idle:
       return "idle";
     case CloseReason::stopping:

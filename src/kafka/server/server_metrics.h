@@ -18,10 +18,12 @@ enum class CloseReason {
   produce_refused,      // acks=0 and the batch was refused: the close is the only answer there is
   encode_failed,        // a bug of ours
   too_many,             // max.connections
+  unauthenticated,      // a request before the log-in, or after it has expired; or none in time
+  log_in_refused,       // wrong user name, password or mechanism
   idle,                 // connections.max.idle.ms
   stopping,             // the server stops
 };
-inline constexpr std::size_t kCloseReasons = 9;
+inline constexpr std::size_t kCloseReasons = 11;
 [[nodiscard]] std::string_view to_string(CloseReason reason);
 
 struct ServerMetrics {

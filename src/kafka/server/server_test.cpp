@@ -17,6 +17,13 @@
 namespace millrace::kafka::testing {
 namespace {
 
+ServerSettings listening(net::Address address) {
+  ServerSettings settings;
+  settings.address = std::move(address);
+  settings.node_id = 7;
+  return settings;
+}
+
 class ServerTest : public ::testing::Test {
  protected:
   ServerTest() {
@@ -40,7 +47,7 @@ class ServerTest : public ::testing::Test {
   MemoryTopicLog log;
   SystemClock clock;
   metrics::Registry registry;
-  ServerSettings settings{.address = {.port = 0}, .node_id = 7};
+  ServerSettings settings = listening({.port = 0});
   net::Loop first;
   net::Loop second;
   LoopExecutor first_executor{first};
@@ -118,7 +125,7 @@ TEST_F(ServerTest, StopEndsConnections) {
 
 TEST_F(ServerTest, ATakenPortIsAnError) {
   start();
-  ServerSettings same{.address = server->address()};
+  const ServerSettings same = listening(server->address());
   net::Loop other;
   Server second_server({&other}, groups, log, clock, registry, same);
   const auto started = second_server.start();
@@ -127,7 +134,7 @@ TEST_F(ServerTest, ATakenPortIsAnError) {
 }
 
 TEST_F(ServerTest, ListeningEverywhereNeedsAnAddressToTell) {
-  Server everywhere({&first}, groups, log, clock, registry, {.address = {.host = "0.0.0.0"}});
+  Server everywhere({&first}, groups, log, clock, registry, listening({.host = "0.0.0.0"}));
   const auto started = everywhere.start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, ErrorCode::invalid_argument);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/authenticator.h"
 #include "base/bytes.h"
 #include "kafka/server/broker_config.h"
 #include "net/listener.h"
@@ -20,12 +21,28 @@ struct VolumeSpace {
   std::int64_t usable_bytes = -1;
 };
 
-struct ServerSettings {
+enum class SaslMechanism : std::uint8_t { plain, scram_sha_256, scram_sha_512 };
+
+/// One address that is listened on.
+struct ListenerSettings {
   net::Address address{.host = "127.0.0.1", .port = 9092};
-  /// What Metadata tells clients to connect to; empty: the bound host. 0: the bound port.
+  /// What Metadata tells clients of this listener to connect to; empty: the bound host. 0: the bound port.
   std::string advertised_host{};
   std::uint16_t advertised_port = 0;
+  net::StreamLayers layers{};
+  std::vector<SaslMechanism> sasl{};  // what a client must log in with; empty: it need not
+};
+
+/// The first listener's settings are the object's own.
+struct ServerSettings : ListenerSettings {
+  std::vector<ListenerSettings> further{};
   std::int32_t node_id = 1;
+
+  auth::Authenticator* authenticator = nullptr;  // required with SASL; outlives the server
+  std::vector<std::string> super_users{};        // super.users: who may change other users
+  std::chrono::milliseconds max_reauth{0};       // connections.max.reauth.ms: how long a log-in holds; 0: for ever
+  std::size_t unauthenticated_request_max_bytes = 64_KiB;    // one frame before the log-in
+  std::chrono::milliseconds authentication_timeout{30'000};  // for the log-in, from the accept
 
   std::size_t max_connections = 10'000;             // max.connections, all loops; further ones are closed
   std::size_t request_max_bytes = 100_MiB;          // socket.request.max.bytes: one frame

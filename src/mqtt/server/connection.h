@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/permissions.h"
 #include "model/device_message.h"
 #include "mqtt/protocol/decoder.h"
 #include "mqtt/server/message_feed.h"
@@ -39,7 +40,15 @@ struct DeliveryMatch {
 class Connection final : public net::StreamHandler {
  public:
   /// Why nothing is read; several may hold at once.
-  enum class Pause : std::uint8_t { pressure = 1, output = 2, claiming = 4, stopping = 8, refused = 16, crossing = 32 };
+  enum class Pause : std::uint8_t {
+    pressure = 1,
+    output = 2,
+    claiming = 4,
+    stopping = 8,
+    refused = 16,
+    crossing = 32,
+    authenticating = 64
+  };
 
   Connection(ConnectionId id, LoopServer& server, std::unique_ptr<net::Stream> stream);
   ~Connection() override;
@@ -98,6 +107,12 @@ class Connection final : public net::StreamHandler {
 
   // The beginning and the end (connection_session.cpp)
   void take_connect(const Frame& frame);
+  // Who it is and what it may do (connection_access.cpp)
+  void authenticate(const protocol::Connect& packet);
+  void authenticated(const Result<auth::Identity>& verdict);
+  [[nodiscard]] bool may_receive(std::string_view topic);
+  void refuse_unauthorized(const protocol::Publish& packet);
+
   void refuse_connect(const Refusal& refusal, std::optional<protocol::Version> version);
   void claim_session();
   void send_connack(bool session_present);
@@ -176,6 +191,7 @@ class Connection final : public net::StreamHandler {
   std::unique_ptr<net::Stream> stream_;
   std::unique_ptr<Session> session_;
   std::string username_;
+  std::shared_ptr<auth::Access> access_;               // null: no permissions are configured
   std::unique_ptr<std::vector<std::string>> aliases_;  // inbound, by alias less one
   std::unique_ptr<OutboundAliases> aliases_out_;
   /// Retained messages on their way to one new subscription.

@@ -51,6 +51,7 @@ bool Connection::deliver(Delivery& delivery, const DeliveryMatch& match) {
 }
 
 void Connection::send(Delivery& delivery, const Outgoing& outgoing) {
+  if (access_ && !may_receive(delivery.message().topic)) return;
   DeliveryForm form{v5(), outgoing.qos, outgoing.retain, false, 0, {}};
   OutboundAliases::Use alias;
   if (v5()) {

@@ -48,6 +48,7 @@ void Connection::take_publish(const Frame& frame) {
   if (packet.topic.starts_with("$SYS")) [[unlikely]] {
     return close({ReasonCode::not_authorized, "topics of the server's own (4.7.2)"});
   }
+  if (access_ && !access_->may_publish(packet.topic)) return refuse_unauthorized(packet);
   bool matched = false;
   Message message;
   const bool logged = packet.qos != 0 && server_.is_logged(packet.topic);

@@ -91,7 +91,7 @@ void Connection::take_connect(const Frame& frame) {
   session_ = std::make_unique<Session>(std::move(client_id),
                                        std::min(asked_expiry_s_, server_.settings().max_session_expiry_s));
   if (packet.will) session_->will = store(*packet.will, server_.now_s());
-  claim_session();
+  authenticate(packet);
 }
 
 void Connection::refuse_connect(const Refusal& refusal, std::optional<protocol::Version> version) {

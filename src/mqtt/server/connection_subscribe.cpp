@@ -62,6 +62,7 @@ protocol::Decoded<ReasonCode> Connection::add_subscription(const protocol::Subsc
   }
   if (SubscriptionTree::levels(entry.filter) > settings.max_topic_levels) return ReasonCode::topic_filter_invalid;
   if (settings.denied_filters.contains(entry.filter)) return ReasonCode::unspecified_error;
+  if (access_ && !access_->may_subscribe(parts->filter)) return ReasonCode::not_authorized;
 
   Subscription subscription{std::string(entry.filter), entry.options, identifier, server_.feed().position(), nullptr};
   if (shared) subscription.share = server_.share_name(parts->share_name, parts->filter);

@@ -56,6 +56,7 @@ class LoopServer final : public ReceiptSink {
   // For connections.
   [[nodiscard]] const Settings& settings() const { return exchange_.settings; }
   [[nodiscard]] ServerMetrics& metrics() { return exchange_.metrics; }
+  [[nodiscard]] Executor& executor() { return *peer(loop_).executor; }
   [[nodiscard]] SessionRegistry& registry() { return exchange_.registry; }
   [[nodiscard]] MessageReceiver& receiver() { return receiver_; }
   [[nodiscard]] InboundBatch& batch() { return batch_; }

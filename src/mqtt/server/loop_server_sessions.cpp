@@ -220,6 +220,10 @@ void LoopServer::adopt(std::unique_ptr<Session> session, std::uint32_t ends_in_s
 void LoopServer::publish_will(const StoredWill& will, std::string_view client_id) {
   MR_ASSERT(batch_.empty());
   const Message& stored = will.message->message();
+  if (will.access && !will.access->may_publish(stored.topic)) {  // the permission has gone since CONNECT
+    exchange_.metrics.dropped_unauthorized.add();
+    return;
+  }
   exchange_.metrics.wills.add();
   if (stored.retain && !retain(stored)) exchange_.metrics.dropped_quota.add();
   route(stored);

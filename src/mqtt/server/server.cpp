@@ -48,9 +48,9 @@ struct Server::Impl {
     ran.wait();
   }
 
-  /// One listener per loop on one address; `accept(Loop&, stream)` for each connection.
+  /// One listener per loop on one address; `accept(Loop&, stream)` for each connection, `layers` below the stream.
   template <class Accept>
-  Result<void> listen(const net::Address& address, Accept accept) {
+  Result<void> listen(const net::Address& address, const net::StreamLayers& layers, Accept accept) {
     const net::Listener* first = nullptr;
     for (Loop& loop : loops) {
       MR_TRY_ASSIGN(
@@ -58,6 +58,7 @@ struct Server::Impl {
           net::Listener::bind(
               *loop.loop, address,
               [accept, &loop](std::unique_ptr<net::Stream> stream) { accept(loop, std::move(stream)); }, first));
+      listener->set_layers(layers);
       loop.listeners.push_back(std::move(listener));
       if (first != nullptr) continue;
       first = loop.listeners.back().get();
@@ -106,13 +107,14 @@ Result<void> Server::restore(topics::TopicLog& log, std::span<const std::string>
 
 Result<void> Server::start() {
   const Settings& settings = impl_->exchange.settings;
-  for (const net::Address& address : settings.listen) {
-    MR_TRY(impl_->listen(address, [](Impl::Loop& loop, std::unique_ptr<net::Stream> stream) {
+  for (std::size_t i = 0; i < settings.listen.size(); ++i) {
+    const net::StreamLayers layers = i < settings.layers.size() ? settings.layers[i] : net::StreamLayers{};
+    MR_TRY(impl_->listen(settings.listen[i], layers, [](Impl::Loop& loop, std::unique_ptr<net::Stream> stream) {
       loop.server->accept(std::move(stream));
     }));
   }
   for (const net::Address& address : settings.listen_websocket) {
-    MR_TRY(impl_->listen(address, [&settings](Impl::Loop& loop, std::unique_ptr<net::Stream> stream) {
+    MR_TRY(impl_->listen(address, {}, [&settings](Impl::Loop& loop, std::unique_ptr<net::Stream> stream) {
       loop.server->accept(net::over_websocket(*loop.loop, std::move(stream), settings.websocket));
     }));
   }

@@ -39,6 +39,7 @@ ServerMetrics::ServerMetrics(metrics::Registry& registry)
       dropped_crossing(dropped(registry, "loop_backlog")),
       dropped_expired(dropped(registry, "expired")),
       dropped_quota(dropped(registry, "quota")),
+      dropped_unauthorized(dropped(registry, "unauthorized")),
       sent_bytes(registry.counter("millrace_mqtt_delivered_bytes_total", "Payload bytes sent to subscribers")),
       retained_messages(registry.gauge("millrace_mqtt_retained_messages", "Retained messages")),
       retained_bytes(registry.gauge("millrace_mqtt_retained_bytes",

@@ -26,6 +26,7 @@ class ServerMetrics {
   metrics::Counter& dropped_crossing;
   metrics::Counter& dropped_expired;
   metrics::Counter& dropped_quota;
+  metrics::Counter& dropped_unauthorized;
   metrics::Counter& sent_bytes;
   metrics::Gauge& retained_messages;
   metrics::Gauge& retained_bytes;

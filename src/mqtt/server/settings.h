@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "auth/authenticator.h"
+#include "auth/permissions.h"
 #include "mqtt/session/retained_store.h"
 #include "net/listener.h"
 #include "net/websocket_stream.h"
@@ -18,8 +20,19 @@ class Clock;
 
 namespace millrace::mqtt {
 
+struct AccessSettings {
+  /// Every client logs in: by a certificate of its listener, or with user name and password. Without it names are noted
+  /// and not checked.
+  bool log_in_required = false;
+  auth::Authenticator* authenticator = nullptr;       // required with log_in_required; outlives the server
+  const auth::PermissionSlot* permissions = nullptr;  // null: everybody may do everything; outlives the server
+};
+
 struct Settings {
   std::vector<net::Address> listen{net::Address{"127.0.0.1", 1883}};
+  /// Of the listeners, in the same order; those without are plain.
+  std::vector<net::StreamLayers> layers;
+  AccessSettings access;
 
   /// MQTT over WebSocket (chapter 6).
   std::vector<net::Address> listen_websocket;

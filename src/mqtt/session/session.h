@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/permissions.h"
 #include "mqtt/session/inflight_window.h"
 #include "mqtt/session/offset_list.h"
 #include "mqtt/session/packet_id_states.h"
@@ -34,6 +35,7 @@ struct Subscription {
 struct StoredWill {
   SharedMessagePtr message;
   std::uint32_t delay_s = 0;
+  std::shared_ptr<auth::Access> access{};  // of the client that left it; null: no permissions were configured
 };
 
 class Session {

@@ -96,6 +96,7 @@ class TestClient {
       peer_->received.erase(0, frame->size);
     }
   }
+  [[nodiscard]] protocol::Version version() const { return version_; }
   [[nodiscard]] bool closed() const { return peer_->closed; }
   [[nodiscard]] bool paused() const { return peer_->stream != nullptr && peer_->stream->paused(); }
   [[nodiscard]] FakePeer& peer() { return *peer_; }

@@ -74,6 +74,7 @@ Result<std::unique_ptr<Server>> Server::listen(Loop& loop, const Address& addres
       Listener::bind(
           loop, address, [self = server.get()](std::unique_ptr<Stream> stream) { self->accept(std::move(stream)); },
           joins == nullptr ? nullptr : joins->listener_.get()));
+  server->listener_->set_layers(server->options_.layers);
   return server;
 }
 
@@ -119,6 +120,21 @@ void Server::handle(Request request, Responder responder) {
     responder.respond(Response::error(403, "foreign_origin", "pages of other sites may not change anything here"));
     return;
   }
+  if (!open && options_.guard) {
+    const std::string authorization(request.header("authorization"));
+    options_.guard(authorization, [this, request = std::move(request), responder = std::move(responder),
+                                   match](bool admitted) mutable {
+      if (admitted) return answer(std::move(request), std::move(responder), match);
+      Response response = Response::error(401, "unauthorized", "a user name and password that may do this are needed");
+      response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"millrace\", charset=\"UTF-8\"");
+      responder.respond(std::move(response));
+    });
+    return;
+  }
+  answer(std::move(request), std::move(responder), match);
+}
+
+void Server::answer(Request request, Responder responder, const Router::Match& match) {
   if (match.route != nullptr) {
     match.route->endpoint(std::move(request), std::move(responder));
     return;

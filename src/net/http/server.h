@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,6 +26,10 @@
 
 namespace millrace::net::http {
 
+/// Decides by the value of a request's Authorization header (empty: none) whether it may go on. `verdict` is called
+/// once, on the server's loop.
+using Guard = std::function<void(std::string_view authorization, std::move_only_function<void(bool)> verdict)>;
+
 struct ServerOptions {
   ReadLimits read{};
   std::size_t max_connections = 1000;
@@ -32,6 +37,8 @@ struct ServerOptions {
   std::chrono::milliseconds idle_timeout{60'000};
   std::vector<std::string> allowed_hosts{};  // names, in lower case, besides localhost and addresses
   std::string name = "http";                 // the value of the metrics' server label
+  StreamLayers layers{};                     // TLS, when it is an HTTPS server
+  Guard guard{};                             // for every route but those open to any host; empty: nobody is asked
 };
 
 /// May a browser's page have been meant for this server? `host` is a Host header's value: a name or address, with or
@@ -65,6 +72,7 @@ class Server {
  private:
   Server(Loop& loop, const Router& router, metrics::Registry& metrics, ServerOptions options);
   void accept(std::unique_ptr<Stream> stream);
+  void answer(Request request, Responder responder, const Router::Match& match);
 
   Loop& loop_;
   const Router& router_;

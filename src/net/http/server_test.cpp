@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cmath>
 #include <future>
 #include <optional>
@@ -87,6 +88,28 @@ TEST_F(ServerTest, routes_words_names_and_misses) {
   EXPECT_EQ(status(wrong), 405);
   EXPECT_NE(wrong.find("\r\nAllow: GET, HEAD\r\n"), std::string::npos);
   EXPECT_EQ(status(ask("OPTIONS /echo")), 204);
+}
+
+TEST_F(ServerTest, a_guard_is_asked_for_all_but_probes) {
+  std::atomic<int> asked = 0;
+  ServerOptions options;
+  options.guard = [&](std::string_view authorization, std::move_only_function<void(bool)> verdict) {
+    ++asked;
+    thread.loop().post([verdict = std::move(verdict), right = authorization == "Basic YTpi"]() mutable {
+      verdict(right);  // later, as a password check is
+    });
+  };
+  serve(options);
+  const std::string refused = ask("GET /hello/you");
+  EXPECT_EQ(status(refused), 401);
+  EXPECT_NE(refused.find("WWW-Authenticate: Basic realm="), std::string::npos);
+  EXPECT_EQ(status(ask("GET /hello/you", "Host: localhost\r\nAuthorization: Basic eHg=\r\n")), 401);
+  EXPECT_EQ(status(ask("GET /hello/you", "Host: localhost\r\nAuthorization: Basic YTpi\r\n")), 200);
+  EXPECT_EQ(body(ask("POST /echo", "Host: localhost\r\nAuthorization: Basic YTpi\r\n", "text")), "text");
+  EXPECT_EQ(status(ask("GET /nothing")), 401);  // what is there is not told either
+  EXPECT_EQ(asked, 5);
+  EXPECT_EQ(status(ask("GET /probe")), 200);
+  EXPECT_EQ(asked, 5);
 }
 
 TEST_F(ServerTest, head_is_get_without_its_body) {
