@@ -44,6 +44,7 @@ bool DiskLog::begin_compaction() {
   }
   const CompactionLimits limits{.memory_bytes = options_.compaction_memory_bytes,
                                 .step_bytes = options_.write_piece_bytes,
+                                .direct_write_bytes = options_.direct_write_bytes,
                                 .seed = format_.salt,
                                 .bugs = options_.bugs};
   compaction_ = std::make_unique<CompactionJob>(files_, chosen, std::move(best), limits, now_ms);

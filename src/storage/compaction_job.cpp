@@ -164,8 +164,12 @@ void CompactionJob::cover_until(Offset next) {
 
 Result<void> CompactionJob::write_kept() {
   if (kept_.empty()) return {};
-  MR_TRY_ASSIGN(merged_.state, merged_.files->append(merged_.state, kept_, config_.index_interval_bytes,
-                                                     static_cast<std::uint64_t>(config_.segment_bytes), now_ms_));
+  const Segment::AppendRules rules{.index_interval = config_.index_interval_bytes,
+                                   .segment_limit = static_cast<std::uint64_t>(config_.segment_bytes),
+                                   .now_ms = now_ms_,
+                                   .direct_bytes = limits_.direct_write_bytes};
+  MR_TRY_ASSIGN(const Segment::Appended appended, merged_.files->append(merged_.state, kept_, rules, blocks_));
+  merged_.state = appended.state;
   kept_.clear();
   kept_bytes_ = 0;
   return {};

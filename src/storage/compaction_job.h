@@ -11,15 +11,17 @@
 #include <memory>
 #include <optional>
 
+#include "io/block_buffer.h"
 #include "storage/batch_filter.h"
 #include "storage/compaction_plan.h"
 
 namespace millrace::storage {
 
 struct CompactionLimits {
-  std::size_t memory_bytes = 64_MiB;  // for keys
-  std::size_t step_bytes = 256_KiB;   // read by one step
-  std::uint64_t seed = 0;             // of the hash of keys
+  std::size_t memory_bytes = 64_MiB;          // for keys
+  std::size_t step_bytes = 256_KiB;           // read by one step
+  std::uint64_t direct_write_bytes = 64_KiB;  // Segment::AppendRules::direct_bytes
+  std::uint64_t seed = 0;                     // of the hash of keys
   SeededBugs bugs;
 };
 
@@ -91,6 +93,7 @@ class CompactionJob {
   bool ready_ = false;
   std::vector<StoredBatch> kept_;
   std::size_t kept_bytes_ = 0;
+  io::BlockBuffer blocks_;
   Offset covered_;  // the batches kept reach up to here
   std::int64_t horizon_ms_ = kNoTimestamp;
 };
