@@ -93,7 +93,7 @@ class Millrace(Process):
     label, durability = "millrace", "fdatasync before the acknowledgement"
 
     def __init__(self, core, options=()):
-        sets = [word for name in ("mqtt", "kafka", "http", "connect") for word in ("--set", f"{name}.port=0")]
+        sets = [word for name in ("mqtt", "kafka", "http") for word in ("--set", f"{name}.port=0")]
         data = WORK / "data/millrace/store"
         command = [MILLRACE, "serve", "--config", ROOT / "bench/bench.yaml", "--data-dir", data, *sets, *options]
         super().__init__("millrace", command, core)
@@ -110,7 +110,7 @@ class Millrace(Process):
                 self.process.wait()
                 self.fail("ended before it was ready")
         ports = dict(re.findall(r"(\w+)=([\d.]+:\d+)", line.decode()))
-        self.mqtt, self.kafka, self.http = ports["mqtt"], ports["kafka"], ports.get("http") or ports.get("admin")
+        self.mqtt, self.kafka = ports["mqtt"], ports["kafka"]
 
 
 class Mosquitto(Process):
