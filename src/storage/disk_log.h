@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <set>
 
@@ -166,7 +167,7 @@ class DiskLog final : public Log {
   std::map<TopicPartition, PartitionPtr> table_;
   PartitionId next_partition_{1};
   std::int64_t producers_reserved_ = 0;                    // ids below it may have been handed out
-  std::vector<PartitionPtr> waiting_;                      // have batches for the segment writer
+  std::deque<PartitionPtr> waiting_;                       // have batches for the segment writer
   std::vector<PartitionPtr> removed_;                      // deleted; their directories wait to be renamed
   std::vector<std::shared_ptr<Segment>> doomed_segments_;  // below their log start; to be unlinked
   struct DoomedTree {

@@ -110,34 +110,26 @@ Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
   return true;
 }
 
+// Goes around those that wait and takes the first that is due, so that a step costs little however many there are: who
+// was written goes to the end, and the longest waiting come first.
 DiskLog::PartitionPtr DiskLog::choose_partition() {
   const PartitionPtr in_the_way = tails_.holding_back();
+  const bool short_of_memory = in_the_way && in_the_way->waiting().bytes > 0 && !in_the_way->deleted();
   const MonoTime now = clock_.mono();
-  PartitionPtr largest;
-  std::uint64_t largest_bytes = 0;
-  PartitionPtr oldest;
-  MonoTime oldest_since = now;
   const std::scoped_lock lock(mutex_);
-  std::erase_if(waiting_, [&](const PartitionPtr& partition) {
+  for (std::size_t left = waiting_.size(); left > 0; --left) {
+    const PartitionPtr partition = std::move(waiting_.front());
+    waiting_.pop_front();
     const Partition::Waiting waiting = partition->waiting();
     if (waiting.bytes == 0 || partition->deleted()) {
       partition->listed_as_waiting = false;
-      return true;
+      continue;
     }
-    if (waiting.bytes > largest_bytes) {
-      largest = partition;
-      largest_bytes = waiting.bytes;
-    }
-    if (waiting.since < oldest_since) {
-      oldest = partition;
-      oldest_since = waiting.since;
-    }
-    return false;
-  });
-  if (largest_bytes >= options_.write_piece_bytes) return largest;
-  if (in_the_way && in_the_way->waiting().bytes > 0 && !in_the_way->deleted()) return in_the_way;
-  if (oldest && now - oldest_since >= kMaxWait) return oldest;
-  return nullptr;
+    waiting_.push_back(partition);
+    const bool aged = !short_of_memory && now - waiting.since >= kMaxWait;
+    if (waiting.bytes >= options_.write_piece_bytes || aged) return partition;
+  }
+  return short_of_memory ? in_the_way : nullptr;
 }
 
 void DiskLog::show_sizes() {
