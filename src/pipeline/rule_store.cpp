@@ -36,7 +36,7 @@ Result<RuleStore::Stored> read(std::string_view name, std::string_view text) {
 
 void RuleStore::open(topics::TopicLog& log, const Clock& clock, Executor& loop, RuleSetSlot& slot,
                      std::vector<rules::RuleDefinition> configured, Finish finish, Opened opened) {
-  std::shared_ptr<RuleStore> store(new RuleStore(clock, slot, std::move(configured), std::move(finish)));
+  std::shared_ptr<RuleStore> store(new RuleStore(clock, loop, slot, std::move(configured), std::move(finish)));
   topics::TableTopic::open(
       log, clock, loop, {.name = std::string(kRuleTopic)},
       [store](ByteView key, std::optional<ByteView> value) { store->visit(as_text(key), value); },
@@ -141,8 +141,7 @@ void RuleStore::put(rules::RuleDefinition rule, std::uint32_t version, Done done
       if (still_mine && before) found->second = *before;
       if (still_mine && !before) self->rules_.erase(found);
     }
-    self->put_in_force();
-    done(std::move(result));
+    self->settle(std::move(done), std::move(result));
   };
   table_->put(as_bytes(name), as_bytes(written(now)), std::move(settle));
 }
@@ -160,9 +159,17 @@ void RuleStore::remove(const std::string& name, Done done) {
   earlier_.erase(name);
   table_->put(as_bytes(name), std::nullopt,
               [self = shared_from_this(), done = std::move(done)](Result<void> result) mutable {
-                self->put_in_force();
-                done(std::move(result));
+                self->settle(std::move(done), std::move(result));
               });
+}
+
+void RuleStore::settle(Done done, Result<void> result) {
+  settled_.emplace_back(std::move(done), std::move(result));
+  if (settled_.size() > 1) return;
+  loop_.post([self = shared_from_this()] {
+    self->put_in_force();
+    for (auto& [answer, outcome] : std::exchange(self->settled_, {})) answer(std::move(outcome));
+  });
 }
 
 const RuleStore::Stored* RuleStore::find(std::string_view name) const {

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -59,20 +60,25 @@ class RuleStore : public std::enable_shared_from_this<RuleStore> {
   [[nodiscard]] std::vector<Stored> versions(std::string_view name) const;
 
  private:
-  RuleStore(const Clock& clock, RuleSetSlot& slot, std::vector<rules::RuleDefinition> configured, Finish finish)
-      : clock_(clock), slot_(slot), configured_(std::move(configured)), finish_(std::move(finish)) {}
+  RuleStore(const Clock& clock, Executor& loop, RuleSetSlot& slot, std::vector<rules::RuleDefinition> configured,
+            Finish finish)
+      : clock_(clock), loop_(loop), slot_(slot), configured_(std::move(configured)), finish_(std::move(finish)) {}
   void visit(std::string_view key, std::optional<ByteView> value);
   Result<void> check(const rules::RuleDefinition& rule) const;
   void put(rules::RuleDefinition rule, std::uint32_t version, Done done);
+  /// Puts in force what became durable, once for all changes of one commit, and then answers them.
+  void settle(Done done, Result<void> result);
   void put_in_force();
 
   const Clock& clock_;
+  Executor& loop_;
   RuleSetSlot& slot_;
   const std::vector<rules::RuleDefinition> configured_;
   const Finish finish_;
   std::shared_ptr<topics::TableTopic> table_;
   std::map<std::string, Stored, std::less<>> rules_;
   std::map<std::string, std::map<std::uint32_t, Stored>, std::less<>> earlier_;
+  std::vector<std::pair<Done, Result<void>>> settled_;  // to be answered when the set is made
 };
 
 }  // namespace millrace::pipeline
