@@ -38,6 +38,7 @@ class Durable {
   void restart() {
     keep_records();
     server_.reset();
+    messages_->forget_waits();
     begin();
     SessionRecords records;
     for (const auto& [id, value] : sessions_) records[id] = decode_session(id, as_bytes(value)).value();

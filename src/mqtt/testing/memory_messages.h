@@ -57,6 +57,8 @@ class MemoryMessages final : public topics::Partition {
     start_ = start;
     std::erase_if(entries_, [&](const Entry& entry) { return entry.next <= start; });
   }
+  /// Those who waited are gone.
+  void forget_waits() { waits_.clear(); }
   [[nodiscard]] std::size_t waiting() const { return waits_.size(); }
 
   std::size_t reads = 0;
