@@ -120,14 +120,15 @@ void check_security(const Settings& s, config::Problems& problems) {
 
 bool asks_who_connects(const Settings& s, std::string_view listener) {
   const SecuritySettings& security = s.security;
-  if (listener == "mqtt") return security.mqtt_authentication == "required";
+  if (listener == "mqtt" || listener == "ws") return security.mqtt_authentication == "required";
   if (listener == "mqtt.tls") {
     return security.mqtt_authentication == "required" || security.mqtt_client_certificates == "required";
   }
   if (listener == "kafka") return !security.kafka_sasl.empty();
   if (listener == "kafka.tls")
     return !security.kafka_tls_sasl.empty() || security.kafka_client_certificates == "required";
-  return security.http_authentication == "required";
+  // Connect's REST interface asks nobody yet.
+  return listener == "http" && security.http_authentication == "required";
 }
 
 }  // namespace millrace::app

@@ -10,7 +10,8 @@ namespace millrace::app {
 
 void add_security(std::vector<config::Setting>& rows);
 void check_security(const Settings& settings, config::Problems& problems);
-/// Whether nobody uses the listener ("mqtt", "mqtt.tls", "kafka", "kafka.tls", "http") without saying who he is.
+/// Whether nobody uses the listener ("mqtt", "mqtt.tls", "ws", "kafka", "kafka.tls", "http", "connect") without saying
+/// who he is.
 [[nodiscard]] bool asks_who_connects(const Settings& settings, std::string_view listener);
 
 }  // namespace millrace::app

@@ -58,6 +58,14 @@ TEST(Settings, a_listener_that_asks_who_connects_may_leave_loopback) {
   EXPECT_NE(problems_of(files + "mqtt.tls: {host: 0.0.0.0, port: 8883, client.certificates: requested}"), "ok");
 }
 
+TEST(Settings, a_log_in_on_one_listener_is_none_on_another) {
+  const std::string http = "http.authentication: required\nsuper.users: [admin]\n";
+  EXPECT_EQ(problems_of(http + "http.host: 0.0.0.0"), "ok");
+  EXPECT_NE(problems_of(http + "connect.host: 0.0.0.0"), "ok");
+  EXPECT_NE(problems_of(http + "ws.host: 0.0.0.0"), "ok");
+  EXPECT_EQ(problems_of("mqtt.authentication: required\nws.host: 0.0.0.0"), "ok");
+}
+
 TEST(Settings, what_is_missing_for_a_secure_listener_is_named) {
   EXPECT_NE(problems_of("mqtt.tls.port: 8883").find("tls.certificate.file"), std::string::npos);
   EXPECT_NE(problems_of("kafka.tls.client.certificates: required").find("tls.client.ca.file"), std::string::npos);
