@@ -192,6 +192,7 @@ class Connection final : public net::StreamHandler {
   std::unique_ptr<Session> session_;
   std::string username_;
   std::shared_ptr<auth::Access> access_;               // null: no permissions are configured
+  std::string source_address_;                         // the peer's, without its port
   std::unique_ptr<std::vector<std::string>> aliases_;  // inbound, by alias less one
   std::unique_ptr<OutboundAliases> aliases_out_;
   /// Retained messages on their way to one new subscription.

@@ -69,6 +69,7 @@ void Connection::take_publish(const Frame& frame) {
   handed.payload = packet.payload;
   handed.client_id = session_->client_id();
   handed.username = username_;
+  handed.source_address = source_address_;
   handed.received_at = server_.read_time();
   handed.qos = packet.qos;
   handed.retain = packet.retain;

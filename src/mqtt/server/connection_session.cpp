@@ -73,6 +73,9 @@ void Connection::take_connect(const Frame& frame) {
     client_id_assigned_ = true;
   }
   username_ = packet.username.value_or(std::string_view{});
+  source_address_ = stream_->peer_address();
+  source_address_.erase(std::min(source_address_.rfind(':'), source_address_.size()));
+  std::erase_if(source_address_, [](char c) { return c == '[' || c == ']'; });  // of an IPv6 address
   asked_keep_alive_s_ = keep_alive_s_ = packet.keep_alive_s;
   if (v5()) {
     const Settings& settings = server_.settings();

@@ -10,6 +10,9 @@ void InboundBatch::set_properties(const protocol::Properties& properties) {
   properties.for_each([&](const protocol::Property& property) {
     using enum protocol::PropertyId;
     switch (property.id) {
+      case payload_format_indicator:
+        message.utf8_payload = property.number == 1;
+        break;
       case content_type:
         message.content_type = property.text;
         break;
