@@ -61,14 +61,16 @@ TEST(RecordsCheck, EveryTruncationAndWrongCountIsNoticed) {
   const SharedBytes batch = sample_batch();
   BatchHeader header = parse_batch_header(batch.view()).value();
   const ByteView records = batch.view().subspan(kBatchHeaderSize);
-  EXPECT_TRUE(check_records(header, records, false));
-  EXPECT_EQ(check_records(header, records, true).error().code, ErrorCode::invalid_argument) << "one has no key";
+  EXPECT_TRUE(check_records(header, records, nullptr));
+  std::vector<std::int32_t> keyless;
+  EXPECT_EQ(check_records(header, records, &keyless).error().code, ErrorCode::invalid_argument);
+  EXPECT_EQ(keyless, std::vector<std::int32_t>{1}) << "the second has no key";
   for (std::size_t size = 0; size < records.size(); ++size)
-    EXPECT_FALSE(check_records(header, records.first(size), false));
+    EXPECT_FALSE(check_records(header, records.first(size), nullptr));
   header.record_count = 1;
-  EXPECT_FALSE(check_records(header, records, false)) << "bytes behind the last record";
+  EXPECT_FALSE(check_records(header, records, nullptr)) << "bytes behind the last record";
   header.record_count = 3;
-  EXPECT_FALSE(check_records(header, records, false));
+  EXPECT_FALSE(check_records(header, records, nullptr));
 }
 
 // Whatever the reader refuses is refused here, and nothing else but offsets that do not count up.
@@ -86,7 +88,7 @@ TEST(RecordsCheck, AgreesWithTheReaderOnEveryChangedByte) {
         readable = record && record->offset == header.base_offset + next;
       }
       readable = readable && reader.finish();
-      EXPECT_EQ(check_records(header, bad.view().subspan(kBatchHeaderSize), false).has_value(), readable)
+      EXPECT_EQ(check_records(header, bad.view().subspan(kBatchHeaderSize), nullptr).has_value(), readable)
           << "byte " << i << " changed by " << change;
     }
   }

@@ -14,7 +14,8 @@ bool skip_nullable(ByteReader& reader) {
   return true;
 }
 
-Result<void> check_record(ByteReader& body, std::int32_t index, bool key_required) {
+// Whether it has a key.
+Result<bool> check_record(ByteReader& body, std::int32_t index) {
   body.u8();        // attributes, unused in v2
   body.varint(10);  // timestamp delta
   if (body.varint(5) != index) {
@@ -31,24 +32,25 @@ Result<void> check_record(ByteReader& body, std::int32_t index, bool key_require
     skip_nullable(body);
   }
   if (!body.ok() || body.remaining() != 0) return fail(ErrorCode::malformed, "record length does not fit its fields");
-  if (key_required && !has_key) {
-    return fail(ErrorCode::invalid_argument, "Compacted topic cannot accept message without key");
-  }
-  return {};
+  return has_key;
 }
 
 }  // namespace
 
-Result<void> check_records(const BatchHeader& header, ByteView records, bool keys_required) {
+Result<void> check_records(const BatchHeader& header, ByteView records, std::vector<std::int32_t>* keyless) {
   ByteReader reader(records);
   for (std::int32_t i = 0; i < header.record_count; ++i) {
     const std::int64_t length = reader.varint(5);
     if (!reader.ok() || length < 0) return fail(ErrorCode::malformed, "record length");
     ByteReader body(reader.bytes(static_cast<std::size_t>(length)));
     if (!reader.ok()) return fail(ErrorCode::malformed, "record reaches past its batch");
-    MR_TRY(check_record(body, i, keys_required));
+    MR_TRY_ASSIGN(const bool has_key, check_record(body, i));
+    if (!has_key && keyless != nullptr) keyless->push_back(i);
   }
   if (reader.remaining() != 0) return fail(ErrorCode::malformed, "bytes behind the last record of a batch");
+  if (keyless != nullptr && !keyless->empty()) {
+    return fail(ErrorCode::invalid_argument, "Compacted topic cannot accept message without key");
+  }
   return {};
 }
 

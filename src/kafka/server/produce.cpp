@@ -24,6 +24,7 @@ struct Entry {
   const char* message = nullptr;  // string literal
   std::size_t first_item = 0;     // its batches in the append
   std::size_t items = 0;
+  std::vector<std::int32_t> bad_records{};  // which of the refused batch are to blame (KIP-467)
 };
 
 struct Production {
@@ -35,19 +36,20 @@ struct Production {
 };
 
 Entry refuse(KafkaError error, const char* message) {
-  return {error, message, 0, 0};
+  return {error, message, 0, 0, {}};
 }
 
 // The records of a batch whose header holds. too_large: over the limit when decompressed.
-Result<void> check_body(Endpoint& endpoint, const BatchHeader& header, ByteView batch, bool keys_required) {
+Result<void> check_body(Endpoint& endpoint, const BatchHeader& header, ByteView batch,
+                        std::vector<std::int32_t>* keyless) {
   const ByteView body = batch.subspan(kBatchHeaderSize);
-  if (header.compression() == Compression::none) return check_records(header, body, keys_required);
+  if (header.compression() == Compression::none) return check_records(header, body, keyless);
   const std::size_t limit = endpoint.settings().decompressed_max_bytes;
   if (limit == 0) return {};
   Buffer& records = endpoint.scratch();
   records.clear();
   MR_TRY(decompress(static_cast<CompressionCodec>(header.compression()), body, limit, records));
-  return check_records(header, records.view(), keys_required);
+  return check_records(header, records.view(), keyless);
 }
 
 // Appends the batches of one entry to `append`; takes them back when one is refused.
@@ -81,7 +83,8 @@ Entry add_batches(Endpoint& endpoint, const Production& production, ByteView rec
       message = "zstd needs Produce version 7";
     }
     if (error == KafkaError::none) {
-      const auto good = check_body(endpoint, *header, records.first(header->size_bytes()), topic.log_config.compact);
+      const auto good = check_body(endpoint, *header, records.first(header->size_bytes()),
+                                   topic.log_config.compact ? &entry.bad_records : nullptr);
       if (!good) {
         error = body_refusal(good.error().code);
         message = good.error().context;
@@ -96,7 +99,9 @@ Entry add_batches(Endpoint& endpoint, const Production& production, ByteView rec
     }
     if (error != KafkaError::none) {
       append.items.resize(entry.first_item);
-      return refuse(error, message);
+      Entry refused = refuse(error, message);
+      refused.bad_records = std::move(entry.bad_records);
+      return refused;
     }
     append.items.push_back({partition, std::move(*kept)});
     entry_records += static_cast<std::uint64_t>(header->record_count);
@@ -142,6 +147,7 @@ void respond(Endpoint& endpoint, Production& production, const topics::AppendReq
       out.log_append_time_ms = -1;
       out.log_start_offset = -1;
       if (entry.message != nullptr) out.error_message = refused_because = entry.message;
+      for (const std::int32_t record : entry.bad_records) out.record_errors.push_back({record, entry.message});
     }
   }
   metrics.batches_produced.add(append.items.size());

@@ -116,7 +116,10 @@ TEST_F(ProduceTest, RefusalsHaveKafkasCodes) {
   const SharedBytes large = compressed(batch_of({std::string(100'000, 'x')}), Compression::gzip);
   EXPECT_EQ(error(produce_request(large.view())), KafkaError::message_too_large) << "when decompressed";
   ASSERT_TRUE(log.create({.name = "compacted", .partitions = 1, .config = {{"cleanup.policy", "compact"}}}));
-  EXPECT_EQ(error(produce_request(good.view(), -1, "compacted")), KafkaError::invalid_record) << "no key";
+  const auto keyless = produce(produce_request(good.view(), -1, "compacted"));
+  EXPECT_EQ(keyless.error_code, code(KafkaError::invalid_record));
+  ASSERT_EQ(keyless.record_errors.size(), 1U);
+  EXPECT_EQ(keyless.record_errors[0].batch_index, 0);
   ASSERT_TRUE(log.create({.name = "__own", .partitions = 1, .config = {}, .internal = true}));
   EXPECT_EQ(error(produce_request(good.view(), -1, "__own")), KafkaError::invalid_topic);
   EXPECT_EQ(log.partition("events", 0).high_watermark(), Offset(1)) << "only the accepted one was written";
