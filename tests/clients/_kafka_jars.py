@@ -34,3 +34,19 @@ def kafka_jars(*more):
     wanted = [*[("org.apache.kafka", name, VERSION) for name in ("kafka-tools", *more)],
               ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J), ("org.apache.logging.log4j", "log4j-core", LOG4J)]
     return maven_jars("-".join(["clients-kafka", VERSION, *more]), wanted)
+
+
+def tool(libs, name, *arguments, data=None, within_s=180):
+    """(status, output, errors) of one of Apache Kafka's tools; short names are those of org.apache.kafka.tools."""
+    name = name if name.startswith("kafka.") else "org.apache.kafka.tools." + name
+    done = subprocess.run(["java", "-Xmx256M", "-XX:TieredStopAtLevel=1", "-cp", f"{libs}/*", name, *arguments],
+                          input=data, capture_output=True, text=True, timeout=within_s)
+    return done.returncode, done.stdout, done.stderr
+
+
+def run(libs, name, *arguments, data=None):
+    """Its output; fails when the tool ends with an error or complains."""
+    status, out, err = tool(libs, name, *arguments, data=data)
+    check(status == 0, f"{name} {' '.join(arguments)} ended with {status}: {out[-1000:]}{err[-2000:]}")
+    check("ERROR" not in out + err, f"{name} complains: {out[-1000:]}{err[-2000:]}")
+    return out
