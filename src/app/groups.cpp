@@ -7,9 +7,7 @@
 #include <set>
 
 #include "app/group_offsets.h"
-#include "app/options.h"
-#include "app/server_address.h"
-#include "app/verb.h"
+#include "app/kafka_verb.h"
 #include "kafka/protocol/messages/delete_groups.h"
 #include "kafka/protocol/messages/list_groups.h"
 #include "kafka/protocol/messages/offset_commit.h"
@@ -253,49 +251,22 @@ Result<void> delete_offsets(Session& session) {
   return {};
 }
 
-struct Action {
-  std::string_view name;
-  Result<void> (*run)(Session& session);
-  bool needs_group;
-};
-constexpr Action kActions[] = {{"list", &list, false},
-                               {"describe", &describe, false},
-                               {"reset", &reset, true},
-                               {"delete", &remove, true},
-                               {"delete-offsets", &delete_offsets, true}};
-
-int usage_error(std::string_view what) {
-  fmt::print(stderr, "millrace groups: {}\n\n{}", what, fmt::format(fmt::runtime(kUsage), help_lines(kOptions)));
-  return kExitUsage;
-}
+constexpr KafkaAction<Session> kActions[] = {{"list", &list, false},
+                                             {"describe", &describe, false},
+                                             {"reset", &reset, true},
+                                             {"delete", &remove, true},
+                                             {"delete-offsets", &delete_offsets, true}};
 
 }  // namespace
 
 int groups_main(Arguments arguments) {
-  const Result<Options> options = parse_options(arguments, kOptions);
-  if (!options) return usage_error(options.error().message());
-  if (options->has("--help")) {
-    fmt::print("{}", fmt::format(fmt::runtime(kUsage), help_lines(kOptions)));
-    return kExitOk;
-  }
-  if (options->rest.empty()) return usage_error("what shall be done?");
-  const auto action = std::ranges::find(kActions, options->rest.front(), &Action::name);
-  if (action == std::end(kActions)) return usage_error(fmt::format("there is no '{}'", options->rest.front()));
-  std::vector<std::string> groups(options->rest.begin() + 1, options->rest.end());
-  if (action->needs_group && groups.empty()) return usage_error(fmt::format("{} needs a group", action->name));
-
-  auto client = open_client(*options);
-  Result<void> done;
-  if (client) {
-    Session session{std::move(*client), *options, std::move(groups)};
-    done = action->run(session);
-  } else {
-    done = std::unexpected<Error>(client.error());
-  }
-  if (done) return kExitOk;
-  const Error& error = done.error();
-  fmt::print(stderr, "Error: {}\n", error.context[0] == '\0' ? error.detail : error.message());
-  return kExitFailure;
+  return run_kafka_verb(KafkaVerb<Session>{.name = "groups",
+                                           .named = "group",
+                                           .usage = kUsage,
+                                           .options = kOptions,
+                                           .actions = kActions,
+                                           .error = "Error"},
+                        arguments);
 }
 
 }  // namespace millrace::app

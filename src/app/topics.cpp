@@ -4,9 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "app/options.h"
-#include "app/server_address.h"
-#include "app/verb.h"
+#include "app/kafka_verb.h"
 #include "kafka/client/client.h"
 #include "kafka/protocol/messages/create_partitions.h"
 #include "kafka/protocol/messages/create_topics.h"
@@ -226,50 +224,22 @@ Result<void> remove(Session& session) {
   return {};
 }
 
-struct Action {
-  std::string_view name;
-  Result<void> (*run)(Session& session);
-  bool needs_topic;
-};
-constexpr Action kActions[] = {{"list", &list, false},
-                               {"create", &create, true},
-                               {"describe", &describe, false},
-                               {"alter", &alter, true},
-                               {"delete", &remove, true}};
-
-int usage_error(std::string_view what) {
-  fmt::print(stderr, "millrace topics: {}\n\n{}", what, fmt::format(fmt::runtime(kUsage), help_lines(kOptions)));
-  return kExitUsage;
-}
+constexpr KafkaAction<Session> kActions[] = {{"list", &list, false},
+                                             {"create", &create, true},
+                                             {"describe", &describe, false},
+                                             {"alter", &alter, true},
+                                             {"delete", &remove, true}};
 
 }  // namespace
 
 int topics_main(Arguments arguments) {
-  const Result<Options> options = parse_options(arguments, kOptions);
-  if (!options) return usage_error(options.error().message());
-  if (options->has("--help")) {
-    fmt::print("{}", fmt::format(fmt::runtime(kUsage), help_lines(kOptions)));
-    return kExitOk;
-  }
-  if (options->rest.empty()) return usage_error("what shall be done?");
-  const auto action = std::ranges::find(kActions, options->rest.front(), &Action::name);
-  if (action == std::end(kActions)) return usage_error(fmt::format("there is no '{}'", options->rest.front()));
-  std::vector<std::string> topics(options->rest.begin() + 1, options->rest.end());
-  if (action->needs_topic && topics.empty()) return usage_error(fmt::format("{} needs a topic", action->name));
-
-  auto client = open_client(*options);
-  Result<void> done;
-  if (client) {
-    Session session{std::move(*client), *options, std::move(topics)};
-    done = action->run(session);
-  } else {
-    done = std::unexpected<Error>(client.error());
-  }
-  if (done) return kExitOk;
-  const Error& error = done.error();
-  fmt::print(stderr, "Error while executing topic command : {}\n",
-             error.context[0] == '\0' ? error.detail : error.message());
-  return kExitFailure;
+  return run_kafka_verb(KafkaVerb<Session>{.name = "topics",
+                                           .named = "topic",
+                                           .usage = kUsage,
+                                           .options = kOptions,
+                                           .actions = kActions,
+                                           .error = "Error while executing topic command "},
+                        arguments);
 }
 
 }  // namespace millrace::app
