@@ -30,20 +30,6 @@ std::unexpected<Error> malformed(const char* what) {
   return fail(ErrorCode::malformed, what);
 }
 
-std::string base64(ByteView bytes) {
-  std::string text(base64_size(bytes.size()), '\0');
-  encode_base64(bytes, text.data());
-  return text;
-}
-
-std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text) {
-  std::vector<std::uint8_t> bytes(text.size() / 4 * 3);
-  const auto size = decode_base64(text, bytes.data());
-  if (!size) return std::nullopt;
-  bytes.resize(*size);
-  return bytes;
-}
-
 std::vector<std::string_view> fields_of(std::string_view text) {
   std::vector<std::string_view> fields;
   while (true) {
@@ -156,11 +142,11 @@ Result<Credential> parse_credential(std::string_view text) {
 std::string to_text(const Credential& credential) {
   if (const auto* scram = std::get_if<ScramCredential>(&credential)) {
     return fmt::format("$scram-sha-{}$i={}${}${}${}", scram->kind == ScramKind::sha256 ? 256 : 512, scram->iterations,
-                       base64(scram->salt), base64(scram->stored_key), base64(scram->server_key));
+                       to_base64(scram->salt), to_base64(scram->stored_key), to_base64(scram->server_key));
   }
   if (const auto* argon = std::get_if<Argon2Credential>(&credential)) return argon->text;
   const auto& token = std::get<TokenCredential>(credential);
-  return fmt::format("$token-sha256${}${}", base64(token.salt), base64(token.hash));
+  return fmt::format("$token-sha256${}${}", to_base64(token.salt), to_base64(token.hash));
 }
 
 Credential make_scram_credential(ScramKind kind, std::string_view password, Entropy entropy) {

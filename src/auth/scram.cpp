@@ -21,20 +21,6 @@ std::vector<std::uint8_t> to_vector(ByteView bytes) {
   return {bytes.begin(), bytes.end()};
 }
 
-std::string base64(ByteView bytes) {
-  std::string text(base64_size(bytes.size()), '\0');
-  encode_base64(bytes, text.data());
-  return text;
-}
-
-std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text) {
-  std::vector<std::uint8_t> bytes(text.size() / 4 * 3);
-  const auto size = decode_base64(text, bytes.data());
-  if (!size) return std::nullopt;
-  bytes.resize(*size);
-  return bytes;
-}
-
 /// Takes "<key>=value" from the front of a comma-separated list; nullopt when it is something else.
 std::optional<std::string_view> take(std::string_view& list, char key) {
   if (list.size() < 2 || list[0] != key || list[1] != '=') return std::nullopt;
@@ -144,7 +130,7 @@ Result<std::string> ScramExchange::first(std::string_view message) {
   auto found = look_up_(user_);
   known_ = found.has_value();
   credential_ = known_ ? *std::move(found) : decoy_for(kind_, decoy_, user_);
-  server_first_ = fmt::format("r={}{},s={},i={}", *nonce, nonce_, base64(credential_.salt), credential_.iterations);
+  server_first_ = fmt::format("r={}{},s={},i={}", *nonce, nonce_, to_base64(credential_.salt), credential_.iterations);
   stage_ = Stage::final;
   return server_first_;
 }
@@ -159,7 +145,8 @@ Result<std::string> ScramExchange::final(std::string_view message) {
   const auto nonce = take(rest, 'r');
   auto proof = from_base64(message.substr(proof_at + 3));
   const DigestKind hash = digest_of(kind_);
-  if (!binding || *binding != base64(as_bytes(gs2_header_)) || !nonce || !proof || proof->size() != digest_size(hash)) {
+  if (!binding || *binding != to_base64(as_bytes(gs2_header_)) || !nonce || !proof ||
+      proof->size() != digest_size(hash)) {
     return malformed("SCRAM: the final message is wrong");
   }
   // It should be the client's nonce and ours. librdkafka before 2.5 says its own twice; what matters is that ours,
@@ -172,7 +159,7 @@ Result<std::string> ScramExchange::final(std::string_view message) {
   const bool same = equal_in_constant_time(digest(hash, *proof).view(), credential_.stored_key);
   if (!same || !known_) return fail(ErrorCode::permission_denied, "SCRAM: wrong user name or password");
   stage_ = Stage::done;
-  return "v=" + base64(hmac(hash, credential_.server_key, as_bytes(signed_text)).view());
+  return "v=" + to_base64(hmac(hash, credential_.server_key, as_bytes(signed_text)).view());
 }
 
 }  // namespace millrace::auth

@@ -59,4 +59,18 @@ std::optional<std::size_t> decode_base64(std::string_view text, std::uint8_t* to
   return static_cast<std::size_t>(to - begin);
 }
 
+std::string to_base64(ByteView bytes) {
+  std::string text(base64_size(bytes.size()), '\0');
+  encode_base64(bytes, text.data());
+  return text;
+}
+
+std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text) {
+  std::vector<std::uint8_t> bytes(text.size() / 4 * 3);
+  const auto size = decode_base64(text, bytes.data());
+  if (!size) return std::nullopt;
+  bytes.resize(*size);
+  return bytes;
+}
+
 }  // namespace millrace

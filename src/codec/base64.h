@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 
@@ -17,5 +20,9 @@ void encode_base64(ByteView bytes, char* to);
 /// Writes at most text.size() / 4 * 3 bytes to `to` and returns how many; nullopt unless `text` is complete, padded
 /// base64 without anything else in it.
 std::optional<std::size_t> decode_base64(std::string_view text, std::uint8_t* to);
+
+/// The same into memory of their own, where a copy does not matter.
+[[nodiscard]] std::string to_base64(ByteView bytes);
+[[nodiscard]] std::optional<std::vector<std::uint8_t>> from_base64(std::string_view text);
 
 }  // namespace millrace

@@ -11,6 +11,7 @@ namespace {
 std::string encoded(std::string_view text) {
   std::string out(base64_size(text.size()), '?');
   encode_base64(as_bytes(text), out.data());
+  EXPECT_EQ(to_base64(as_bytes(text)), out);
   return out;
 }
 

@@ -3,15 +3,6 @@
 #include "codec/base64.h"
 
 namespace millrace::auth::testing {
-namespace {
-
-std::string base64(ByteView bytes) {
-  std::string text(base64_size(bytes.size()), '\0');
-  encode_base64(bytes, text.data());
-  return text;
-}
-
-}  // namespace
 
 ScramClient::ScramClient(ScramKind kind, std::string_view user, std::string password)
     : kind_(kind), password_(std::move(password)) {
@@ -33,9 +24,8 @@ std::string ScramClient::final(std::string_view server_first, bool twice) {
   const std::size_t salt_at = server_first.find(",s=") + 3;
   const std::size_t count_at = server_first.find(",i=") + 3;
   const std::string nonce(server_first.substr(2, salt_at - 5));
-  const std::string_view salt64 = server_first.substr(salt_at, count_at - 3 - salt_at);
-  std::vector<std::uint8_t> salt(salt64.size());
-  salt.resize(decode_base64(salt64, salt.data()).value_or(0));
+  const auto salt =
+      from_base64(server_first.substr(salt_at, count_at - 3 - salt_at)).value_or(std::vector<std::uint8_t>{});
   const auto iterations = static_cast<std::uint32_t>(std::stoul(std::string(server_first.substr(count_at))));
   Digest salted(digest_size(hash));
   pbkdf2(hash, as_bytes(password_), salt, iterations, salted.bytes());
@@ -46,8 +36,8 @@ std::string ScramClient::final(std::string_view server_first, bool twice) {
   std::vector<std::uint8_t> proof(client_key.view().begin(), client_key.view().end());
   for (std::size_t i = 0; i < proof.size(); ++i) proof[i] ^= signature.view()[i];
   const Digest server_key = hmac(hash, salted.view(), as_bytes("Server Key"));
-  expected_ = "v=" + base64(hmac(hash, server_key.view(), as_bytes(signed_text)).view());
-  return without_proof + ",p=" + base64(proof);
+  expected_ = "v=" + to_base64(hmac(hash, server_key.view(), as_bytes(signed_text)).view());
+  return without_proof + ",p=" + to_base64(proof);
 }
 
 }  // namespace millrace::auth::testing
