@@ -103,6 +103,8 @@ TEST(Schema, problems_name_line_key_value_and_what_is_allowed) {
   EXPECT_EQ(problems_of("featur:\n  threads: 5\n"),
             "millrace.yaml:1: 'featur' is not a known key, did you mean 'feature'?");
   EXPECT_EQ(problems_of("qqqqqqqqqqqqq: 5\n"), "millrace.yaml:1: 'qqqqqqqqqqqqq' is not a known key");
+  EXPECT_EQ(problems_of("somewhere.else.threads: 5\n"),
+            "millrace.yaml:1: 'somewhere.else.threads' is not a known key; there are feature.threads");
   EXPECT_EQ(problems_of("feature.threads: 65\n"), "millrace.yaml:1: 'feature.threads' is 65, allowed: 1 to 64");
   EXPECT_EQ(problems_of("feature.threads: many\n"), "millrace.yaml:1: 'feature.threads' is many, allowed: 1 to 64");
   EXPECT_EQ(problems_of("feature.threads:\n"), "millrace.yaml:1: 'feature.threads' has no value, allowed: 1 to 64");

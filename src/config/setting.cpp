@@ -20,7 +20,16 @@ std::optional<std::int64_t> number_in(const Setting::Slot& slot) {
 std::string unknown_key(std::string_view key, const std::vector<std::string>& known) {
   std::string text = "'" + std::string(key) + "' is not a known key";
   const std::string near = nearest(key, known);
-  if (!near.empty()) text += ", did you mean '" + near + "'?";
+  if (!near.empty()) return text + ", did you mean '" + near + "'?";
+  // A right last word behind a wrong first one ("admin.port") is usual; what has that word is more help than nothing.
+  const std::string_view last = key.substr(key.rfind('.') + 1);
+  std::string alike;
+  for (const std::string& candidate : known) {
+    if (candidate.size() > last.size() && candidate.ends_with(last) &&
+        candidate[candidate.size() - last.size() - 1] == '.')
+      alike += (alike.empty() ? "" : ", ") + candidate;
+  }
+  if (!alike.empty()) text += "; there are " + alike;
   return text;
 }
 
