@@ -6,26 +6,17 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "base/log.h"
 #include "sim/group_bug_names.h"
+#include "sim/seeds.h"
 
 namespace millrace::sim {
 namespace {
 
-constexpr std::uint64_t kSeeds = 2'000;
-
 const bool kQuiet = (log::set_level(log::Level::off), true);
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 TEST(GroupRun, EverySeedKeepsEveryPromise) {
-  const std::uint64_t first = from_environment("MILLRACE_SIM_FIRST", 1);
-  const std::uint64_t seeds = from_environment("MILLRACE_SIM_SEEDS", kSeeds);
+  const auto [first, seeds] = Seeds();
   GroupRunCounts counts;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     const GroupRunResult result = run_group(seed, {});
@@ -47,7 +38,7 @@ TEST(GroupRun, EverySeedKeepsEveryPromise) {
 }
 
 TEST(GroupRun, OneSeedIsOneRun) {
-  for (std::uint64_t seed = 1; seed <= kSeeds; seed += 100) {
+  for (std::uint64_t seed = 1; seed <= kSeedsByDefault; seed += 100) {
     EXPECT_EQ(run_group(seed, {}).trace_hash, run_group(seed, {}).trace_hash) << "seed " << seed;
     EXPECT_NE(run_group(seed, {}).trace_hash, run_group(seed + 1, {}).trace_hash);
   }
@@ -58,14 +49,14 @@ class SeededGroupBug : public ::testing::TestWithParam<std::pair<std::string_vie
 TEST_P(SeededGroupBug, IsFound) {
   GroupRunOptions options;
   options.bugs.*GetParam().second = true;
-  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kSeedsByDefault; ++seed) {
     const GroupRunResult result = run_group(seed, options);
     if (!result.violation) continue;
     std::printf("%s: found by seed %llu: %s\n", std::string(GetParam().first).c_str(),
                 static_cast<unsigned long long>(seed), result.violation->c_str());
     return;
   }
-  ADD_FAILURE() << GetParam().first << " was not found in " << kSeeds << " seeds";
+  ADD_FAILURE() << GetParam().first << " was not found in " << kSeedsByDefault << " seeds";
 }
 INSTANTIATE_TEST_SUITE_P(All, SeededGroupBug, ::testing::ValuesIn(kSeededGroupBugs),
                          [](const auto& one) { return std::string(one.param.first); });

@@ -7,27 +7,19 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdlib>
 
 #include "base/log.h"
 #include "sim/bug_names.h"
+#include "sim/seeds.h"
 
 namespace millrace::sim {
 namespace {
 
-constexpr std::uint64_t kSeeds = 2'000;
-
 // The log says why it stops, thousands of times.
 const bool kQuiet = (log::set_level(log::Level::off), true);
 
-std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
-}
-
 TEST(LogRun, EverySeedKeepsEveryPromise) {
-  const std::uint64_t first = from_environment("MILLRACE_SIM_FIRST", 1);
-  const std::uint64_t seeds = from_environment("MILLRACE_SIM_SEEDS", kSeeds);
+  const auto [first, seeds] = Seeds();
   LogRunCounts counts;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     const LogRunResult result = run_log(seed, {});
@@ -48,7 +40,7 @@ TEST(LogRun, EverySeedKeepsEveryPromise) {
 }
 
 TEST(LogRun, OneSeedIsOneRun) {
-  for (std::uint64_t seed = 1; seed <= kSeeds; seed += 100) {
+  for (std::uint64_t seed = 1; seed <= kSeedsByDefault; seed += 100) {
     const LogRunResult first = run_log(seed, {});
     const LogRunResult second = run_log(seed, {});
     EXPECT_EQ(first.trace_hash, second.trace_hash) << "seed " << seed;
@@ -61,7 +53,7 @@ class SeededBug : public ::testing::TestWithParam<std::pair<std::string_view, Bu
 TEST_P(SeededBug, IsFound) {
   LogRunOptions options;
   options.bugs.*GetParam().second = true;
-  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+  for (std::uint64_t seed = 1; seed <= kSeedsByDefault; ++seed) {
     const LogRunResult result = run_log(seed, options);
     if (!result.violation) continue;
     std::printf("%s: found by seed %llu: %s\n", std::string(GetParam().first).c_str(),
@@ -69,7 +61,7 @@ TEST_P(SeededBug, IsFound) {
     RecordProperty("seed", static_cast<int>(seed));
     return;
   }
-  ADD_FAILURE() << GetParam().first << " was not found in " << kSeeds << " seeds";
+  ADD_FAILURE() << GetParam().first << " was not found in " << kSeedsByDefault << " seeds";
 }
 INSTANTIATE_TEST_SUITE_P(All, SeededBug, ::testing::ValuesIn(kSeededBugs),
                          [](const auto& one) { return std::string(one.param.first); });
