@@ -74,7 +74,8 @@ void Connection::send(Delivery& delivery, const Outgoing& outgoing) {
           delivery.share(), std::vector<std::uint32_t>(outgoing.identifiers.begin(), outgoing.identifiers.end()),
           outgoing.share, outgoing.offset, outgoing.qos, outgoing.retain);
     }
-    if (outgoing.qos == 2 && outgoing.offset != kNoOffset) {  // sent when its identifier is durable
+    const bool bug = server_.settings().bug == SeededBug::send_before_recording;
+    if (outgoing.qos == 2 && outgoing.offset != kNoOffset && !bug) {  // sent when its identifier is durable
       store_soon().packet_ids.push_back(session_->in_flight.reserve(2, std::move(keep)));
       return;
     }

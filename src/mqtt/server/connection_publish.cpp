@@ -153,7 +153,8 @@ void Connection::take_acknowledgement(const Frame& frame) {
       if (is_failure(packet->reason)) {  // the flow ends here (4.3.3)
         return flow_ended(session_->in_flight.complete(packet->packet_id, true).known);
       }
-      switch (session_->in_flight.receive(packet->packet_id, session_->logged())) {
+      switch (session_->in_flight.receive(
+          packet->packet_id, session_->logged() && server_.settings().bug != SeededBug::release_before_recording)) {
         case FlightState::released:
           return send_ack(PacketType::pubrel, packet->packet_id, ReasonCode::success);  // [MQTT-4.3.3-4]
         case FlightState::releasing:  // PUBREL leaves when that is durable

@@ -12,6 +12,7 @@ namespace millrace::mqtt {
 // matched now.
 void LoopServer::catch_up(Session& session) {
   MessageReader reader;
+  if (exchange_.settings.bug == SeededBug::move_without_catching_up) session.fed_until = feed_.position();
   while (session.fed_until < feed_.position()) {
     const auto next = reader.next(*feed_.partition(), session.fed_until, feed_.position());
     if (!next || !*next) break;

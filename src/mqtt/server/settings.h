@@ -10,6 +10,7 @@
 
 #include "auth/authenticator.h"
 #include "auth/permissions.h"
+#include "mqtt/server/seeded_bugs.h"
 #include "mqtt/session/retained_store.h"
 #include "net/listener.h"
 #include "net/websocket_stream.h"
@@ -82,6 +83,7 @@ struct Settings {
   /// How long a stop waits for acknowledgements that are on their way.
   std::chrono::milliseconds stop_timeout{5'000};
 
+  SeededBug bug = SeededBug::none;
   /// Null: the operating system's.
   const Clock* clock = nullptr;
 };

@@ -63,6 +63,7 @@ class RecordingReceiver final : public MessageReceiver {
 
   /// Settles everything that waits.
   void settle(ReceiptStatus status = ReceiptStatus::durable) {
+    durable_ = own.size();
     std::vector<std::string> values = std::exchange(logged_, {});
     if (message_topic != nullptr && status == ReceiptStatus::durable) message_topic->append(values);
     if (sink_ == nullptr || waiting.empty()) return;
@@ -85,6 +86,8 @@ class RecordingReceiver final : public MessageReceiver {
     std::uint64_t order = 0;  // among those of all receivers
   };
   std::vector<Own> own;
+  /// What a kill -9 leaves of `own`.
+  [[nodiscard]] std::span<const Own> durable_records() const { return std::span(own).first(durable_); }
   MemoryMessages* message_topic = nullptr;  // where records of the message topic go
   std::vector<Got> got;
   std::vector<std::size_t> calls;  // messages per receive()
@@ -105,6 +108,7 @@ class RecordingReceiver final : public MessageReceiver {
 
   ReceiptSink* sink_ = nullptr;
   std::vector<std::string> logged_;
+  std::size_t durable_ = 0;
   static inline std::uint64_t last_order = 0;
 };
 
