@@ -105,7 +105,7 @@ void add_mqtt(std::vector<config::Setting>& rows) {
 void add_mqtt_budgets(std::vector<config::Setting>& rows) {
   rows.push_back(bytes<S>(
       "mqtt.max.queued.bytes", [](S& s) -> auto& { return s.mqtt.max_queued_bytes; }, {4096, kTiB},
-      "QoS 1 bytes waiting for one client. Beyond, it is disconnected."));
+      "QoS 1 and 2 bytes that wait in memory for one client. Beyond, they wait in the log."));
   rows.push_back(bytes<S>(
       "mqtt.max.crossing.bytes", [](S& s) -> auto& { return s.mqtt.max_crossing_bytes; }, {4096, kTiB},
       "Bytes on their way from one loop to subscribers of others. Beyond, its publishers are not read and "

@@ -70,6 +70,16 @@ class Connection final : public net::StreamHandler {
   /// A message of the message topic. False when there is no room, or nobody there; it then waits in the backlog.
   bool deliver_logged(Delivery& delivery, const DeliveryMatch& match, Offset offset);
   [[nodiscard]] const Session* session() const { return session_.get(); }
+  /// What spilled has come back with its place in the message topic, or has found no room there.
+  void spilled(Offset offset);
+  void cannot_spill();
+  /// The same for a member of a shared subscription; without room it waits here, by its offset. False when nobody is
+  /// there any more. What becomes of it is reported to LoopServer::report().
+  bool deliver_shared(Delivery& delivery, const DeliveryMatch& match, Offset offset);
+  /// That it is settled there has been remembered.
+  void share_recorded(const ShareName& share, Offset offset);
+  /// QoS 1 and 2 messages that may be on their way to the client.
+  [[nodiscard]] std::uint32_t window() const { return session_->in_flight.limit(); }
   /// Writes the session's record; at the end of a turn.
   void store_session();
   /// A QoS 1 or 2 message would go out at once.
@@ -132,7 +142,7 @@ class Connection final : public net::StreamHandler {
   [[nodiscard]] bool is_repetition(std::uint16_t packet_id);
   void take_acknowledgement(const Frame& frame);
   /// A message to the client is acknowledged to its end, if there was one.
-  void flow_ended(bool known);
+  void flow_ended(const InflightWindow::Ended& ended);
   void take_pubrel(const protocol::PublishAck& packet);
   void take_subscribe(const Frame& frame);
   void take_unsubscribe(const Frame& frame);
@@ -180,7 +190,12 @@ class Connection final : public net::StreamHandler {
   void start_retained(std::string_view filter, const Subscription& subscription);
   void send_retained();
   /// What members of shared subscriptions leave behind goes to others.
-  void give_back_shared();
+  void give_back_shared(bool session_ends);
+  /// A message of a shared subscription that ends here.
+  void report_settled(const OutboundMessage& message);
+  void report_unsent(const Outgoing& outgoing);
+  /// What the records of shared subscriptions may not know yet.
+  void report_shared_done();
 
   [[nodiscard]] Receipt receipt(Kind kind, std::uint16_t packet_id, bool matched) const;
   [[nodiscard]] std::uint32_t deadline_s() const;

@@ -42,6 +42,7 @@ void Connection::authenticated(const Result<auth::Identity>& verdict) {
   if (const auth::PermissionSlot* permissions = server_.settings().access.permissions) {
     access_ = std::make_shared<auth::Access>(permissions, *verdict, session_->client_id());
   }
+  if (session_->will) session_->will->identity = *verdict;
   if (session_->will && access_) {
     if (!access_->may_publish(session_->will->message->message().topic)) {
       return refuse_connect({ReasonCode::not_authorized, "the will's topic is not allowed to this client"}, version_);

@@ -1,6 +1,6 @@
 // Messages to the client (3.3.4, 4.3, 4.4, 4.9): QoS 0 is dropped when the client is slow, QoS 1 and 2 wait in order
-// for room in its window and in its output, up to a limit; then the connection is closed, because dropping what it was
-// promised is not allowed. Retained messages come behind what waits, as much at a time as the client takes.
+// for room in its window and in its output, in memory up to a limit and then in the message topic. Without a log the
+// connection is closed instead, because dropping what it was promised is not allowed. Retained messages come behind what waits, as much at a time as the client takes.
 #include <algorithm>
 
 #include "mqtt/protocol/encoder.h"
@@ -34,12 +34,16 @@ bool Connection::deliver(Delivery& delivery, const DeliveryMatch& match) {
     }
     return true;
   }
-  if (has_room()) {
+  if (!session_->spilling && has_room()) {
     send(delivery, outgoing);
     return true;
   }
-  const std::size_t size = delivery.share()->size_bytes();
-  if (session_->queued_bytes + size > server_.settings().max_queued_bytes) {
+  const std::size_t size = session_->spilling ? 0 : delivery.share()->size_bytes();
+  if (session_->spilling || session_->queued_bytes + size > server_.settings().max_queued_bytes) {
+    if (server_.durable() && !match.share) {
+      server_.spill(*session_, message);
+      return true;
+    }
     server_.metrics().dropped_slow.add();
     close({ReasonCode::quota_exceeded, "too many messages wait for this subscriber"});
     return false;
@@ -51,7 +55,7 @@ bool Connection::deliver(Delivery& delivery, const DeliveryMatch& match) {
 }
 
 void Connection::send(Delivery& delivery, const Outgoing& outgoing) {
-  if (access_ && !may_receive(delivery.message().topic)) return;
+  if (access_ && !may_receive(delivery.message().topic)) return report_unsent(outgoing);
   DeliveryForm form{v5(), outgoing.qos, outgoing.retain, false, 0, {}};
   OutboundAliases::Use alias;
   if (v5()) {
@@ -64,7 +68,7 @@ void Connection::send(Delivery& delivery, const Outgoing& outgoing) {
     // Not sent, and treated as if it had been [MQTT-3.1.2-24, -25].
     if (client_max_packet_size_ != 0xFFFFFFFF && delivery.packet_size(form) > client_max_packet_size_) {
       server_.metrics().dropped_too_large.add();
-      return;
+      return report_unsent(outgoing);
     }
   }
   if (outgoing.qos != 0) {
@@ -75,7 +79,7 @@ void Connection::send(Delivery& delivery, const Outgoing& outgoing) {
           outgoing.share, outgoing.offset, outgoing.qos, outgoing.retain);
     }
     const bool bug = server_.settings().bug == SeededBug::send_before_recording;
-    if (outgoing.qos == 2 && outgoing.offset != kNoOffset && !bug) {  // sent when its identifier is durable
+    if (outgoing.qos == 2 && outgoing.offset != kNoOffset && session_->logged() && !bug) {  // sent when its identifier is durable
       store_soon().packet_ids.push_back(session_->in_flight.reserve(2, std::move(keep)));
       return;
     }
@@ -102,12 +106,16 @@ void Connection::send_queued() {
     const OutboundMessage next = std::move(session_->queue->front());
     session_->queue->pop_front();
     if (session_->queue->empty()) session_->queue.reset();
-    session_->queued_bytes -= next.message->size_bytes();
-    if (const auto message = next.message->at(server_.now_s())) {
-      delivery.begin(*message, next.message, server_.now_s());
+    if (next.message) session_->queued_bytes -= next.message->size_bytes();
+    const SharedMessagePtr body =
+        next.message ? next.message : server_.read_logged(next.offset, LoopServer::ReadAs::not_begun);
+    const auto message = body ? body->at(server_.now_s()) : std::nullopt;
+    if (message) {
+      delivery.begin(*message, body, server_.now_s());
       send(delivery, {next.qos, next.retain, next.identifiers, next.share, next.offset});
     } else {
       server_.metrics().dropped_expired.add();
+      if (next.is_reported()) report_settled(next);
     }
   }
 }
@@ -116,23 +124,30 @@ void Connection::send_queued() {
 // [MQTT-4.4.0-1, 3.3.2.3.4]. A flow that has begun is completed even when its message has expired (4.3.3).
 void Connection::resend_in_flight() {
   Delivery& delivery = server_.queue_delivery();
+  std::vector<std::pair<std::uint16_t, std::uint8_t>> over;
   const auto resend = [&](std::uint16_t packet_id, FlightState flight, std::uint8_t qos, const OutboundMessage* kept) {
     if (flight == FlightState::released) return send_ack(PacketType::pubrel, packet_id, ReasonCode::success);
     if (flight != FlightState::published) return store_soon().packet_ids.push_back(packet_id);
     if (kept == nullptr) return;
     SharedMessagePtr body = kept->message;
     if (!body) body = server_.read_logged(kept->offset);
-    if (!body) {
-      server_.metrics().dropped_quota.add();
-      return;
-    }
+    if (!body) server_.metrics().dropped_quota.add();
+    if (!body || (access_ && !may_receive(body->message().topic))) return over.emplace_back(packet_id, qos), void();
     const Message message = body->at(server_.now_s()).value_or(body->message());
     delivery.begin(message, body, server_.now_s());
     delivery.write(*stream_, {v5(), qos, kept->retain, true, packet_id, kept->identifiers});
     server_.count_delivered(qos, message.payload.size());
   };
-  while (session_->in_flight.replay_next(resend)) {
-  }
+  do {
+    over.clear();
+    while (session_->in_flight.replay_next(resend)) {
+    }
+    for (const auto& [packet_id, qos] : over) {  // gone from the log, or not allowed any more: their flow ends
+      InflightWindow& window = session_->in_flight;
+      const auto ended = qos == 1 ? window.acknowledge(packet_id) : window.complete(packet_id, true);
+      if (ended.message && ended.message->is_reported()) report_settled(*ended.message);
+    }
+  } while (!over.empty());
 }
 
 void Connection::start_retained(std::string_view filter, const Subscription& subscription) {
@@ -182,19 +197,6 @@ void Connection::on_drained() {
   if (state_ != State::connected) return;
   pump();
   resume(Pause::output);
-}
-
-void Connection::give_back_shared() {
-  session_->in_flight.for_each([&](std::uint16_t, FlightState flight, std::uint8_t qos, const OutboundMessage* kept) {
-    // A QoS 2 flow that has begun stays with its session [MQTT-4.8.2-5]; QoS 1 should reach another member.
-    if (kept != nullptr && kept->share && flight == FlightState::published && qos == 1) {
-      server_.share_again(kept->share, kept->message);
-    }
-  });
-  if (!session_->queue) return;
-  for (const OutboundMessage& waiting : *session_->queue) {
-    if (waiting.share) server_.share_again(waiting.share, waiting.message);
-  }
 }
 
 }  // namespace millrace::mqtt

@@ -38,13 +38,14 @@ void Connection::send_backlog() {
     const auto logged = reader_->next(*server_.feed().partition(), offset, offset + 1);
     backlog.pop_front();
     if (!logged || !*logged) {
-      // Damaged, or older than the log keeps: counted, and nobody else waits for it.
+      // Damaged, or older than the log keeps: the session ends, which its client is told by Session Present 0.
       server_.metrics().dropped_quota.add();
       log::warn("mqtt_message_lost", {{"client_id", session_->client_id()},
                                       {"offset", offset.value()},
                                       {"reason", logged ? "older than the log" : logged.error().message()}});
       reader_.reset();
-      continue;
+      session_->set_expiry_s(0);
+      return close({protocol::ReasonCode::quota_exceeded, "what waited for this client is not in the log any more"});
     }
     const auto message = (*logged)->message.at(server_.wall());
     if (!message) {
@@ -55,9 +56,23 @@ void Connection::send_backlog() {
     if (match.qos == 0) continue;  // unsubscribed meanwhile
     Delivery& delivery = server_.queue_delivery();
     delivery.begin(*message, nullptr, server_.now_s());
-    deliver_logged(delivery, match, offset);
+    deliver_logged(delivery, match, session_->logged() ? offset : kNoOffset);
   }
-  if (backlog.empty()) reader_.reset();
+  if (!backlog.empty()) return;
+  reader_.reset();
+  if (session_->spills_on_their_way == 0) server_.end_spilling(*session_);
+}
+
+void Connection::spilled(Offset offset) {
+  if (state_ != State::connected || !session_->spilling) return;
+  --session_->spills_on_their_way;
+  session_->backlog.push_back(offset);
+  if (has_room()) send_backlog();
+}
+
+void Connection::cannot_spill() {
+  server_.metrics().dropped_slow.add();
+  close({protocol::ReasonCode::quota_exceeded, "too many messages wait for this subscriber, and the log takes none"});
 }
 
 Connection::SessionStore& Connection::store_soon() {
@@ -121,7 +136,11 @@ void Connection::confirm_sending(std::uint16_t packet_id) {
   } else if (confirmed.state == FlightState::published && confirmed.kept != nullptr) {
     SharedMessagePtr body = confirmed.kept->message;
     if (!body) body = server_.read_logged(confirmed.kept->offset);
-    if (!body) return;
+    if (!body || (access_ && !may_receive(body->message().topic))) {
+      const auto ended = session_->in_flight.complete(packet_id, true);
+      if (ended.message && ended.message->is_reported()) report_settled(*ended.message);
+      return;
+    }
     Delivery& delivery = server_.queue_delivery();
     delivery.begin(body->at(server_.now_s()).value_or(body->message()), body, server_.now_s());
     delivery.write(*stream_,

@@ -146,12 +146,12 @@ void Connection::take_acknowledgement(const Frame& frame) {
   switch (packet->type) {
     case PacketType::puback:
       // One that answers nothing changes nothing (4.9).
-      return flow_ended(session_->in_flight.acknowledge(packet->packet_id).known);
+      return flow_ended(session_->in_flight.acknowledge(packet->packet_id));
     case PacketType::pubrel:
       return take_pubrel(*packet);
     case PacketType::pubrec:
       if (is_failure(packet->reason)) {  // the flow ends here (4.3.3)
-        return flow_ended(session_->in_flight.complete(packet->packet_id, true).known);
+        return flow_ended(session_->in_flight.complete(packet->packet_id, true));
       }
       switch (session_->in_flight.receive(
           packet->packet_id, session_->logged() && server_.settings().bug != SeededBug::release_before_recording)) {
@@ -164,12 +164,13 @@ void Connection::take_acknowledgement(const Frame& frame) {
                           ReasonCode::packet_identifier_not_found);  // 3.6.2.1
       }
     default:
-      return flow_ended(session_->in_flight.complete(packet->packet_id, false).known);
+      return flow_ended(session_->in_flight.complete(packet->packet_id, false));
   }
 }
 
-void Connection::flow_ended(bool known) {
-  if (!known) return;
+void Connection::flow_ended(const InflightWindow::Ended& ended) {
+  if (!ended.known) return;
+  if (ended.message && ended.message->is_reported()) report_settled(*ended.message);
   if (session_->logged()) store_later();
   pump();
 }

@@ -136,8 +136,14 @@ bool Connection::granted(std::unique_ptr<Session>& stored) {
   owns_client_id_ = true;
   state_ = State::connected;
   bool session_present = false;
+  if (stored && !clean_start_ && server_.has_lost_messages(*stored)) {  // its client is told by Session Present 0
+    log::warn("mqtt_session_ended", {{"client_id", stored->client_id()}, {"reason", "older than the log"}});
+    server_.metrics().dropped_quota.add();
+    server_.end_session_state(*stored);
+    stored.reset();
+  }
   if (stored && clean_start_) {  // [MQTT-3.1.2-4]
-    if (stored->will) server_.publish_will(*stored->will, stored->client_id());
+    if (stored->will) server_.publish_will(*stored);
     server_.end_session_state(*stored);
     stored.reset();
   } else if (stored) {  // [MQTT-3.1.2-5]; the delayed will of before is not sent [MQTT-3.1.3-9]
@@ -158,6 +164,7 @@ bool Connection::granted(std::unique_ptr<Session>& stored) {
   watch();
   server_.attach(*session_);
   if (session_->logged()) store_later();
+  report_shared_done();
   if (session_present) pump();
   resume(Pause::claiming);
   return true;
@@ -224,15 +231,16 @@ void Connection::end_session() {
     return;
   }
   server_.count_connected(-1);
-  if (!replaced_ || replaced_by_clean_start_) give_back_shared();
-  server_.leave_shares(*session_, id_);
+  const bool session_ends = !session_->outlives_connection() || replaced_by_clean_start_;
+  server_.leave_shares(*session_, id_, session_ends);
+  if (!replaced_ || replaced_by_clean_start_) give_back_shared(session_ends);
   if (!session_->logged()) server_.detach(*session_);  // a persistent one goes on being fed
   session_->attach(nullptr);
   if (session_->will) {
     // A will with a delay waits as long as its session goes on [MQTT-3.1.2-8, 3.1.3-9].
     const bool session_goes_on = session_->outlives_connection() && !replaced_by_clean_start_;
     const bool waits = session_goes_on && session_->will->delay_s != 0;
-    if (!waits && !server_.stopping()) server_.publish_will(*session_->will, session_->client_id());
+    if (!waits && !server_.stopping()) server_.publish_will(*session_);
     if (!waits || replaced_) session_->will.reset();
   }
   if (session_->logged() && session_->outlives_connection() && !replaced_) store_soon();  // since when it waits

@@ -65,7 +65,10 @@ protocol::Decoded<ReasonCode> Connection::add_subscription(const protocol::Subsc
   if (access_ && !access_->may_subscribe(parts->filter)) return ReasonCode::not_authorized;
 
   Subscription subscription{std::string(entry.filter), entry.options, identifier, server_.feed().position(), nullptr};
-  if (shared) subscription.share = server_.share_name(parts->share_name, parts->filter);
+  if (shared) {
+    subscription.share = std::make_shared<const ShareName>(parts->share_name, parts->filter);
+    subscription.since = server_.end_of_messages();
+  }
   auto& list = session_->subscriptions;
   const auto existing =
       std::find_if(list.begin(), list.end(), [&](const Subscription& s) { return s.filter == entry.filter; });

@@ -20,7 +20,8 @@ LoopServer::LoopServer(std::size_t loop, Exchange& exchange, Executor& executor,
       started_(exchange.clock.mono()),
       table_(loop),
       feed_(executor, [this](const LoggedMessage& logged) { hear_logged(logged); }),
-      executor_(executor) {}
+      executor_(executor),
+      spills_(loop) {}
 
 LoopServer::~LoopServer() = default;
 
@@ -46,6 +47,7 @@ void LoopServer::tick() {
     });
   }
   for (const ConnectionId id : std::exchange(storing_later_, {})) storing_.push_back(id);
+  store_shares();
   if (loop_ == 0) {
     take_due_sessions();
     trim_messages();
@@ -65,6 +67,8 @@ void LoopServer::end_turn() {
   }
   if (!storing_.empty()) executor_.post([] {});  // another turn, in which the receiver commits
   storing_.clear();
+  if (!reports_.empty()) send_reports();
+  for (ShareGroup* const group : std::exchange(going_shares_, {})) hand_out(*group);
   if (!outbox_.empty()) cross();
   add_metrics();
   if (stopping_) go_on_stopping();
@@ -87,6 +91,9 @@ void LoopServer::settle(std::span<const Receipt> receipts, ReceiptStatus status)
   for (std::size_t from = 0; from < receipts.size();) {
     std::size_t to = from + 1;
     while (to < receipts.size() && receipts[to].connection == receipts[from].connection) ++to;
+    if (receipts[from].connection == kOwnReceipt) {
+      for (const Receipt& own : receipts.subspan(from, to - from)) own_settled(own, status);
+    }
     if (Connection* connection = table_.find(ConnectionId(receipts[from].connection))) {
       connection->settle(receipts.subspan(from, to - from), status);
     }

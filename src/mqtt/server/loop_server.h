@@ -17,6 +17,7 @@
 #include "mqtt/server/inbound_batch.h"
 #include "mqtt/server/message_feed.h"
 #include "mqtt/server/share_groups.h"
+#include "mqtt/server/spill_ledger.h"
 #include "mqtt/server/sys_topics.h"
 #include "mqtt/session/filter_set.h"
 
@@ -45,7 +46,10 @@ class LoopServer final : public ReceiptSink {
   void close_all();
 
   /// Before the first connection: a session that the log remembers, with what it waits for.
-  void adopt(std::unique_ptr<Session> session, std::uint32_t ends_in_s);
+  void adopt(std::unique_ptr<Session> session, std::uint32_t ends_in_s, std::optional<std::uint32_t> will_in_s);
+  /// Before the first connection, in the home of `share`: one of its members, which is away.
+  void restore_share(const ShareNamePtr& share, const ShareMember& member, const ShareRecord& record);
+  [[nodiscard]] ShareGroup* find_share(const ShareName& share) { return shares_.find(share); }
   /// Before the first connection: reads from here on.
   void set_messages(std::shared_ptr<topics::Partition> partition) { feed_.set_partition(std::move(partition)); }
 
@@ -99,7 +103,6 @@ class LoopServer final : public ReceiptSink {
   /// received from then on is matched against it.
   void subscribe(Session& session, const Subscription& subscription, Task done);
   void unsubscribe(Session& session, const Subscription& subscription);
-  [[nodiscard]] ShareNamePtr share_name(std::string_view name, std::string_view filter) const;
   /// Hands a message of a shared subscription to another member.
   void share_again(const ShareNamePtr& share, SharedMessagePtr message);
   /// Keeps or clears the retained message of a topic; false when there is no room.
@@ -115,7 +118,8 @@ class LoopServer final : public ReceiptSink {
   void attach(Session& session);
   void detach(Session& session);
   /// To the rules and to subscribers. Requires an empty batch.
-  void publish_will(const StoredWill& will, std::string_view client_id);
+  /// With the session's record, which must not tell of it any more, in the same commit: so it is published once.
+  void publish_will(Session& session);
   /// Asks for end_session() at the end of the turn, when nothing iterates over sessions.
   void end_later(ConnectionId id) { ending_.push_back(id); }
   /// Asks for resume(): when the receiver is relieved, or when other loops have caught up.
@@ -125,8 +129,16 @@ class LoopServer final : public ReceiptSink {
   /// Runs `action(Connection&)` in the loop of `id`, if that connection is still there by then.
   template <class Action>
   void with_connection(ConnectionId id, Action action);
-  /// The member leaves the shared subscriptions of its session.
-  void leave_shares(Session& session, ConnectionId member);
+  /// The member leaves the shared subscriptions of its session, or is only away.
+  void leave_shares(Session& session, ConnectionId member, bool for_good);
+  /// What became of a message that a shared subscription handed to a client of this loop, from the log.
+  struct ShareReport {
+    ShareNamePtr share;
+    Offset offset;
+    enum class Outcome : std::uint8_t { settled, settled_exactly_once, given_back, refused } outcome;
+    ConnectionId connection;  // settled_exactly_once: share_recorded() is called there; refused: who did
+  };
+  void report(const ShareReport& report);
   /// A connection no longer owns its identifier. `session` is what is kept, or null.
   void release_identifier(std::string client_id, std::unique_ptr<Session> session);
   /// Brings a session, or none, to the connection that its identifier was released to.
@@ -146,6 +158,10 @@ class LoopServer final : public ReceiptSink {
   // Persistent sessions (decision 0009).
   [[nodiscard]] bool durable() const { return exchange_.durable; }
   [[nodiscard]] MessageFeed& feed() { return feed_; }
+  /// What is published from now on is at or above this.
+  [[nodiscard]] Offset end_of_messages() const {
+    return durable() ? exchange_.messages->high_watermark() : Offset(0);
+  }
   [[nodiscard]] WallTime wall() const { return exchange_.clock.wall(); }
   /// A message on this topic must be in the message topic, too.
   [[nodiscard]] bool is_logged(std::string_view topic) const {
@@ -156,13 +172,24 @@ class LoopServer final : public ReceiptSink {
   /// Has Connection::store_session() called at the end of the turn, or within about a second.
   void store_soon(ConnectionId id) { storing_.push_back(id); }
   void store_later(ConnectionId id) { storing_later_.push_back(id); }
-  /// The message at this place of the message topic; null when it is not there any more.
-  [[nodiscard]] SharedMessagePtr read_logged(Offset offset);
+  /// A flow that has begun is completed although its message has expired (4.3.3).
+  enum class ReadAs : std::uint8_t { begun, not_begun };
+  /// The message at this place of the message topic; null when it is not there any more, or must not be sent any more.
+  [[nodiscard]] SharedMessagePtr read_logged(Offset offset, ReadAs as = ReadAs::begun);
   /// Before its record is written: how far it has been fed.
   void note_position(Session& session) const;
+  /// The message being delivered waits in the message topic for this connection: spilled() is called there.
+  void spill(Session& session, const Message& message);
+  void end_spilling(Session& session);
   /// One subscription less that needs its messages logged.
   void forget_logged_filter(const Session& session, const Subscription& subscription);
   [[nodiscard]] Buffer& record_scratch() { return stored_; }
+  /// What it still needs is below the start of the log.
+  [[nodiscard]] bool has_lost_messages(const Session& session) const {
+    if (!session.logged()) return false;
+    const Offset fed = session.home == this ? std::max(session.fed_until, feed_.position()) : session.fed_until;
+    return session.cursor(fed) < exchange_.messages->log_start();
+  }
   /// The smallest offset that a session of this loop needs; the feed's position when there is none.
   [[nodiscard]] std::optional<Offset> smallest_cursor();
 
@@ -171,18 +198,36 @@ class LoopServer final : public ReceiptSink {
 
  private:
   [[nodiscard]] Peer& peer(std::size_t loop) { return *exchange_.peers[loop]; }
+  [[nodiscard]] Peer& home_of(const ShareName& share) { return peer(share.hash % exchange_.peers.size()); }
   bool deliver_here(const Message& message, SharedMessagePtr shared);
   /// Collects in matches_ who gets a message; `counts(const Subscriber&)` says whether a subscription does.
   template <class Counts>
   void find_matches(std::string_view topic, Counts&& counts);
   void hear_logged(const LoggedMessage& logged);
+  void hear_spilled(const LoggedMessage& logged);
+  void own_settled(const Receipt& receipt, ReceiptStatus status);
   void add_logged_filter(const std::string& filter, Task done);
   void remove_logged_filter(const std::string& filter);
   void catch_up(Session& session);
   void add_to_tree(Session& session, const Subscription& subscription);
-  void leave_share(const ShareNamePtr& share, ConnectionId member);
   void end_absent(const SessionRegistry::Due& due);
   void trim_messages();
+  // Shared subscriptions (loop_server_shares.cpp)
+  void subscribe_share(Session& session, const Subscription& subscription, Task done);
+  void join_share(const ShareNamePtr& share, ShareMember member, Offset since, Task done);
+  void leave_share(const ShareNamePtr& share, std::string_view client_id);
+  void hear_shared(ShareGroup& group, Delivery& delivery, Offset offset);
+  bool hand_next(ShareGroup& group, Delivery& delivery);
+  void hand_out(ShareGroup& group);
+  static const DeliveryMatch& match_of(const ShareMember& member, const ShareNamePtr& share, DeliveryMatch& match);
+  /// Its record is to be written.
+  void share_changed(ShareGroup& group);
+  /// hand_out() at the end of the turn.
+  void share_goes_on(ShareGroup& group);
+  void send_reports();
+  void take_reports(const std::vector<ShareReport>& reports);
+  void store_shares();
+  void shares_stored(ReceiptStatus status);
   void deliver_shared(ShareGroup& group, Delivery& delivery, int tries);
   void share_here(const ShareNamePtr& share, const SharedMessagePtr& message, int tries);
   void expire_retained();
@@ -230,6 +275,18 @@ class LoopServer final : public ReceiptSink {
   std::uint64_t match_stamp_ = 0;
   std::vector<ShareGroup*> share_matches_;
   DeliveryMatch share_match_;
+  static constexpr std::uint64_t kOwnReceipt = ~std::uint64_t{0};  // no connection's
+  SpillLedger spills_;
+  std::uint64_t spilled_stamp_ = 0;  // of the match whose message is in the ledger
+  Buffer spill_key_;
+  std::vector<ShareGroup*> changed_shares_;
+  std::vector<ShareGroup*> going_shares_;
+  std::vector<ShareReport> reports_;
+  std::vector<ShareNamePtr> stored_shares_;  // whose records are on their way
+  std::vector<ShareReport> confirming_;      // when those are durable
+  bool storing_shares_ = false;
+  Delivery share_delivery_;
+  MessageReader random_reader_;  // of read_logged()
   RetainedStore::Walk retained_expiry_;
   Buffer stored_;
   SysTopics sys_topics_;

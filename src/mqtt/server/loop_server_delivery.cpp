@@ -1,5 +1,5 @@
-// Messages on their way through a loop: to the subscribers here, to other loops, to members of shared subscriptions,
-// into the retained store and the message topic.
+// Messages on their way through a loop: to the subscribers here, to other loops, into the
+// retained store and the message topic.
 #include <algorithm>
 
 #include "mqtt/protocol/text.h"
@@ -137,11 +137,13 @@ bool LoopServer::deliver_here(const Message& message, SharedMessagePtr shared) {
     if (match.session->logged() && message.qos != 0 && match.qos != 0) continue;
     match.session->connection()->deliver(delivery_, match);
   }
+  if (message.qos != 0 && durable()) return true;  // to shared subscriptions through the log
   for (ShareGroup* const group : share_matches_) deliver_shared(*group, delivery_, 0);
   return true;
 }
 
 void LoopServer::hear_logged(const LoggedMessage& logged) {
+  if (!logged.spill_key.empty()) return hear_spilled(logged);
   const auto message = logged.message.at(exchange_.clock.wall());
   if (!message) {
     exchange_.metrics.dropped_expired.add();
@@ -152,8 +154,9 @@ void LoopServer::hear_logged(const LoggedMessage& logged) {
     if (!session.logged() || logged.offset < subscriber.since || logged.offset < session.fed_until) return false;
     return !(subscriber.options.no_local && session.client_id() == logged.message.publisher);
   });
-  if (match_count_ == 0) return;
+  if (match_count_ == 0 && share_matches_.empty()) return;
   delivery_.begin(*message, nullptr, now_s_);
+  for (ShareGroup* const group : share_matches_) hear_shared(*group, delivery_, logged.offset);
   for (std::size_t i = 0; i < match_count_; ++i) {
     Session& session = *matches_[i].session;
     if (matches_[i].qos == 0) continue;  // heard live
@@ -161,59 +164,6 @@ void LoopServer::hear_logged(const LoggedMessage& logged) {
                        session.connection()->deliver_logged(delivery_, matches_[i], logged.offset);
     if (!taken) session.backlog.push_back(logged.offset);
   }
-}
-
-// To one member, whichever loop it is on. One that turns out to be closing passes it on, a few times.
-void LoopServer::deliver_shared(ShareGroup& group, Delivery& delivery, int tries) {
-  constexpr int kTries = 8;
-  if (group.empty() || tries > kTries) {
-    exchange_.metrics.dropped_slow.add();
-    return;
-  }
-  const ShareMember member = group.pick([this](const ShareMember& candidate) {
-    if (loop_of(candidate.connection) != loop_) return true;
-    const Connection* connection = find(candidate.connection);
-    return connection != nullptr && connection->has_room();
-  });
-  const auto hand = [share = group.name(), member](Connection& connection, Delivery& handed, DeliveryMatch& match) {
-    match.session = nullptr;
-    match.qos = member.options.maximum_qos;
-    match.retain_as_published = member.options.retain_as_published;
-    match.identifiers.clear();
-    if (member.identifier != 0) match.identifiers.push_back(member.identifier);
-    match.share = share;
-    return connection.deliver(handed, match);
-  };
-  if (loop_of(member.connection) == loop_) {
-    Connection* connection = find(member.connection);
-    if (connection == nullptr || !hand(*connection, delivery, share_match_)) deliver_shared(group, delivery, tries + 1);
-    return;
-  }
-  Peer& there = peer(loop_of(member.connection));
-  there.executor->post([=, server = there.server, share = group.name(), message = delivery.share()] {
-    Connection* connection = server->find(member.connection);
-    Delivery& handed = server->queue_delivery_;
-    handed.begin(message->message(), message, server->now_s_);
-    if (connection == nullptr || !hand(*connection, handed, server->share_match_)) {
-      server->peer(share->loop).executor->post([home = server->peer(share->loop).server, share, message, tries] {
-        home->share_here(share, message, tries + 1);
-      });
-    }
-  });
-}
-
-void LoopServer::share_here(const ShareNamePtr& share, const SharedMessagePtr& message, int tries) {
-  ShareGroup* group = shares_.find(*share);
-  if (group == nullptr) return;
-  Delivery delivery;
-  delivery.begin(message->message(), message, now_s_);
-  deliver_shared(*group, delivery, tries);
-}
-
-void LoopServer::share_again(const ShareNamePtr& share, SharedMessagePtr message) {
-  Peer& home = peer(share->loop);
-  home.executor->post(
-      [=, server = home.server, message = std::move(message)] { server->share_here(share, message, 0); });
 }
 
 void LoopServer::cross() {

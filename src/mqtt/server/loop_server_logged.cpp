@@ -17,15 +17,52 @@ void LoopServer::catch_up(Session& session) {
     const auto next = reader.next(*feed_.partition(), session.fed_until, feed_.position());
     if (!next || !*next) break;
     const LoggedMessage& logged = **next;
+    session.fed_until = logged.offset + 1;
+    if (!logged.spill_key.empty()) continue;
     const auto wants = [&](const Subscription& subscription) {
       return !subscription.share && subscription.options.maximum_qos != 0 && logged.offset >= subscription.since &&
              !(subscription.options.no_local && session.client_id() == logged.message.publisher) &&
              protocol::matches_filter(subscription.filter, logged.message.topic);
     };
     if (std::ranges::any_of(session.subscriptions, wants)) session.backlog.push_back(logged.offset);
-    session.fed_until = logged.offset + 1;
   }
   session.fed_until = std::max(session.fed_until, feed_.position());
+}
+
+void LoopServer::spill(Session& session, const Message& message) {
+  if (!std::exchange(session.spilling, true)) feed_.watch();
+  if (spilled_stamp_ != match_stamp_) {
+    spilled_stamp_ = match_stamp_;
+    const std::uint64_t number = spills_.open(spill_key_);
+    Buffer value;
+    encode_stored(value, message, {}, exchange_.clock.wall());
+    const OwnRecord record{kMessageTopic, spill_key_.view(), value.view()};
+    receiver_.store({&record, 1}, Receipt{kOwnReceipt, number}, *this);
+  }
+  spills_.wait(session.connection()->id());
+  ++session.spills_on_their_way;
+  exchange_.metrics.spilled.add();
+}
+
+void LoopServer::hear_spilled(const LoggedMessage& logged) {
+  for (const ConnectionId id : spills_.take(logged.spill_key)) {
+    if (Connection* connection = table_.find(id)) connection->spilled(logged.offset);
+  }
+}
+
+void LoopServer::end_spilling(Session& session) {
+  if (!std::exchange(session.spilling, false)) return;
+  session.backlog = {};
+  session.spills_on_their_way = 0;
+  feed_.unwatch();
+}
+
+void LoopServer::own_settled(const Receipt& receipt, ReceiptStatus status) {
+  if (receipt.token == 0) return shares_stored(status);
+  if (status != ReceiptStatus::quota) return;  // the feed brings it
+  for (const ConnectionId id : spills_.take(receipt.token)) {
+    if (Connection* connection = table_.find(id)) connection->cannot_spill();
+  }
 }
 
 void LoopServer::add_logged_filter(const std::string& filter, Task done) {
@@ -53,14 +90,14 @@ void LoopServer::remove_logged_filter(const std::string& filter) {
   }
 }
 
-SharedMessagePtr LoopServer::read_logged(Offset offset) {
-  MessageReader reader;
-  const auto logged = reader.next(*feed_.partition(), offset, offset + 1);
+SharedMessagePtr LoopServer::read_logged(Offset offset, ReadAs as) {
+  const auto logged = random_reader_.next(*feed_.partition(), offset, offset + 1);
   if (!logged || !*logged) return nullptr;
-  // A flow that has begun is completed although its message has expired (4.3.3).
   const StoredMessage& stored = (*logged)->message;
+  const auto message = stored.at(exchange_.clock.wall());
+  if (!message && as == ReadAs::not_begun) return nullptr;
   const Message expired{stored.topic, stored.payload, stored.properties, {}, {}, stored.qos, stored.retain};
-  return std::make_shared<const SharedMessage>(stored.at(exchange_.clock.wall()).value_or(expired), now_s_);
+  return std::make_shared<const SharedMessage>(message.value_or(expired), now_s_);
 }
 
 void LoopServer::note_position(Session& session) const {
@@ -100,7 +137,7 @@ void LoopServer::trim_messages() {
 std::optional<Offset> LoopServer::smallest_cursor() {
   std::optional<Offset> smallest;
   const auto count = [&](const Session& session) {
-    if (!session.logged()) return;
+    if (!session.logged() && !session.spilling) return;
     const Offset fed = std::max(session.fed_until, session.home == this ? feed_.position() : Offset(0));
     const Offset cursor = session.cursor(fed);
     smallest = smallest ? std::min(*smallest, cursor) : cursor;
@@ -109,6 +146,12 @@ std::optional<Offset> LoopServer::smallest_cursor() {
     if (const Session* session = connection.session()) count(*session);
   });
   for (const auto& [client_id, session] : absent_) count(*session);
+  if (durable()) {
+    shares_.for_each([&](const ShareGroup& group) {
+      const Offset cursor = group.backlog.cursor(feed_.position());
+      smallest = smallest ? std::min(*smallest, cursor) : cursor;
+    });
+  }
   return smallest;
 }
 

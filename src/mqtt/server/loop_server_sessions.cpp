@@ -24,22 +24,7 @@ void LoopServer::subscribe(Session& session, const Subscription& subscription, T
     }
     return done();
   }
-  const ShareMember member{session.connection()->id(), subscription.options, subscription.identifier};
-  const auto join = [](LoopServer& home, const ShareNamePtr& share, const ShareMember& joining) {
-    if (!home.shares_.join(share, joining)) return;
-    home.count_subscriptions(1);
-    home.exchange_.metrics.share_groups.add(1);
-  };
-  if (subscription.share->loop == loop_) {
-    join(*this, subscription.share, member);
-    return done();
-  }
-  Peer& home = peer(subscription.share->loop);
-  home.executor->post([=, server = home.server, share = subscription.share, back = peer(loop_).executor,
-                       done = std::move(done)]() mutable {
-    join(*server, share, member);
-    back->post(std::move(done));
-  });
+  subscribe_share(session, subscription, std::move(done));
 }
 
 void LoopServer::unsubscribe(Session& session, const Subscription& subscription) {
@@ -48,23 +33,7 @@ void LoopServer::unsubscribe(Session& session, const Subscription& subscription)
     if (session.logged() && subscription.options.maximum_qos != 0) remove_logged_filter(subscription.filter);
     return;
   }
-  leave_share(subscription.share, session.connection()->id());
-}
-
-void LoopServer::leave_share(const ShareNamePtr& share, ConnectionId member) {
-  const auto leave = [](LoopServer& home, const ShareName& name, ConnectionId leaving) {
-    if (!home.shares_.leave(name, leaving)) return;
-    home.count_subscriptions(-1);
-    home.exchange_.metrics.share_groups.add(-1);
-  };
-  if (share->loop == loop_) return leave(*this, *share, member);
-  Peer& home = peer(share->loop);
-  home.executor->post([=, server = home.server] { leave(*server, *share, member); });
-}
-
-ShareNamePtr LoopServer::share_name(std::string_view name, std::string_view filter) const {
-  const std::size_t hash = std::hash<std::string_view>{}(filter) * 31 + std::hash<std::string_view>{}(name);
-  return std::make_shared<const ShareName>(hash % exchange_.peers.size(), std::string(name), std::string(filter));
+  leave_share(subscription.share, session.client_id());
 }
 
 void LoopServer::add_to_tree(Session& session, const Subscription& subscription) {
@@ -91,6 +60,7 @@ void LoopServer::attach(Session& session) {
 }
 
 void LoopServer::detach(Session& session) {
+  end_spilling(session);
   if (session.home != this) return;
   for (const Subscription& subscription : session.subscriptions) {
     if (!subscription.share && tree_.remove(subscription.filter, {.session = &session})) count_subscriptions(-1);
@@ -102,14 +72,17 @@ void LoopServer::detach(Session& session) {
   session.home = nullptr;
 }
 
-void LoopServer::leave_shares(Session& session, ConnectionId member) {
-  for (const Subscription& subscription : session.subscriptions) {
-    if (subscription.share) leave_share(subscription.share, member);
-  }
-}
-
 void LoopServer::end_session_state(Session& session) {
   detach(session);
+  session.in_flight.for_each([&](std::uint16_t, FlightState, std::uint8_t, const OutboundMessage* kept) {
+    // What it had begun to receive must not begin again elsewhere [MQTT-4.8.2-5].
+    if (kept != nullptr && kept->is_reported()) {
+      report({kept->share, kept->offset, ShareReport::Outcome::settled, {}});
+    }
+  });
+  for (const Subscription& subscription : session.subscriptions) {
+    if (subscription.share) leave_share(subscription.share, session.client_id());
+  }
   std::string delivery_id;
   session.received.for_each([&](std::uint16_t packet_id, DeliveryState) {
     delivery_id.clear();
@@ -196,32 +169,46 @@ void LoopServer::end_absent(const SessionRegistry::Due& due) {
   const auto at = absent_.find(due.client_id);
   if (at == absent_.end() || at->second->serial != due.session.serial) return;
   if (at->second->will) {
-    publish_will(*at->second->will, due.client_id);
-    at->second->will.reset();
+    publish_will(*at->second);
   }
   if (!due.ended) return;
   end_session_state(*at->second);
   absent_.erase(at);
 }
 
-void LoopServer::adopt(std::unique_ptr<Session> session, std::uint32_t ends_in_s) {
+void LoopServer::adopt(std::unique_ptr<Session> session, std::uint32_t ends_in_s,
+                       std::optional<std::uint32_t> will_in_s) {
   session->serial = next_serial();
-  const SessionRegistry::Keep keep{{loop_, session->serial}, SessionRegistry::after(exchange_.clock.mono(), ends_in_s)};
+  const MonoTime now = exchange_.clock.mono();
+  SessionRegistry::Keep keep{{loop_, session->serial}, SessionRegistry::after(now, ends_in_s)};
+  if (will_in_s) keep.will_at = SessionRegistry::after(now, *will_in_s);
+  if (session->will && exchange_.settings.access.permissions != nullptr) {
+    session->will->access = std::make_shared<auth::Access>(exchange_.settings.access.permissions,
+                                                           session->will->identity, session->client_id());
+  }
   exchange_.registry.restore(session->client_id(), keep);
-  for (Subscription& subscription : session->subscriptions) {
-    const auto parts = protocol::parse_topic_filter(subscription.filter);
-    if (parts && !parts->share_name.empty()) subscription.share = share_name(parts->share_name, parts->filter);
+  for (const Subscription& subscription : session->subscriptions) {
     if (!session->logged() || subscription.share || subscription.options.maximum_qos == 0) continue;
     for (const auto& other : exchange_.peers) other->server->logged_filters_.add(subscription.filter);
   }
   keep_absent(std::move(session));
 }
 
-void LoopServer::publish_will(const StoredWill& will, std::string_view client_id) {
+void LoopServer::publish_will(Session& session) {
   MR_ASSERT(batch_.empty());
+  const std::unique_ptr<StoredWill> left = std::move(session.will);
+  const StoredWill& will = *left;
+  const std::string& client_id = session.client_id();
   const Message& stored = will.message->message();
   if (will.access && !will.access->may_publish(stored.topic)) {  // the permission has gone since CONNECT
     exchange_.metrics.dropped_unauthorized.add();
+    if (session.logged() && session.outlives_connection()) {
+      note_position(session);
+      stored_.clear();
+      encode_session(stored_, session, wall());
+      const OwnRecord record{kSessionTopic, as_bytes(client_id), stored_.view()};
+      receiver_.store({&record, 1}, Receipt{}, *this);
+    }
     return;
   }
   exchange_.metrics.wills.add();
@@ -239,6 +226,10 @@ void LoopServer::publish_will(const StoredWill& will, std::string_view client_id
   }
   if (stored.retain) record_retained(stored, client_id);
   if (stored.qos != 0 && is_logged(stored.topic)) record_message(stored, client_id);
+  if (session.logged() && session.outlives_connection()) {
+    note_position(session);
+    batch_.add_own_record(kSessionTopic, client_id, [&](Buffer& out) { encode_session(out, session, wall()); });
+  }
   hand_over();  // nobody waits for a will, so pressure has nobody to pause
 }
 

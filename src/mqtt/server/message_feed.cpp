@@ -22,6 +22,8 @@ Result<bool> MessageReader::open_next_batch() {
 }
 
 Result<std::optional<LoggedMessage>> MessageReader::next(topics::Partition& partition, Offset offset, Offset end) {
+  if (offset < asked_) *this = {};
+  asked_ = offset;
   if (current_ && current_->offset >= offset && current_->offset < end) return current_;
   for (;;) {
     while (records_ && !records_->done()) {
@@ -29,7 +31,7 @@ Result<std::optional<LoggedMessage>> MessageReader::next(topics::Partition& part
       if (record.offset < offset) continue;
       if (!record.record.value) continue;
       MR_TRY_ASSIGN(const StoredMessage message, decode_stored(*record.record.value));
-      current_ = LoggedMessage{record.offset, message};
+      current_ = LoggedMessage{record.offset, message, record.record.key.value_or(ByteView{})};
       if (record.offset >= end) return std::nullopt;
       return current_;
     }

@@ -20,9 +20,10 @@ namespace millrace::mqtt {
 struct LoggedMessage {
   Offset offset;
   StoredMessage message;  // views into a batch that the reader holds
+  ByteView spill_key;     // not empty: for the loop that spilled it only (SpillLedger)
 };
 
-/// Reads single messages at ascending offsets, from batches it keeps until the next one is asked for.
+/// Reads single messages, from batches it keeps until another one is asked for: fast at ascending offsets.
 class MessageReader {
  public:
   /// The first message at or above `offset`, below `end`; nullopt when there is none (any more). Errors: those of
@@ -33,6 +34,7 @@ class MessageReader {
   Result<bool> open_next_batch();
 
   std::vector<SharedBytes> batches_;
+  Offset asked_{0};
   std::size_t next_batch_ = 0;
   Offset batches_end_{0};
   std::optional<RecordReader> records_;

@@ -4,8 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "mqtt/server/restore.h"
-#include "mqtt/testing/test_server.h"
+#include "mqtt/testing/durable_server.h"
 
 namespace millrace::mqtt {
 namespace {
@@ -13,66 +12,13 @@ namespace {
 using protocol::PacketType;
 using protocol::ReasonCode;
 using protocol::Version;
+using testing::Durable;
 using testing::from_hex;
-using testing::MemoryMessages;
 using testing::TestClient;
 using testing::TestServer;
 using testing::with_length;
 
 constexpr const char* kHour = "11 00000e10";
-
-/// A server with a message topic; restart() is a kill -9: what was not recorded is gone.
-class Durable {
- public:
-  explicit Durable(std::size_t loops = 1, Settings settings = {}) : settings_(std::move(settings)), loops_(loops) {
-    begin();
-  }
-  TestServer& operator*() { return *server_; }
-  TestServer* operator->() { return server_.get(); }
-
-  TestClient client(std::string_view id, std::size_t loop = 0, const char* properties = kHour) {
-    TestClient made = server_->client(Version::v5, loop);
-    made.connect(id, false, 0, properties);
-    return made;
-  }
-  void restart() {
-    keep_records();
-    server_.reset();
-    messages_->forget_waits();
-    begin();
-    SessionRecords records;
-    for (const auto& [id, value] : sessions_) records[id] = decode_session(id, as_bytes(value)).value();
-    ASSERT_TRUE(restore_sessions(std::move(records), server_->exchange(), {}));
-    server_->turn();
-  }
-  /// The message topic as the records tell it.
-  MemoryMessages& messages() { return *messages_; }
-
- private:
-  void begin() {
-    server_ = std::make_unique<TestServer>(settings_, loops_);
-    server_->make_durable(messages_);
-  }
-  void keep_records() {
-    for (std::size_t loop = 0; loop < loops_; ++loop) {
-      for (const auto& own : server_->receiver(loop).own) {
-        if (own.topic != kSessionTopic) continue;
-        const auto value = server_->recorded(kSessionTopic, own.key);
-        if (value) {
-          sessions_[own.key] = *value;
-        } else {
-          sessions_.erase(own.key);
-        }
-      }
-    }
-  }
-
-  Settings settings_;
-  std::size_t loops_;
-  std::shared_ptr<MemoryMessages> messages_ = std::make_shared<MemoryMessages>();
-  std::unique_ptr<TestServer> server_;
-  std::map<std::string, std::string> sessions_;
-};
 
 void publish(Durable& server, std::string_view topic, int from, int to, int qos = 1, std::size_t loop = 0) {
   TestClient device = server->client(Version::v3_1_1, loop);

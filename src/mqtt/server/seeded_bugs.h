@@ -11,6 +11,9 @@ enum class SeededBug : std::uint8_t {
   send_before_recording,     // a QoS 2 PUBLISH leaves before its packet identifier is durable
   release_before_recording,  // a PUBREL leaves before the PUBREC it answers is durable
   move_without_catching_up,  // a session that moves to another loop misses what that loop has passed already
+  keep_what_a_member_left,   // what a member of a shared subscription had not acknowledged goes to nobody
+  forget_completed_at_once,  // a QoS 2 message of a shared subscription is not named until the group's record knows
+  record_without_handed,     // the group's record forgets what is handed out and not settled
 };
 
 }  // namespace millrace::mqtt

@@ -103,8 +103,8 @@ class SessionModel {
     passed_s_ += static_cast<int>(rng_.below(3));
     begin();
     SessionRecords sessions;
-    for (const auto& [id, own] : records_) {
-      if (own.value) sessions[id] = decode_session(id, as_bytes(*own.value)).value();
+    for (const auto& [key, own] : records_) {
+      if (own.value && !sessions.add(key, as_bytes(*own.value))) fault_ = "a record is not understood";
     }
     if (!restore_sessions(std::move(sessions), server_->exchange(), {})) fault_ = "cannot restore";
     server_->turn();

@@ -2,45 +2,59 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
+
 namespace millrace::mqtt {
 
-void ShareGroup::join(const ShareMember& member) {
-  const auto known = std::ranges::find(members_, member.connection, &ShareMember::connection);
+bool ShareGroup::join(ShareMember member) {
+  const auto known = std::ranges::find(members_, member.client_id, &ShareMember::client_id);
   if (known != members_.end()) {
-    *known = member;
-  } else {
-    members_.push_back(member);
+    member.handed = known->handed;
+    member.serial = known->serial;
+    *known = std::move(member);
+    return false;
   }
+  member.serial = ++last_serial_;
+  members_.push_back(std::move(member));
+  return true;
 }
 
-void ShareGroup::leave(ConnectionId connection) {
-  std::erase_if(members_, [&](const ShareMember& member) { return member.connection == connection; });
+bool ShareGroup::leave(std::string_view client_id) {
+  const bool was_member =
+      std::erase_if(members_, [&](const ShareMember& member) { return member.client_id == client_id; }) != 0;
   if (next_ >= members_.size()) next_ = 0;
+  return was_member;
 }
 
-bool ShareGroups::join(const ShareNamePtr& name, const ShareMember& member) {
-  auto& group = groups_[key(*name)];
-  const bool made = group == nullptr;
+void ShareGroup::away(ConnectionId connection) {
+  const auto known = std::ranges::find(members_, connection, &ShareMember::connection);
+  if (known != members_.end()) known->connection = ConnectionId{};
+}
+
+ShareMember* ShareGroup::by_serial(std::uint32_t serial) {
+  const auto known = std::ranges::find(members_, serial, &ShareMember::serial);
+  return known == members_.end() ? nullptr : &*known;
+}
+
+ShareGroup& ShareGroups::open(const ShareNamePtr& name, bool& made) {
+  auto& group = groups_[name->key];
+  made = group == nullptr;
   if (made) {
     group = std::make_unique<ShareGroup>(name);
     tree_.add(name->filter, {.share = group.get()});
   }
-  group->join(member);
-  return made;
+  return *group;
 }
 
-bool ShareGroups::leave(const ShareName& name, ConnectionId connection) {
-  const auto at = groups_.find(key(name));
-  if (at == groups_.end()) return false;
-  at->second->leave(connection);
-  if (!at->second->empty()) return false;
+void ShareGroups::close(const ShareName& name) {
+  const auto at = groups_.find(name.key);
+  MR_ASSERT(at != groups_.end() && at->second->empty());
   tree_.remove(name.filter, {.share = at->second.get()});
   groups_.erase(at);
-  return true;
 }
 
 ShareGroup* ShareGroups::find(const ShareName& name) {
-  const auto at = groups_.find(key(name));
+  const auto at = groups_.find(name.key);
   return at == groups_.end() ? nullptr : at->second.get();
 }
 

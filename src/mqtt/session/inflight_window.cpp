@@ -45,7 +45,11 @@ FlightState InflightWindow::receive(std::uint16_t packet_id, bool durably) {
   Entry& entry = at(place);
   if (entry.state == FlightState::published) {
     entry.state = durably ? FlightState::releasing : FlightState::released;
-    entry.kept.reset();
+    if (entry.kept && entry.kept->share) {
+      entry.kept->message.reset();  // its place in the log is told when the flow has ended
+    } else {
+      entry.kept.reset();
+    }
   }
   return entry.state == FlightState::reserved ? FlightState::absent : entry.state;
 }

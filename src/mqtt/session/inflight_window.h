@@ -32,6 +32,7 @@ class InflightWindow {
   /// Nothing new may be sent: the peer's limit is reached, or what was in flight before has not all been sent again.
   [[nodiscard]] bool full() const { return sent_ >= limit_ || replayed_ < span_ || span_ == kIdentifiers; }
   [[nodiscard]] std::uint32_t in_flight() const { return in_flight_; }
+  [[nodiscard]] std::uint32_t limit() const { return limit_; }
 
   /// Gives out the next identifier. `keep` is what would be sent again after a reconnect; null when nobody would.
   /// Requires !full().

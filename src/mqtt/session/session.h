@@ -31,11 +31,18 @@ struct Subscription {
   ShareNamePtr share;  // null: an ordinary one; `filter` is the whole "$share/<name>/<filter>" otherwise
 };
 
+/// A QoS 2 message of a shared subscription that is completed, while the subscription's record may not know that.
+struct SharedDone {
+  ShareNamePtr share;
+  Offset offset;
+};
+
 /// A will message as the session keeps it (3.1.2.5).
 struct StoredWill {
   SharedMessagePtr message;
   std::uint32_t delay_s = 0;
-  std::shared_ptr<auth::Access> access{};  // of the client that left it; null: no permissions were configured
+  auth::Identity identity{};               // of the client that left it
+  std::shared_ptr<auth::Access> access{};  // what that may do; null: no permissions were configured
 };
 
 class Session {
@@ -74,6 +81,10 @@ class Session {
   InflightWindow in_flight;                            // QoS 1 and 2 to the client
   std::unique_ptr<std::deque<OutboundMessage>> queue;  // waits for room in the window
   std::size_t queued_bytes = 0;
+  /// Ends with its connection, which is so slow that what comes now waits in the message topic (decision 0020).
+  bool spilling = false;
+  std::size_t spills_on_their_way = 0;
+  std::vector<SharedDone> shared_done;
   std::unique_ptr<StoredWill> will;
 
   /// Scratch of the matching loop: which match this session already is part of.

@@ -116,7 +116,7 @@ void SessionRegistry::restore(std::string_view client_id, const Keep& keep) {
   state_.with([&](State& state) {
     Entry& entry = state.entries[std::string(client_id)];
     entry.kept = keep;
-    state.next_due = std::min(state.next_due, keep.ends_at);
+    state.next_due = std::min({state.next_due, keep.ends_at, keep.will_at});
     ++state.stored;
   });
 }

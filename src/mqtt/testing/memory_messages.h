@@ -38,11 +38,18 @@ class MemoryMessages final : public topics::Partition {
     std::erase_if(waits_, [&](const Wait& wait) { return wait.executor == &executor; });
   }
 
+  struct KeyAndValue {
+    std::string key;  // empty: none
+    std::string value;
+  };
   /// One batch.
-  void append(const std::vector<std::string>& values) {
+  void append(const std::vector<KeyAndValue>& values) {
     if (values.empty()) return;
     RecordBatchBuilder builder;
-    for (const std::string& value : values) builder.append({.key = {}, .value = as_bytes(value), .headers = {}});
+    for (const auto& [key, value] : values) {
+      const auto maybe_key = key.empty() ? std::nullopt : std::optional(as_bytes(key));
+      builder.append({.key = maybe_key, .value = as_bytes(value), .headers = {}});
+    }
     SharedBytes batch = builder.finish();
     patch_base_offset({batch.mutable_data(), batch.size()}, next_, LeaderEpoch(0));
     next_ += static_cast<std::int64_t>(values.size());

@@ -64,8 +64,8 @@ class RecordingReceiver final : public MessageReceiver {
   /// Settles everything that waits.
   void settle(ReceiptStatus status = ReceiptStatus::durable) {
     durable_ = own.size();
-    std::vector<std::string> values = std::exchange(logged_, {});
-    if (message_topic != nullptr && status == ReceiptStatus::durable) message_topic->append(values);
+    const auto records = std::exchange(logged_, {});
+    if (message_topic != nullptr && status == ReceiptStatus::durable) message_topic->append(records);
     if (sink_ == nullptr || waiting.empty()) return;
     const std::vector<Receipt> receipts = std::exchange(waiting, {});
     sink_->settle(receipts, status);
@@ -102,12 +102,12 @@ class RecordingReceiver final : public MessageReceiver {
       own.push_back({std::string(record.topic), std::string(as_text(record.key.value_or(ByteView{}))), std::nullopt,
                      ++last_order});
       if (record.value) own.back().value = std::string(as_text(*record.value));
-      if (record.topic == kMessageTopic) logged_.push_back(*own.back().value);
+      if (record.topic == kMessageTopic) logged_.push_back({own.back().key, *own.back().value});
     }
   }
 
   ReceiptSink* sink_ = nullptr;
-  std::vector<std::string> logged_;
+  std::vector<MemoryMessages::KeyAndValue> logged_;
   std::size_t durable_ = 0;
   static inline std::uint64_t last_order = 0;
 };
