@@ -1,6 +1,7 @@
 // Messages to the client (3.3.4, 4.3, 4.4, 4.9): QoS 0 is dropped when the client is slow, QoS 1 and 2 wait in order
 // for room in its window and in its output, in memory up to a limit and then in the message topic. Without a log the
-// connection is closed instead, because dropping what it was promised is not allowed. Retained messages come behind what waits, as much at a time as the client takes.
+// connection is closed instead, because dropping what it was promised is not allowed. Retained messages come behind
+// what waits, as much at a time as the client takes.
 #include <algorithm>
 
 #include "mqtt/protocol/encoder.h"
@@ -79,7 +80,8 @@ void Connection::send(Delivery& delivery, const Outgoing& outgoing) {
           outgoing.share, outgoing.offset, outgoing.qos, outgoing.retain);
     }
     const bool bug = server_.settings().bug == SeededBug::send_before_recording;
-    if (outgoing.qos == 2 && outgoing.offset != kNoOffset && session_->logged() && !bug) {  // sent when its identifier is durable
+    if (outgoing.qos == 2 && outgoing.offset != kNoOffset && session_->logged() &&
+        !bug) {  // sent when its identifier is durable
       store_soon().packet_ids.push_back(session_->in_flight.reserve(2, std::move(keep)));
       return;
     }

@@ -31,18 +31,16 @@ void Connection::report_unsent(const Outgoing& outgoing) {
 // A QoS 2 message that a persistent session has completed is named in its record until the group's record, which tells
 // what is to be handed out after a crash, knows it too.
 void Connection::report_settled(const OutboundMessage& message) {
-  const bool exactly_once = message.qos == 2 && session_->logged() &&
-                            server_.settings().bug != SeededBug::forget_completed_at_once;
+  const bool exactly_once =
+      message.qos == 2 && session_->logged() && server_.settings().bug != SeededBug::forget_completed_at_once;
   if (exactly_once) session_->shared_done.push_back({message.share, message.offset});
-  server_.report(
-      {message.share, message.offset, exactly_once ? Outcome::settled_exactly_once : Outcome::settled, id_});
+  server_.report({message.share, message.offset, exactly_once ? Outcome::settled_exactly_once : Outcome::settled, id_});
 }
 
 void Connection::share_recorded(const ShareName& share, Offset offset) {
   if (!session_) return;
-  std::erase_if(session_->shared_done, [&](const SharedDone& done) {
-    return done.offset == offset && done.share->key == share.key;
-  });
+  std::erase_if(session_->shared_done,
+                [&](const SharedDone& done) { return done.offset == offset && done.share->key == share.key; });
   store_later();
 }
 
@@ -62,18 +60,19 @@ void Connection::give_back_shared(bool session_ends) {
     }
   };
   std::vector<std::uint16_t> given;
-  session_->in_flight.for_each([&](std::uint16_t id, FlightState flight, std::uint8_t qos, const OutboundMessage* kept) {
-    if (kept == nullptr || !kept->share) return;
-    // QoS 1 goes to another member. A QoS 2 flow that has begun stays with its session, and ends with it
-    // [MQTT-4.8.2-4, -5].
-    if (qos == 1 && flight == FlightState::published) {
-      give_back(*kept);
-      given.push_back(id);
-    } else if (session_ends && kept->is_reported()) {
-      const bool begun = flight != FlightState::reserved;
-      server_.report({kept->share, kept->offset, begun ? Outcome::settled : Outcome::given_back, {}});
-    }
-  });
+  session_->in_flight.for_each(
+      [&](std::uint16_t id, FlightState flight, std::uint8_t qos, const OutboundMessage* kept) {
+        if (kept == nullptr || !kept->share) return;
+        // QoS 1 goes to another member. A QoS 2 flow that has begun stays with its session, and ends with it
+        // [MQTT-4.8.2-4, -5].
+        if (qos == 1 && flight == FlightState::published) {
+          give_back(*kept);
+          given.push_back(id);
+        } else if (session_ends && kept->is_reported()) {
+          const bool begun = flight != FlightState::reserved;
+          server_.report({kept->share, kept->offset, begun ? Outcome::settled : Outcome::given_back, {}});
+        }
+      });
   for (const std::uint16_t id : given) (void)session_->in_flight.acknowledge(id);
   if (!session_->queue) return;
   for (const OutboundMessage& waiting : *session_->queue) {

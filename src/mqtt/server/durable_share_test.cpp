@@ -220,8 +220,8 @@ TEST(DurableWill, IsAskedForItsPermissionAfterARestart) {
     TestClient device = server->client();
     device.connect(with_will("device"), "11 00000e10");
     server->seconds(2);
-    permissions.store(auth::Permissions::parse(allowed ? "allow anonymous all #" : "allow anonymous publish other")
-                          .value());
+    permissions.store(
+        auth::Permissions::parse(allowed ? "allow anonymous all #" : "allow anonymous publish other").value());
     server.restart();
     server->seconds(2);
     EXPECT_EQ(server->receiver().got.size(), allowed ? 1U : 0U);

@@ -159,9 +159,7 @@ class LoopServer final : public ReceiptSink {
   [[nodiscard]] bool durable() const { return exchange_.durable; }
   [[nodiscard]] MessageFeed& feed() { return feed_; }
   /// What is published from now on is at or above this.
-  [[nodiscard]] Offset end_of_messages() const {
-    return durable() ? exchange_.messages->high_watermark() : Offset(0);
-  }
+  [[nodiscard]] Offset end_of_messages() const { return durable() ? exchange_.messages->high_watermark() : Offset(0); }
   [[nodiscard]] WallTime wall() const { return exchange_.clock.wall(); }
   /// A message on this topic must be in the message topic, too.
   [[nodiscard]] bool is_logged(std::string_view topic) const {

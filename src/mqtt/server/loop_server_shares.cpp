@@ -21,7 +21,8 @@ void LoopServer::subscribe_share(Session& session, const Subscription& subscript
   ShareMember member{session.client_id(), connection.id(), subscription.options, subscription.identifier,
                      connection.window()};
   Peer& home = home_of(*subscription.share);
-  if (home.server == this) return join_share(subscription.share, std::move(member), subscription.since, std::move(done));
+  if (home.server == this)
+    return join_share(subscription.share, std::move(member), subscription.since, std::move(done));
   home.executor->post([server = home.server, share = subscription.share, member = std::move(member),
                        since = subscription.since, back = peer(loop_).executor, done = std::move(done)]() mutable {
     auto open = std::make_shared<Task>(std::move(done));
@@ -65,9 +66,8 @@ void LoopServer::restore_share(const ShareNamePtr& share, const ShareMember& mem
 void LoopServer::leave_share(const ShareNamePtr& share, std::string_view client_id) {
   Peer& home = home_of(*share);
   if (home.server != this) {
-    return home.executor->post([server = home.server, share, client = std::string(client_id)] {
-      server->leave_share(share, client);
-    });
+    return home.executor->post(
+        [server = home.server, share, client = std::string(client_id)] { server->leave_share(share, client); });
   }
   ShareGroup* const group = shares_.find(*share);
   if (group == nullptr || !group->leave(client_id)) return;
@@ -144,17 +144,17 @@ bool LoopServer::hand_next(ShareGroup& group, Delivery& delivery) {
       }
     } else {
       Peer& there = peer(loop_of(connection));
-      there.executor->post([=, server = there.server, share = group.name(), copy = *member,
-                            message = delivery.share()] {
-        Connection* const found = server->find(connection);
-        Delivery& handed = server->queue_delivery_;
-        handed.begin(message->message(), message, server->now_s_);
-        if (found != nullptr &&
-            found->deliver_shared(handed, server->match_of(copy, share, server->share_match_), offset)) {
-          return;
-        }
-        server->report({share, offset, ShareReport::Outcome::refused, connection});
-      });
+      there.executor->post(
+          [=, server = there.server, share = group.name(), copy = *member, message = delivery.share()] {
+            Connection* const found = server->find(connection);
+            Delivery& handed = server->queue_delivery_;
+            handed.begin(message->message(), message, server->now_s_);
+            if (found != nullptr &&
+                found->deliver_shared(handed, server->match_of(copy, share, server->share_match_), offset)) {
+              return;
+            }
+            server->report({share, offset, ShareReport::Outcome::refused, connection});
+          });
     }
     if (counts) {
       ++member->handed;
@@ -209,9 +209,8 @@ void LoopServer::send_reports() {
     if (loop == loop_) {
       take_reports(by_loop[loop]);
     } else {
-      peer(loop).executor->post([server = peer(loop).server, reports = std::move(by_loop[loop])] {
-        server->take_reports(reports);
-      });
+      peer(loop).executor->post(
+          [server = peer(loop).server, reports = std::move(by_loop[loop])] { server->take_reports(reports); });
     }
   }
 }
@@ -321,7 +320,8 @@ void LoopServer::deliver_shared(ShareGroup& group, Delivery& delivery, int tries
       return;
     }
     Peer& home = server->home_of(*share);
-    home.executor->post([server = home.server, share, message, tries] { server->share_here(share, message, tries + 1); });
+    home.executor->post(
+        [server = home.server, share, message, tries] { server->share_here(share, message, tries + 1); });
   });
 }
 

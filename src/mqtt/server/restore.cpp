@@ -37,7 +37,8 @@ Result<void> restore_retained(const topics::TopicLog& log, Exchange& exchange) {
 
 namespace {
 
-// A shared subscription that comes back, with what must not be handed out (again): a member has it, or has completed it.
+// A shared subscription that comes back, with what must not be handed out (again): a member has it, or has completed
+// it.
 struct RestoredShare {
   ShareNamePtr name;
   ShareRecord record;
@@ -68,10 +69,9 @@ RestoredShares gather_shares(const SessionRecords& records) {
   };
   for (const auto& [client_id, restored] : records.sessions) {
     for (const SharedDone& done : restored.session->shared_done) exclude(*done.share, done.offset);
-    restored.session->in_flight.for_each(
-        [&](std::uint16_t, FlightState, std::uint8_t, const OutboundMessage* kept) {
-          if (kept != nullptr && kept->is_reported()) exclude(*kept->share, kept->offset);
-        });
+    restored.session->in_flight.for_each([&](std::uint16_t, FlightState, std::uint8_t, const OutboundMessage* kept) {
+      if (kept != nullptr && kept->is_reported()) exclude(*kept->share, kept->offset);
+    });
   }
   for (auto& [key, share] : shares) {
     std::erase_if(share.record.unsettled, [&](Offset offset) { return share.with_members.contains(offset); });
@@ -152,8 +152,8 @@ std::uint32_t ends_in_s(const RestoredSession& restored, WallTime now, Offset lo
   return gone_s >= session.expiry_s() ? 0 : session.expiry_s() - static_cast<std::uint32_t>(gone_s);
 }
 
-// When a will is due, in seconds: the delay counts from the moment the connection was lost (3.1.3.2.2), which for a client
-// that was connected is that of the crash, told by nobody: so it counts from now.
+// When a will is due, in seconds: the delay counts from the moment the connection was lost (3.1.3.2.2), which for a
+// client that was connected is that of the crash, told by nobody: so it counts from now.
 std::uint32_t will_in_s(const RestoredSession& restored, WallTime now) {
   const std::uint32_t delay_s = restored.session->will->delay_s;
   if (!restored.disconnected_at) return delay_s;

@@ -24,10 +24,10 @@ struct SessionRecords {
 };
 /// Errors: those of reading.
 Result<SessionRecords> read_sessions(const topics::TopicLog& log);
-/// Persistent sessions and shared subscriptions with what waits for them, spread over the loops. A will whose client was
-/// connected, or whose delay has passed meanwhile, is published at the first tick. `delivery_ids`: exactly-once deliveries that
-/// are open ("<client id>\0<packet id>"); their sessions come back even when nothing else is known of them. Errors:
-/// those of reading the message topic.
+/// Persistent sessions and shared subscriptions with what waits for them, spread over the loops. A will whose client
+/// was connected, or whose delay has passed meanwhile, is published at the first tick. `delivery_ids`: exactly-once
+/// deliveries that are open ("<client id>\0<packet id>"); their sessions come back even when nothing else is known of
+/// them. Errors: those of reading the message topic.
 Result<void> restore_sessions(SessionRecords sessions, Exchange& exchange, std::span<const std::string> delivery_ids);
 
 }  // namespace millrace::mqtt

@@ -1,5 +1,5 @@
-// SeededBug: deliberate mistakes that the tests of persistent sessions must find. None outside tests; each is one `if` at
-// the place where the mistake would be made.
+// SeededBug: deliberate mistakes that the tests of persistent sessions must find. None outside tests; each is one `if`
+// at the place where the mistake would be made.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // A persistent session under seeds: a subscriber that connects anywhere, drops, is taken over and acknowledges when it
-// likes, a publisher, and a server that is killed at any moment. Whatever the order: what was acknowledged to the publisher
-// reaches the subscriber (QoS 1: at least once, QoS 2: exactly once), and what was subscribed stays subscribed. Seeded
-// mistakes show that the checks can fail.
+// likes, a publisher, and a server that is killed at any moment. Whatever the order: what was acknowledged to the
+// publisher reaches the subscriber (QoS 1: at least once, QoS 2: exactly once), and what was subscribed stays
+// subscribed. Seeded mistakes show that the checks can fail.
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
@@ -219,7 +219,8 @@ class SessionModel {
       hear();
     }
     for (const unsigned number : acknowledged_) {
-      if (!received_.contains(number) && fault_.empty()) fault_ = fmt::format("{} was acknowledged and never came", number);
+      if (!received_.contains(number) && fault_.empty())
+        fault_ = fmt::format("{} was acknowledged and never came", number);
     }
     return fault_;
   }
@@ -250,8 +251,8 @@ TEST(SessionModel, HoldsUnderSeeds) {
 }
 
 TEST(SessionModel, FindsSeededMistakes) {
-  for (const SeededBug bug : {SeededBug::send_before_recording, SeededBug::release_before_recording,
-                              SeededBug::move_without_catching_up}) {
+  for (const SeededBug bug :
+       {SeededBug::send_before_recording, SeededBug::release_before_recording, SeededBug::move_without_catching_up}) {
     std::string fault;
     std::uint64_t seed = 0;
     while (fault.empty() && ++seed <= 3'000) fault = SessionModel(seed, bug).run(60);

@@ -264,8 +264,8 @@ TEST(ShareModel, HoldsUnderSeeds) {
 }
 
 TEST(ShareModel, FindsSeededMistakes) {
-  for (const SeededBug bug : {SeededBug::keep_what_a_member_left, SeededBug::forget_completed_at_once,
-                              SeededBug::record_without_handed}) {
+  for (const SeededBug bug :
+       {SeededBug::keep_what_a_member_left, SeededBug::forget_completed_at_once, SeededBug::record_without_handed}) {
     std::string fault;
     std::uint64_t seed = 0;
     while (fault.empty() && ++seed <= 3'000) fault = ShareModel(seed, bug).run(80);

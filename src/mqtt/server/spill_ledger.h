@@ -1,9 +1,9 @@
-// SpillLedger: messages for slow clients that are on their way into the message topic because no memory is left for them
-// (decision 0020), in the order they were handed over, until the loop's feed brings them back with their offsets.
+// SpillLedger: messages for slow clients that are on their way into the message topic because no memory is left for
+// them (decision 0020), in the order they were handed over, until the loop's feed brings them back with their offsets.
 //
-// One record serves all connections of a loop that are slow for the same message. Its key names the loop and the number,
-// so other loops and a restart pass it over: what spills belongs to sessions that end with their connection. Thread: the
-// loop's.
+// One record serves all connections of a loop that are slow for the same message. Its key names the loop and the
+// number, so other loops and a restart pass it over: what spills belongs to sessions that end with their connection.
+// Thread: the loop's.
 #pragma once
 
 #include <cstdint>

@@ -124,7 +124,8 @@ Result<RestoredSession> decode_session(std::string_view client_id, ByteView valu
   ByteReader in(value);
   const auto offset = [&in] { return Offset(static_cast<std::int64_t>(in.be<std::uint64_t>())); };
   const std::uint8_t version = in.u8();
-  if (version != kVersion && version != kVersionWithoutShares) return fail(ErrorCode::corrupt, "session record of an unknown version");
+  if (version != kVersion && version != kVersionWithoutShares)
+    return fail(ErrorCode::corrupt, "session record of an unknown version");
   RestoredSession restored;
   const auto expiry_s = in.be<std::uint32_t>();
   const auto disconnected_at = static_cast<std::int64_t>(in.be<std::uint64_t>());
