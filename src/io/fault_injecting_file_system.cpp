@@ -88,8 +88,7 @@ Plan::Verdict FaultInjectingFileSystem::Plan::pass(Operation kind, std::string_v
   if (!armed || !fault.kinds.test(static_cast<std::size_t>(kind))) return {};
   ++seen;
   if (seen < fault.nth || seen - fault.nth >= fault.times) return {};
-  ++injected;
-  if (injected == 1) first = {kind, std::string(path)};
+  injected.push_back({kind, std::string(path)});
   return {true, fault.error, fault.torn_bytes};
 }
 
@@ -109,11 +108,11 @@ void FaultInjectingFileSystem::clear_plan() {
 }
 
 std::uint64_t FaultInjectingFileSystem::injected() const {
-  return plan_->with([](const Plan& plan) { return plan.injected; });
+  return plan_->with([](const Plan& plan) { return plan.injected.size(); });
 }
 
-FaultInjectingFileSystem::Injected FaultInjectingFileSystem::first_injected() const {
-  return plan_->with([](const Plan& plan) { return plan.first; });
+std::vector<FaultInjectingFileSystem::Injected> FaultInjectingFileSystem::injected_operations() const {
+  return plan_->with([](const Plan& plan) { return plan.injected; });
 }
 
 std::uint64_t FaultInjectingFileSystem::count(Operation kind) const {

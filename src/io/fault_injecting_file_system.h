@@ -9,6 +9,8 @@
 #include <array>
 #include <bitset>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "base/guarded.h"
 #include "io/file_system.h"
@@ -63,8 +65,8 @@ class FaultInjectingFileSystem final : public FileSystem {
     Operation kind{};
     std::string path;
   };
-  /// The operation that failed by plan first.
-  [[nodiscard]] Injected first_injected() const;
+  /// Those that failed by plan, in their order.
+  [[nodiscard]] std::vector<Injected> injected_operations() const;
   [[nodiscard]] std::uint64_t count(Operation kind) const;
   [[nodiscard]] std::uint64_t count(const OperationSet& kinds) const;
 
@@ -92,8 +94,7 @@ class FaultInjectingFileSystem final : public FileSystem {
     Verdict pass(Operation kind, std::string_view path);
 
     std::array<std::uint64_t, kOperationKinds> counts{};
-    std::uint64_t injected = 0;
-    Injected first;
+    std::vector<Injected> injected;
     Fault fault;
     std::uint64_t seen = 0;  // operations of the fault's kinds since it was planned
     bool armed = false;

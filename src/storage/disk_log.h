@@ -79,7 +79,7 @@ class DiskLog final : public Log {
   Result<void> sync_segments();
   Result<void> keep_journal_ready();
   Result<void> rename_removed();
-  Result<bool> unlink_some();
+  Result<bool> unlink_some(MonoTime time);
 
   // compaction.cpp
   struct Swap {  // what a checkpoint has to name before the files it replaced may go
@@ -173,6 +173,7 @@ class DiskLog final : public Log {
   struct DoomedTree {
     std::string path;
     MonoTime not_before{};
+    PartitionPtr partition;  // null: nobody knows it any more
   };
   std::vector<DoomedTree> doomed_trees_;  // of deleted partitions
 };

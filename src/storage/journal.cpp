@@ -18,6 +18,7 @@ constexpr std::size_t kMostReady = 4;   // ... so many; a start reads through th
 constexpr std::string_view kZeroingPath = "journal/zeroing.tmp";
 constexpr std::string_view kSuffix = ".journal";
 constexpr MonoTime kRetryAfterFull = std::chrono::seconds(1);
+constexpr std::uint64_t kMostReserve = 256_KiB;
 
 alignas(io::kBlockSize) constexpr std::uint8_t kZeros[256_KiB] = {};
 
@@ -58,10 +59,12 @@ Result<void> Journal::start(std::span<const JournalFile> found, GroupSequence ne
       free_.push_back(file);
     }
   }
+  // A journal that was full when the process died must not keep the log from opening, so this file may pass the limit.
   // Always a new life: whatever an interrupted commit left behind in any file belongs to an older generation.
   auto ready = reusable
                    ? recycle(*reusable)
-                   : make_file(round_to_block(std::min<std::uint64_t>(kFirstFileBytes, options_.journal_file_bytes)));
+                   : make_file(round_to_block(std::min<std::uint64_t>(kFirstFileBytes, options_.journal_file_bytes)),
+                               Limit::may_pass);
   if (!ready) return std::unexpected(ready.error());
   current_ = {ready->generation, std::move(ready->file), ready->size, 0};
   published_ = {{current_.generation, 0, next_}, 0};
@@ -87,12 +90,12 @@ Result<void> Journal::write_zeros(io::File& file, std::uint64_t from, std::uint6
 
 // A file of zeros, named and durable, made at once: at the first start, and when the log thread outran the segment
 // writer.
-Result<Journal::Ready> Journal::make_file(std::uint64_t size) {
+Result<Journal::Ready> Journal::make_file(std::uint64_t size, Limit limit) {
   const Generation generation = take_generation();
   const std::string path = journal_path(generation);
   {
     const std::scoped_lock lock(mutex_);
-    if (total_bytes_ + size > options_.journal_max_bytes) {
+    if (limit == Limit::holds && total_bytes_ + size > options_.journal_max_bytes) {
       refused_ = true;
       return fail(ErrorCode::disk_full, "journal is full until segments caught up (journal_max_bytes)");
     }
@@ -240,6 +243,10 @@ Result<void> Journal::make_room(std::uint64_t need) {
   }
 }
 
+std::uint64_t Journal::changes_reserve() const {
+  return std::min(kMostReserve, round_to_block(options_.journal_file_bytes / 64));
+}
+
 Result<void> Journal::write(GroupEncoder& group, std::span<const ByteView> batches, std::int64_t wall_ms) {
   const std::uint64_t total = group.total_bytes();
   MonoTime started = clock_.mono();
@@ -247,8 +254,9 @@ Result<void> Journal::write(GroupEncoder& group, std::span<const ByteView> batch
     const MonoTime now = clock_.mono();
     histogram.observe(now - std::exchange(started, now));
   };
-  if (current_.size - current_.offset < total) {
-    MR_TRY(move_to_next_file(total));
+  const std::uint64_t need = total + (batches.empty() ? 0 : changes_reserve());
+  if (current_.size - current_.offset < need) {
+    MR_TRY(move_to_next_file(need));
     lap(metrics_.journal_switch_seconds);
   }
   const ByteView head = group.finish(salt_, current_.generation, next_, wall_ms);

@@ -89,9 +89,13 @@ class Journal {
     std::uint64_t size = 0;
     std::uint64_t done = 0;
   };
+  /// Bytes at the end of each file that only groups without records may use: when the disk is full, the deletion that
+  /// gives room must still find some.
+  [[nodiscard]] std::uint64_t changes_reserve() const;
   Result<void> move_to_next_file(std::uint64_t need);
   Result<void> make_room(std::uint64_t need);
-  Result<Ready> make_file(std::uint64_t size);
+  enum class Limit : std::uint8_t { holds, may_pass };  // journal_max_bytes
+  Result<Ready> make_file(std::uint64_t size, Limit limit = Limit::holds);
   Result<Ready> recycle(const JournalFile& file);
   Result<bool> recycle_free();
   [[nodiscard]] bool small(const JournalFile& file) const { return file.size < options_.journal_file_bytes; }

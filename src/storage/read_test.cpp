@@ -269,6 +269,41 @@ TEST(Read, AFullJournalRefusesUntilACheckpoint) {
   EXPECT_EQ(read_all(*disk.find("t"), Offset(0)), values);
 }
 
+// A process that died with its journal full opens again all the same.
+TEST(Read, AFullJournalOpens) {
+  for (int records = 10; records < 20; ++records) {
+    LogOnDisk disk;
+    disk.options.journal_file_bytes = 64_KiB;
+    disk.options.journal_max_bytes = 192_KiB;
+    ASSERT_TRUE(disk.open());
+    ASSERT_TRUE(disk.create("t"));
+    std::vector<std::string> values;
+    for (int i = 0; i < records; ++i) {
+      std::string value = std::to_string(i) + std::string(10'000, 'j');
+      if (disk.append(*disk.find("t"), batch_of({value}))) values.push_back(std::move(value));
+    }
+    disk.crash();
+    ASSERT_TRUE(disk.open()) << records;
+    EXPECT_EQ(read_all(*disk.find("t"), Offset(0)), values);
+    ASSERT_TRUE(disk.append(*disk.find("t"), batch_of({"more"})));
+  }
+}
+
+// The deletion that gives room finds some when records find none.
+TEST(Read, AFullJournalTakesChanges) {
+  LogOnDisk disk;
+  disk.options.journal_file_bytes = 64_KiB;
+  disk.options.journal_max_bytes = 192_KiB;
+  ASSERT_TRUE(disk.open());
+  ASSERT_TRUE(disk.create("t"));
+  ASSERT_TRUE(disk.create("going"));
+  while (disk.append(*disk.find("t"), batch_of({std::string(3'000, 'j')}))) {
+  }
+  PartitionChange deletion = DeletePartition{{"going", PartitionIndex(0)}, {}};
+  ASSERT_TRUE(disk.log->commit({&deletion, 1}, {}));
+  EXPECT_EQ(disk.find("going"), nullptr);
+}
+
 // Larger than any file of a journal that is all used up: unused files make way.
 TEST(Read, ALargeGroupAfterManySmallOnes) {
   LogOnDisk disk;
@@ -277,7 +312,7 @@ TEST(Read, ALargeGroupAfterManySmallOnes) {
   ASSERT_TRUE(disk.open());
   ASSERT_TRUE(disk.create("t"));
   std::vector<std::string> values;
-  for (int i = 0; i < 40; ++i) {
+  for (int i = 0; i < 39; ++i) {  // eight files of five, less one of the first, which also holds the topic
     values.push_back(std::to_string(i) + std::string(9'000, 's'));
     ASSERT_TRUE(disk.append(*disk.find("t"), batch_of({values.back()})));
   }

@@ -179,7 +179,8 @@ Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, O
   }
   MR_TRY_ASSIGN(const auto names, files_.list("topics"));
   for (const std::string& name : names) {
-    if (name.ends_with(kDeletedSuffix)) doomed_trees_.push_back({"topics/" + name, clock_.mono() + kDeletedDelay});
+    if (name.ends_with(kDeletedSuffix))
+      doomed_trees_.push_back({"topics/" + name, clock_.mono() + kDeletedDelay, nullptr});
   }
   return {};
 }

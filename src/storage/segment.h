@@ -93,6 +93,8 @@ class Segment {
   [[nodiscard]] bool dirty() const { return dirty_; }
   /// Gives file descriptors back when everything is synced; the next use opens the files again.
   void close_files();
+  /// The same for files that are gone, written and not synced or not.
+  void abandon_files();
 
   /// True when the files are exactly as long as `state` says; corrupt when one is missing or shorter. Keeps no file
   /// open.

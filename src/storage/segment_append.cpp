@@ -206,6 +206,11 @@ void Segment::close_files() {
   partial_end_ = kNoPartial;
 }
 
+void Segment::abandon_files() {
+  dirty_ = false;
+  close_files();
+}
+
 Result<void> Segment::truncate(const SegmentState& state) {
   const std::uint64_t sizes[] = {state.size, state.index_entries * kIndexEntryBytes,
                                  state.time_entries * kTimeEntryBytes};

@@ -1,7 +1,9 @@
 // Segments behind the journal: DiskLog::write_behind() and checkpoint(). Thread: the segment writer (and open/close,
 // alone).
 #include <algorithm>
+#include <iterator>
 #include <limits>
+#include <optional>
 
 #include "base/log.h"
 #include "storage/disk_log.h"
@@ -149,14 +151,14 @@ Result<bool> DiskLog::write_behind() {
       return wrote || prepared;
     }
     if (prepared) return true;
-    return unlink_some();
+    return unlink_some(clock_.mono());
   };
   auto done = step();
   if (!done && done.error().code == ErrorCode::disk_full) {
-    // What is to go anyway goes now.
-    const auto unlinked = unlink_some();
-    if (!unlinked) return died(unlinked.error());
-    if (*unlinked) return true;
+    // What is to go anyway goes now, file.delete.delay.ms or not.
+    const auto unlinked = unlink_some(MonoTime::max());
+    if (!unlinked && unlinked.error().code != ErrorCode::disk_full) return died(unlinked.error());
+    if (unlinked && *unlinked) return true;
   }
   if (!done && done.error().code != ErrorCode::disk_full) return died(done.error());
   return done;
@@ -273,58 +275,67 @@ Result<void> DiskLog::settle_for_stop(Partition& partition, const ProducerTable&
                          options_.bugs);
 }
 
-// Deleted partitions: the directory gets a name that says so, which frees the old one for a new partition.
+// Deleted partitions: the directory gets a name that says so, which frees the old one for a new partition. What a full
+// disk does not let through stays on the list.
 Result<void> DiskLog::rename_removed() {
-  std::vector<PartitionPtr> removed;
-  {
-    const std::scoped_lock lock(mutex_);
-    removed.swap(removed_);
-  }
-  for (const PartitionPtr& partition : removed) {
-    // Its files are meant by their old path: after the rename that path belongs to a new partition of the same name.
-    const std::string directory = partition->directory();
-    if (!files_.exists(directory)) continue;  // directory_made says too little: making it may have failed in the middle
-    const auto inside = [&](const std::shared_ptr<Segment>& segment) { return segment->directory() == directory; };
-    std::erase_if(dirty_segments_, inside);
-    std::erase(new_directories_, directory);
-    unsynced_names_.erase(directory);
+  while (true) {
+    PartitionPtr partition;
     {
       const std::scoped_lock lock(mutex_);
-      std::erase_if(doomed_segments_, inside);
+      if (removed_.empty()) return {};
+      partition = removed_.front();
     }
-    MR_TRY_ASSIGN(const std::string path, set_aside(files_, directory));
-    topics_unsynced_ = true;
-    const MonoTime delay =
-        std::chrono::milliseconds(std::max<std::int64_t>(0, partition->config().file_delete_delay_ms));
+    // Its files are meant by their old path: after the rename that path belongs to a new partition of the same name.
+    const std::string directory = partition->directory();
+    std::optional<DoomedTree> tree;
+    if (files_.exists(directory)) {  // directory_made says too little: making it may have failed in the middle
+      const auto inside = [&](const std::shared_ptr<Segment>& segment) { return segment->directory() == directory; };
+      std::erase_if(dirty_segments_, inside);
+      std::erase(new_directories_, directory);
+      unsynced_names_.erase(directory);
+      {
+        const std::scoped_lock lock(mutex_);
+        std::erase_if(doomed_segments_, inside);
+      }
+      MR_TRY_ASSIGN(const std::string path, set_aside(files_, directory));
+      topics_unsynced_ = true;
+      const auto delay = std::max<std::int64_t>(0, partition->config().file_delete_delay_ms);
+      tree = DoomedTree{path, clock_.mono() + std::chrono::milliseconds(delay), partition};
+    }
     const std::scoped_lock lock(mutex_);
-    doomed_trees_.push_back({path, clock_.mono() + delay});
+    removed_.erase(removed_.begin());
+    if (tree) doomed_trees_.push_back(std::move(*tree));
   }
-  return {};
 }
 
-Result<bool> DiskLog::unlink_some() {
+// What was due by `time`.
+Result<bool> DiskLog::unlink_some(MonoTime time) {
   MR_TRY(rename_removed());
   std::vector<std::shared_ptr<Segment>> segments;
-  std::vector<std::string> trees;
+  std::vector<DoomedTree> trees;
   {
     const std::scoped_lock lock(mutex_);
-    segments.swap(doomed_segments_);
-    std::erase_if(doomed_trees_, [&](const DoomedTree& tree) {
-      if (tree.not_before > clock_.mono()) return false;
-      trees.push_back(tree.path);
-      return true;
-    });
+    segments = doomed_segments_;
+    std::ranges::copy_if(doomed_trees_, std::back_inserter(trees),
+                         [&](const DoomedTree& tree) { return tree.not_before <= time; });
   }
-  if (segments.empty() && trees.empty()) return false;
   for (const auto& segment : segments) {
     std::erase(dirty_segments_, segment);
     MR_TRY(segment->unlink());
     metrics_.deleted_segments.add();
+    const std::scoped_lock lock(mutex_);
+    std::erase(doomed_segments_, segment);
   }
-  for (const std::string& path : trees) {
-    if (files_.exists(path)) MR_TRY(files_.remove_tree(path));
+  for (const DoomedTree& tree : trees) {
+    if (files_.exists(tree.path)) MR_TRY(files_.remove_tree(tree.path));
+    // Whoever still has the partition must not keep its blocks.
+    if (tree.partition) {
+      for (const SegmentRef& segment : tree.partition->segments()) segment.files->abandon_files();
+    }
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(doomed_trees_, [&](const DoomedTree& other) { return other.path == tree.path; });
   }
-  return true;
+  return !segments.empty() || !trees.empty();
 }
 
 }  // namespace millrace::storage

@@ -27,11 +27,10 @@ void answer(std::unique_ptr<AppendRequest> request) {
 void post_answers(std::vector<std::unique_ptr<AppendRequest>> requests) {
   while (!requests.empty()) {
     Executor* const target = requests.front()->reply_to;
-    const auto rest = std::stable_partition(requests.begin(), requests.end(),
-                                            [&](const auto& request) { return request->reply_to == target; });
-    std::vector<std::unique_ptr<AppendRequest>> mine(std::make_move_iterator(requests.begin()),
-                                                     std::make_move_iterator(rest));
-    requests.erase(requests.begin(), rest);
+    std::vector<std::unique_ptr<AppendRequest>> mine;
+    std::vector<std::unique_ptr<AppendRequest>> others;
+    for (auto& request : requests) (request->reply_to == target ? mine : others).push_back(std::move(request));
+    requests = std::move(others);
     target->post([mine = std::move(mine)]() mutable {
       for (auto& request : mine) answer(std::move(request));
     });
@@ -191,20 +190,22 @@ void EmbeddedTopicLog::run_log() {
   }
 }
 
-// Tries until the disk has room. False when the log died, or when stopping while the disk is still full.
+// Tries until the disk has room. False when the log died, when stopping while the disk is still full, or when this is
+// itself a try to make room.
 bool EmbeddedTopicLog::commit_until_room(std::span<storage::PartitionChange> changes,
                                          std::span<storage::Append* const> appends) {
   while (true) {
     const Result<void> committed = log_->commit(changes, appends);
     if (committed) {
       seal_at_ = clock_.mono() + settings_.seal_after;
-      if (disk_full_.exchange(false)) log::info("disk_has_room", {{"effect", "appends go on"}});
+      if (!making_room_ && disk_full_.exchange(false)) log::info("disk_has_room", {{"effect", "appends go on"}});
       return true;
     }
     if (committed.error().code != ErrorCode::disk_full) {
       die(committed.error());
       return false;
     }
+    if (making_room_) return false;
     if (!disk_full_.exchange(true)) {
       log::error("disk_full", {{"effect", "acknowledgements are withheld until there is room"},
                                {"reason", committed.error().message()}});
@@ -219,7 +220,30 @@ bool EmbeddedTopicLog::commit_until_room(std::span<storage::PartitionChange> cha
     }
     lock.unlock();
     check_retention();
+    if (!serve_room_makers()) return false;
   }
+}
+
+// Somebody may ask, while appends wait for room, for what gives room. The journal keeps space for that
+// (Journal::changes_reserve()). What finds no room either is asked again later. False when the log died.
+bool EmbeddedTopicLog::serve_room_makers() {
+  std::deque<Control> controls;
+  {
+    const std::scoped_lock lock(mutex_);
+    controls.swap(controls_);
+  }
+  std::deque<Control> left;
+  making_room_ = true;
+  for (Control& control : controls) {
+    const bool gives = std::holds_alternative<Delete>(control) || std::holds_alternative<DeleteRecords>(control) ||
+                       std::holds_alternative<EditConfig>(control);
+    if (!gives || !commit_control(control)) left.push_back(std::move(control));
+  }
+  making_room_ = false;
+  if (left.size() < controls.size()) poke_writer();
+  const std::scoped_lock lock(mutex_);
+  controls_.insert(controls_.begin(), std::make_move_iterator(left.begin()), std::make_move_iterator(left.end()));
+  return !dead_.load(std::memory_order_relaxed);
 }
 
 bool EmbeddedTopicLog::commit_appends(std::vector<std::unique_ptr<AppendRequest>>& requests) {

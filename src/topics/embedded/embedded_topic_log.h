@@ -114,6 +114,7 @@ class EmbeddedTopicLog final : public TopicLog {
   bool commit_appends(std::vector<std::unique_ptr<AppendRequest>>& requests);
   bool commit_control(Control& control);
   bool commit_until_room(std::span<storage::PartitionChange> changes, std::span<storage::Append* const> appends);
+  bool serve_room_makers();
   bool create(Create& request);
   bool remove(Delete& request);
   bool edit(EditConfig& request);
@@ -164,6 +165,7 @@ class EmbeddedTopicLog final : public TopicLog {
   MonoTime next_retention_{};  // log thread
   MonoTime seal_at_ = MonoTime::max();
   std::size_t unwritten_bytes_ = 0;  // log thread: committed since the writer was last woken
+  bool making_room_ = false;         // log thread: inside serve_room_makers()
   std::vector<storage::Append> storage_appends_;
   std::vector<storage::Append*> storage_pointers_;
 
