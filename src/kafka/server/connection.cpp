@@ -80,6 +80,7 @@ std::size_t Connection::frame_limit() const {
 std::size_t Connection::on_bytes(ByteView bytes) {
   last_bytes_ = endpoint_.clock().mono();
   reading_ = true;
+  large_next_ = false;
   std::size_t used = 0;
   while (!closing_ && !draining_ && !must_pause() && bytes.size() - used >= kSizeField) {
     const auto size = load_be<std::int32_t>(bytes.data() + used);
@@ -91,7 +92,8 @@ std::size_t Connection::on_bytes(ByteView bytes) {
     const ByteView rest = bytes.subspan(used + kSizeField);
     const auto frame_size = static_cast<std::size_t>(size);
     if (rest.size() < frame_size) {
-      if (frame_size >= kGatherBytes) {
+      large_next_ = frame_size >= kGatherBytes && endpoint_.full();
+      if (frame_size >= kGatherBytes && !large_next_) {
         used += kSizeField;
         stream_->expect(frame_size);
       }
@@ -219,10 +221,11 @@ void Connection::send(Response response) {
 
 bool Connection::must_pause() const {
   const ServerSettings& settings = endpoint_.settings();
-  return disk_reads_ != 0 || in_flight_bytes_ >= settings.connection_in_flight_bytes ||
-         slots_.size() >= settings.connection_in_flight_requests ||
-         queued_bytes_ + stream_->pending_bytes() > settings.connection_pending_bytes || endpoint_.must_wait() ||
-         checking_;
+  const bool own = disk_reads_ != 0 || checking_ || in_flight_bytes_ >= settings.connection_in_flight_bytes ||
+                   slots_.size() >= settings.connection_in_flight_requests ||
+                   queued_bytes_ + stream_->pending_bytes() > settings.connection_pending_bytes;
+  return own || (endpoint_.full() && (in_flight_bytes_ != 0 || large_next_)) ||
+         (appends_ != 0 && endpoint_.log().congested());
 }
 
 void Connection::end_disk_read() {

@@ -1,9 +1,11 @@
 // Connection: one Kafka client. Cuts frames out of the stream, hands them to the handlers in the order they came, and
 // sends the answers in that same order, whenever each of them is ready.
 //
-// Back-pressure: the stream is not read while too many bytes or requests wait for their answers (here, or on the whole
-// loop), while the client does not take its answers, or while the log is congested. Nothing taken in is ever dropped
-// for lack of room. Thread: the loop's. Shared ownership, because an answer may come after the client is gone.
+// Back-pressure: the stream is not read while too many bytes or requests wait for their answers, or while the client
+// does not take its answers. While the whole loop holds too much, those that have a share in it and those that would
+// bring a large request are not read; while the log is congested, those whose records wait for it. Consumers and
+// whoever only asks go on through both. Nothing taken in is ever dropped for lack of room. Thread: the loop's. Shared
+// ownership, because an answer may come after the client is gone.
 #pragma once
 
 #include <cstdint>
@@ -68,6 +70,10 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
   void begin_disk_read() { ++disk_reads_; }
   void end_disk_read();
 
+  /// Records of this connection go to the log, or are there. Meanwhile it feels the log's congestion.
+  void begin_append() { ++appends_; }
+  void end_append() { --appends_; }
+
   void add_waiter(std::shared_ptr<Waiter> waiter) { waiters_.push_back(std::move(waiter)); }
   void remove_waiter(const Waiter* waiter);
 
@@ -124,7 +130,9 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
   MonoTime last_bytes_{};
   std::vector<std::shared_ptr<Waiter>> waiters_;
   std::size_t disk_reads_ = 0;
-  bool trusted_ = false;  // sent one valid request
+  std::size_t appends_ = 0;
+  bool large_next_ = false;  // the next request is large and the loop has no room for it
+  bool trusted_ = false;     // sent one valid request
   bool checking_ = false;
   bool paused_ = false;
   bool reading_ = false;  // inside on_bytes

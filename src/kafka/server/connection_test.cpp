@@ -141,18 +141,54 @@ TEST_F(ConnectionTest, BytesInFlightCountToo) {
   EXPECT_TRUE(client.wire.paused);
 }
 
-TEST_F(ConnectionTest, ACongestedLogIsWaitedFor) {
+TEST_F(ConnectionTest, ACongestedLogIsWaitedForByProducers) {
   WireClient& client = connect();
-  log.congested_now = true;
+  log.congested_now = log.hold_appends = true;
   const SharedBytes batch = batch_of({"a"});
   const auto id = client.send(ApiKey::produce, 8, produce_request(batch.view()));
+  const auto next = client.send(ApiKey::produce, 8, produce_request(batch.view()));
   EXPECT_TRUE(client.wire.paused);
+  EXPECT_EQ(log.held(), 1U);
   executor.advance(std::chrono::seconds(5));
   EXPECT_EQ(client.peek(), std::nullopt);
   EXPECT_FALSE(client.wire.closed);
-  log.congested_now = false;
+  log.congested_now = log.hold_appends = false;
+  log.commit();
   executor.advance(std::chrono::milliseconds(10));
   client.take<ProduceResponse>(ApiKey::produce, 8, id);
+  client.take<ProduceResponse>(ApiKey::produce, 8, next);
+}
+
+TEST_F(ConnectionTest, ACongestedLogIsNoConcernOfThoseWhoOnlyAsk) {
+  log.congested_now = log.hold_appends = true;
+  const SharedBytes batch = batch_of({"a"});
+  connect().send(ApiKey::produce, 8, produce_request(batch.view()));
+  WireClient& client = connect();
+  const auto id = client.send(ApiKey::api_versions, 0, ApiVersionsRequest{});
+  EXPECT_FALSE(client.wire.paused);
+  client.take<ApiVersionsResponse>(ApiKey::api_versions, 0, id);
+}
+
+TEST_F(ConnectionTest, AFullLoopReadsSmallRequestsOfThoseWithoutAShareInIt) {
+  log.hold_appends = true;
+  settings.loop_in_flight_bytes = 1000;
+  const SharedBytes batch = batch_of({std::string(3000, 'x')});
+  WireClient& producer = connect();
+  producer.send(ApiKey::produce, 8, produce_request(batch.view()));
+  EXPECT_TRUE(producer.wire.paused);
+
+  WireClient& asking = connect();
+  asking.send(ApiKey::api_versions, 0, ApiVersionsRequest{});
+  EXPECT_FALSE(asking.wire.paused);
+  asking.take<ApiVersionsResponse>(ApiKey::api_versions, 0, 1);
+  std::string size(4, '\0');
+  store_be(reinterpret_cast<std::uint8_t*>(size.data()), std::int32_t{1'000'000});
+  asking.feed(size);
+  EXPECT_TRUE(asking.wire.paused) << "a large request waits until there is room for it";
+
+  log.commit();
+  executor.advance(std::chrono::milliseconds(10));
+  EXPECT_FALSE(asking.wire.paused);
 }
 
 TEST_F(ConnectionTest, AClientThatDoesNotReadIsNotRead) {

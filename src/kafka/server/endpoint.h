@@ -65,10 +65,8 @@ class Endpoint {
   void count_request(const ApiCodec& codec);
   void add_in_flight(std::size_t bytes) { in_flight_bytes_ += bytes; }
   void remove_in_flight(std::size_t bytes) { in_flight_bytes_ -= bytes; }
-  /// The loop holds too many requests, or the log wants producers to wait.
-  [[nodiscard]] bool must_wait() const {
-    return in_flight_bytes_ >= settings_.loop_in_flight_bytes || log_.congested();
-  }
+  /// The loop holds too many bytes of requests.
+  [[nodiscard]] bool full() const { return in_flight_bytes_ >= settings_.loop_in_flight_bytes; }
   /// Asks the connection every few milliseconds whether it may read again: congestion ends without telling.
   void watch_stalled(std::weak_ptr<Connection> connection);
 

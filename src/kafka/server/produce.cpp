@@ -198,7 +198,9 @@ void handle_produce(Endpoint& endpoint, Request request) {
     return endpoint.give_back(std::move(append));
   }
   append->reply_to = &endpoint.executor();
+  production->request.connection().begin_append();
   append->done = [&endpoint, production = std::move(production)](std::unique_ptr<topics::AppendRequest> done) {
+    production->request.connection().end_append();
     respond(endpoint, *production, *done);
     endpoint.give_back(std::move(done));
   };
