@@ -20,12 +20,12 @@ LEFT_OUT = ("_test.cpp", "_bench.cpp")
 
 
 def preprocessed(entry):
-    """What the compiler sees of one source: the key of its stamp."""
+    """What the compiler sees of one source: the key of its stamp. Nothing for one that does not compile."""
     words = shlex.split(entry["command"])
     at = words.index("-o")
     words[at:at + 2] = ["-E", "-P"]
     words.remove("-c")
-    return subprocess.run(words, cwd=entry["directory"], capture_output=True, check=True).stdout
+    return subprocess.run(words, cwd=entry["directory"], capture_output=True).stdout
 
 
 def look_at(entry, folder, options):

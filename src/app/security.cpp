@@ -63,7 +63,6 @@ Security::Security(const Settings& settings, metrics::Registry& metrics)
     : settings_(settings.security),
       mqtt_tls_on_(settings.mqtt_tls_listener.port.has_value()),
       kafka_tls_on_(settings.kafka_tls_listener.port.has_value()),
-      metrics_(metrics),
       worker_("security"),
       users_(true),
       authenticator_(users_, &worker_, metrics, &system_entropy),

@@ -59,7 +59,6 @@ class Security {
   const SecuritySettings settings_;
   const bool mqtt_tls_on_;
   const bool kafka_tls_on_;
-  metrics::Registry& metrics_;
   WorkerThread worker_;
   auth::Users users_;
   auth::Authenticator authenticator_;

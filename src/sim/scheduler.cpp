@@ -3,7 +3,7 @@
 namespace millrace::sim {
 
 Executor& Scheduler::add_lane() {
-  lanes_.push_back(std::make_unique<Lane>(lanes_.size()));
+  lanes_.push_back(std::make_unique<Lane>());
   return *lanes_.back();
 }
 

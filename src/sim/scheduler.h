@@ -41,12 +41,10 @@ class Scheduler {
  private:
   class Lane final : public Executor {
    public:
-    explicit Lane(std::uint64_t number) : number_(number) {}
     void post(Task task) override { tasks_.push_back(std::move(task)); }
 
    private:
     friend class Scheduler;
-    std::uint64_t number_;
     std::deque<Task> tasks_;
   };
 

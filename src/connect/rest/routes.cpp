@@ -81,9 +81,7 @@ class Rest {
 
   void create(const Request& request, const Answer& answer) {
     auto read = read_create_request(request.body);
-    if (!read)
-      return answer->respond(
-          error_answer(read.error().code == ErrorCode::malformed ? 400 : 400, read.error().message()));
+    if (!read) return answer->respond(error_answer(400, read.error().message()));
     if (read->config.empty())
       return answer->respond(error_answer(400, "Connector config {} contains no connector type"));
     if (auto refused = check_name(read->name, read->config)) return answer->respond(std::move(*refused));

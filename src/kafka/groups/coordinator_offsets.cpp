@@ -55,7 +55,10 @@ void GroupCoordinator::store_commit(Now now, const GroupPtr& group, OffsetCommit
     stored.emplace_back(std::move(entry.partition), std::move(offset));
   }
   if (records.empty()) return answer(std::move(reply), std::move(results));
-  if (bugs_.acknowledge_commit_early) answer(std::move(reply), OffsetCommitResult(results));
+  if (bugs_.acknowledge_commit_early) {
+    answer(std::move(reply), OffsetCommitResult(results));
+    reply = nullptr;
+  }
   store_.store(group->id(), std::move(records),
                [this, group, stored = std::move(stored), results = std::move(results), reply = std::move(reply)](
                    Now, KafkaError error) mutable {

@@ -150,8 +150,7 @@ void handle_alter_user_scram_credentials(Endpoint& endpoint, Request request) {
       continue;
     }
     authenticator->users().change(
-        user,
-        [changes = std::move(changes)](const auth::Credentials& credentials) { return apply(changes, credentials); },
+        user, [mine = std::move(changes)](const auth::Credentials& credentials) { return apply(mine, credentials); },
         endpoint.executor(),
         [pending, user](const Result<void>& result) {
           if (result) return pending->settle(user, KafkaError::none, {});

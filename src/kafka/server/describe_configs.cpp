@@ -73,7 +73,7 @@ class Description {
     if (message_.include_documentation) out.documentation = key.documentation;
     if (!message_.include_synonyms) return;
     // In the order in which they win: the topic's own, the broker's, what is built in.
-    if (entry.source == ConfigSource::dynamic_topic) out.synonyms.push_back({key.name, *out.value, out.config_source});
+    if (entry.source == ConfigSource::dynamic_topic) out.synonyms.push_back({key.name, out.value, out.config_source});
     if (key.broker_name.empty()) return;
     const topics::ConfigEntry inherited = topics::describe_config(key, defaults_, {});
     if (inherited.source == ConfigSource::static_broker) {

@@ -52,8 +52,9 @@ WallTime next_rotation(WallTime now, std::chrono::milliseconds interval, const s
 std::optional<std::int64_t> parse_iso_time(std::string_view text) {
   const auto number = [&text](std::size_t digits, std::int64_t& value) {
     if (text.size() < digits) return false;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + digits, value);
-    if (error != std::errc() || end != text.data() + digits) return false;
+    const char* const first = text.data();
+    const auto [end, error] = std::from_chars(first, first + digits, value);
+    if (error != std::errc() || end != first + digits) return false;
     text.remove_prefix(digits);
     return true;
   };
