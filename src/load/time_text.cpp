@@ -13,8 +13,9 @@ constexpr double kFirstMilliseconds = 1e11;  // in seconds the year 5138, in mil
 /// Takes exactly `digits` digits.
 bool take_number(std::string_view& text, std::size_t digits, int& value) {
   if (text.size() < digits) return false;
-  const char* const end = text.data() + digits;
-  const auto [stopped, code] = std::from_chars(text.data(), end, value);
+  const char* const begin = text.data();
+  const char* const end = begin + digits;
+  const auto [stopped, code] = std::from_chars(begin, end, value);
   if (code != std::errc{} || stopped != end || text.front() == '-') return false;
   text.remove_prefix(digits);
   return true;

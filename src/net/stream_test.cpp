@@ -459,8 +459,13 @@ TEST_F(StreamTest, accepting_pauses_without_descriptors_and_goes_on) {
   // Sockets of the clients are made first; then no descriptor is left for the accepted side.
   const int next = ::dup(0);
   ASSERT_GE(next, 0);
+  std::promise<void> held;
   std::promise<void> gate;
-  thread.loop().post([&] { gate.get_future().wait(); });
+  thread.loop().post([&] {
+    held.set_value();
+    gate.get_future().wait();
+  });
+  held.get_future().wait();
   SocketClient late(port);
   ::close(next);
   const rlimit low{static_cast<rlim_t>(3), old.rlim_max};

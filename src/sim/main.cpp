@@ -77,7 +77,7 @@ int main(int argc, char** argv) {
     }
   }
   if (first == last) return 0;
-  std::printf("%llu seeds, no violation: %s\n", static_cast<unsigned long long>(last - first + 1),
+  std::printf("%llu seeds, no violation: %s\n", static_cast<unsigned long long>(last) - first + 1,
               counts.to_string().c_str());
   return 0;
 }
