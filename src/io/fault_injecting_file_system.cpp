@@ -65,9 +65,9 @@ class FaultInjectingFile final : public File {
 }  // namespace
 
 std::string_view operation_name(Operation kind) {
-  constexpr std::string_view kNames[kOperationKinds] = {"create", "open",           "read",           "write",
-                                                        "sync",   "truncate",       "reserve",        "rename",
-                                                        "remove", "make directory", "sync directory", "list"};
+  constexpr std::string_view kNames[kOperationKinds] = {
+      "create", "open",   "read",           "write",          "sync", "truncate", "reserve",
+      "rename", "remove", "make directory", "sync directory", "list", "sync all"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -165,9 +165,19 @@ Result<void> FaultInjectingFileSystem::sync_directory(std::string_view path) {
   return below_.sync_directory(path);
 }
 
+Result<void> FaultInjectingFileSystem::sync_all() {
+  MR_TRY(check(Operation::sync_all, ""));
+  return below_.sync_all();
+}
+
 Result<std::vector<std::string>> FaultInjectingFileSystem::list(std::string_view path) {
   MR_TRY(check(Operation::list, path));
   return below_.list(path);
+}
+
+Result<std::uint64_t> FaultInjectingFileSystem::file_size(std::string_view path) {
+  MR_TRY(check(Operation::list, path));
+  return below_.file_size(path);
 }
 
 bool FaultInjectingFileSystem::exists(std::string_view path) {

@@ -30,8 +30,9 @@ enum class Operation : std::uint8_t {
   make_directory,
   sync_directory,
   list,
+  sync_all,
 };
-inline constexpr std::size_t kOperationKinds = 12;
+inline constexpr std::size_t kOperationKinds = 13;
 using OperationSet = std::bitset<kOperationKinds>;
 
 [[nodiscard]] std::string_view operation_name(Operation kind);
@@ -76,8 +77,10 @@ class FaultInjectingFileSystem final : public FileSystem {
   Result<void> remove_tree(std::string_view path) override;
   Result<void> make_directory(std::string_view path) override;
   Result<void> sync_directory(std::string_view path) override;
+  Result<void> sync_all() override;
   Result<std::vector<std::string>> list(std::string_view path) override;
   [[nodiscard]] bool exists(std::string_view path) override;
+  Result<std::uint64_t> file_size(std::string_view path) override;  // counts as `list`: nothing is opened
   Result<std::unique_ptr<File>> lock(std::string_view path) override;
   Result<std::uint64_t> free_bytes() override;
   Result<std::uint64_t> total_bytes() override;

@@ -4,6 +4,11 @@
 
 namespace millrace::io {
 
+Result<std::uint64_t> FileSystem::file_size(std::string_view path) {
+  MR_TRY_ASSIGN(const std::unique_ptr<File> file, open(path, OpenMode::read_only));
+  return file->size();
+}
+
 Result<void> replace_file(FileSystem& files, std::string_view path, ByteView bytes) {
   const std::string temporary = std::string(path) + ".tmp";
   {

@@ -69,9 +69,15 @@ class FileSystem {
   virtual Result<void> make_directory(std::string_view path) = 0;
   /// Makes names created, renamed or removed in this directory durable. "" is the root.
   virtual Result<void> sync_directory(std::string_view path) = 0;
+  /// Everything written and every name changed below the root before this call survives a power cut once it returns,
+  /// whether or not the file that wrote it is still open (syncfs). One call for thousands of files; it also waits for
+  /// what others wrote to the same volume. As final as sync_data().
+  virtual Result<void> sync_all() = 0;
   /// Names in the directory, sorted, without "." and "..".
   virtual Result<std::vector<std::string>> list(std::string_view path) = 0;
   [[nodiscard]] virtual bool exists(std::string_view path) = 0;
+  /// Size of a file, without keeping it open.
+  virtual Result<std::uint64_t> file_size(std::string_view path);
   /// Holds an exclusive lock on `path` (created if missing) until the returned object dies. `locked` when another
   /// process has it.
   virtual Result<std::unique_ptr<File>> lock(std::string_view path) = 0;

@@ -208,6 +208,20 @@ TYPED_TEST_P(FileSystemContract, ReplaceFileAndReadFile) {
   EXPECT_EQ(read_file(this->files(), "d/b", 3).error().code, ErrorCode::not_found);
 }
 
+TYPED_TEST_P(FileSystemContract, EverythingIsSyncedAtOnce) {
+  ASSERT_TRUE(this->files().make_directory("d"));
+  this->write("d/a", "one");
+  this->write("b", "two!");
+  EXPECT_TRUE(this->files().sync_all());
+  EXPECT_EQ(this->content("d/a"), "one");
+}
+
+TYPED_TEST_P(FileSystemContract, SizesAreToldByPath) {
+  this->write("a", "four");
+  EXPECT_EQ(this->files().file_size("a").value(), 4U);
+  EXPECT_EQ(this->files().file_size("b").error().code, ErrorCode::not_found);
+}
+
 TYPED_TEST_P(FileSystemContract, ThereIsRoom) {
   EXPECT_GT(this->files().free_bytes().value(), 0U);
 }
@@ -217,6 +231,6 @@ REGISTER_TYPED_TEST_SUITE_P(FileSystemContract, WritesAreReadBackAndSizesFollow,
                             OpenModes, PathsStayBelowTheRoot, DirectoriesAreListedSorted,
                             RenameReplacesAndOpenFilesFollow, DirectoriesAreRenamedWithTheirContent,
                             RemoveFileKeepsItForThoseWhoHaveItOpen, RemoveTreeTakesEverything, OneLockAtATime,
-                            ReplaceFileAndReadFile, ThereIsRoom);
+                            ReplaceFileAndReadFile, EverythingIsSyncedAtOnce, SizesAreToldByPath, ThereIsRoom);
 
 }  // namespace millrace::io

@@ -67,7 +67,12 @@ Result<std::unique_ptr<PosixFileSystem>> PosixFileSystem::open(std::string root)
   while (root.size() > 1 && root.back() == '/') root.pop_back();
   if (root.empty()) root = ".";
   MR_TRY(make_all(root));
-  return std::unique_ptr<PosixFileSystem>(new PosixFileSystem(std::move(root)));
+  MR_TRY_ASSIGN(const int descriptor, open_descriptor(root, O_RDONLY | O_DIRECTORY));
+  return std::unique_ptr<PosixFileSystem>(new PosixFileSystem(std::move(root), descriptor));
+}
+
+PosixFileSystem::~PosixFileSystem() {
+  ::close(root_descriptor_);
 }
 
 Result<std::string> PosixFileSystem::resolve(std::string_view path) const {
@@ -125,6 +130,13 @@ Result<void> PosixFileSystem::sync_directory(std::string_view path) {
   return {};
 }
 
+Result<void> PosixFileSystem::sync_all() {
+  if (::syncfs(root_descriptor_) != 0) {
+    return posix_failure("syncfs", root_, errno == ENOSPC || errno == EDQUOT ? EIO : errno);
+  }
+  return {};
+}
+
 Result<std::vector<std::string>> PosixFileSystem::list(std::string_view path) {
   MR_TRY_ASSIGN(const std::string full, resolve(path));
   const std::unique_ptr<DIR, int (*)(DIR*)> directory(::opendir(full.c_str()), ::closedir);
@@ -145,6 +157,13 @@ Result<std::vector<std::string>> PosixFileSystem::list(std::string_view path) {
 bool PosixFileSystem::exists(std::string_view path) {
   const auto full = resolve(path);
   return full && ::access(full->c_str(), F_OK) == 0;
+}
+
+Result<std::uint64_t> PosixFileSystem::file_size(std::string_view path) {
+  MR_TRY_ASSIGN(const std::string full, resolve(path));
+  struct stat status{};
+  if (::stat(full.c_str(), &status) != 0) return posix_failure("size", full, errno);
+  return static_cast<std::uint64_t>(status.st_size);
 }
 
 Result<std::unique_ptr<File>> PosixFileSystem::lock(std::string_view path) {

@@ -13,7 +13,12 @@ namespace millrace::io {
 class PosixFileSystem final : public FileSystem {
  public:
   /// Makes `root` (with its parents, mode 0750) when it is missing. Errors: io_error, disk_full.
+  /// The root stays open: sync_all() then reports what failed to be written back since (Linux 5.8).
   static Result<std::unique_ptr<PosixFileSystem>> open(std::string root);
+
+  PosixFileSystem(const PosixFileSystem&) = delete;
+  PosixFileSystem& operator=(const PosixFileSystem&) = delete;
+  ~PosixFileSystem() override;
 
   Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) override;
   Result<void> rename(std::string_view from, std::string_view to) override;
@@ -21,18 +26,21 @@ class PosixFileSystem final : public FileSystem {
   Result<void> remove_tree(std::string_view path) override;
   Result<void> make_directory(std::string_view path) override;
   Result<void> sync_directory(std::string_view path) override;
+  Result<void> sync_all() override;
   Result<std::vector<std::string>> list(std::string_view path) override;
   [[nodiscard]] bool exists(std::string_view path) override;
+  Result<std::uint64_t> file_size(std::string_view path) override;
   Result<std::unique_ptr<File>> lock(std::string_view path) override;
   Result<std::uint64_t> free_bytes() override;
   Result<std::uint64_t> total_bytes() override;
   [[nodiscard]] std::string describe(std::string_view path) const override;
 
  private:
-  explicit PosixFileSystem(std::string root) : root_(std::move(root)) {}
+  PosixFileSystem(std::string root, int descriptor) : root_(std::move(root)), root_descriptor_(descriptor) {}
   [[nodiscard]] Result<std::string> resolve(std::string_view path) const;
 
   std::string root_;
+  int root_descriptor_;
 };
 
 }  // namespace millrace::io

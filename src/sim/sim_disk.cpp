@@ -41,15 +41,15 @@ Result<SimDisk::Fate> SimDisk::begin(Operation kind, std::string_view path, std:
   if (trace_ != nullptr) {
     trace_->note("disk", static_cast<std::uint64_t>(kind), a, b);
     if (trace_->keeps_lines()) {
-      static constexpr const char* kNames[] = {"open",   "open existing",  "read",           "write",
-                                               "sync",   "truncate",       "reserve",        "rename",
-                                               "remove", "make_directory", "sync_directory", "list"};
+      static constexpr const char* kNames[] = {"open",           "open existing", "read",    "write",  "sync",
+                                               "truncate",       "reserve",       "rename",  "remove", "make_directory",
+                                               "sync_directory", "list",          "sync_all"};
       trace_->say("  #" + std::to_string(operations_) + " " + kNames[static_cast<std::size_t>(kind)] + " " +
                   std::string(path) + " " + std::to_string(a) + " " + std::to_string(b));
     }
   }
   if (clock_ != nullptr) {
-    const bool syncs = kind == Operation::sync || kind == Operation::sync_directory;
+    const bool syncs = kind == Operation::sync || kind == Operation::sync_directory || kind == Operation::sync_all;
     clock_->advance(syncs ? options_.sync_latency : options_.operation_latency);
   }
   if (operations_ != stop_at_) return Fate::happens;
@@ -226,6 +226,40 @@ Result<void> SimDisk::sync_directory(std::string_view path) {
   MR_TRY_ASSIGN(const Fate fate, begin(Operation::sync_directory, path));
   MR_TRY_ASSIGN(const Inode directory, find_directory(path));
   if (fate != Fate::cut_before) names_.sync(directory);
+  return finish(fate);
+}
+
+std::vector<SimDisk::Inode> SimDisk::all_inodes() const {
+  std::vector<Inode> found{root_};
+  std::set<const SimInode*> seen{root_.get()};
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const Inode inode = found[i];
+    for (const auto* entries : {&inode->entries, &inode->durable_entries}) {
+      for (const auto& [name, child] : *entries) {
+        if (seen.insert(child.get()).second) found.push_back(child);
+      }
+    }
+  }
+  return found;
+}
+
+Result<void> SimDisk::sync_all() {
+  MR_TRY_ASSIGN(const Fate fate, begin(Operation::sync_all, ""));
+  const std::vector<Inode> all = all_inodes();
+  if (++syncs_ == failing_sync_) {
+    for (const Inode& inode : all) {
+      if (!inode->directory && !inode->pending.empty()) inode->fail_sync(rng_, evict_on_failed_sync_);
+    }
+    return fail(ErrorCode::io_error, "syncfs", describe(""));
+  }
+  if (fate == Fate::cut_before) return finish(fate);
+  for (const Inode& inode : all) {
+    if (inode->directory) {
+      names_.sync(inode);
+    } else {
+      inode->sync();
+    }
+  }
   return finish(fate);
 }
 

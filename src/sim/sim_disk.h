@@ -3,6 +3,7 @@
 //
 //   written data     durable after sync_data() of that file (with the size); else per 512-byte sector by chance
 //   names            durable after sync_directory() of the parent; sync_data() promises nothing about them
+//   sync_all()       both, for everything; when it fails, the next sync_data() of a file that was open tells it too
 //   a failed sync    leaves a random part on the platter and marks all of it clean: syncing again succeeds and does not
 //   help no room          a write keeps the bytes that fitted, as a short write does, and answers disk_full
 //
@@ -50,8 +51,8 @@ class SimDisk final : public io::FileSystem {
   void restart_after_power_cut();
   /// kill -9: the kernel keeps what was written, files opened before are dead, locks are gone.
   void restart_process();
-  /// The Nth sync_data() from now fails with io_error; its pages are lost by chance and marked clean. When `evicted`,
-  /// processes read the platter from then on, else the cache.
+  /// The Nth sync_data() or sync_all() from now fails with io_error; its pages are lost by chance and marked clean.
+  /// When `evicted`, processes read the platter from then on, else the cache.
   void fail_sync_after(std::uint64_t syncs, bool evicted) {
     failing_sync_ = syncs_ + syncs;
     evict_on_failed_sync_ = evicted;
@@ -86,6 +87,7 @@ class SimDisk final : public io::FileSystem {
   Result<void> remove_tree(std::string_view path) override;
   Result<void> make_directory(std::string_view path) override;
   Result<void> sync_directory(std::string_view path) override;
+  Result<void> sync_all() override;
   Result<std::vector<std::string>> list(std::string_view path) override;
   [[nodiscard]] bool exists(std::string_view path) override;
   Result<std::unique_ptr<io::File>> lock(std::string_view path) override;
@@ -108,6 +110,8 @@ class SimDisk final : public io::FileSystem {
   void uncharge_if_gone(SimInode& inode);
   void forget_handles(SimInode& directory);
   Result<void> remove_entries(const Inode& directory, std::string_view path);
+  /// Every file and directory that has a name, now or on the platter.
+  [[nodiscard]] std::vector<Inode> all_inodes() const;
 
   Options options_;
   Rng rng_;

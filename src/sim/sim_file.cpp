@@ -1,6 +1,7 @@
 #include "sim/sim_file.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace millrace::sim {
 
@@ -12,7 +13,8 @@ SimFile::SimFile(SimDisk& disk, std::shared_ptr<SimInode> inode, std::string pat
       path_(std::move(path)),
       epoch_(disk.epoch_),
       writable_(writable),
-      holds_lock_(holds_lock) {
+      holds_lock_(holds_lock),
+      failures_told_(inode_->failures) {
   ++inode_->handles;
   ++disk_.open_files_;
 }
@@ -66,8 +68,9 @@ Result<void> SimFile::write_at(std::uint64_t offset, std::span<const ByteView> p
 
 Result<void> SimFile::sync_data() {
   MR_TRY_ASSIGN(const SimDisk::Fate fate, begin(Operation::sync));
-  if (++disk_.syncs_ == disk_.failing_sync_) {
-    inode_->fail_sync(disk_.rng_, disk_.evict_on_failed_sync_);
+  if (++disk_.syncs_ == disk_.failing_sync_) inode_->fail_sync(disk_.rng_, disk_.evict_on_failed_sync_);
+  // A write that failed is told to everyone who had the file open, once, whoever asked for it (Linux 4.13).
+  if (std::exchange(failures_told_, inode_->failures) != inode_->failures) {
     return fail(ErrorCode::io_error, "fdatasync", disk_.describe(path_));
   }
   if (fate != SimDisk::Fate::cut_before) inode_->sync();

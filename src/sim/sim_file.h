@@ -31,6 +31,7 @@ class SimFile final : public io::File {
   std::uint64_t epoch_;
   bool writable_;
   bool holds_lock_;
+  std::uint64_t failures_told_;
 };
 
 }  // namespace millrace::sim

@@ -119,6 +119,7 @@ void SimInode::settle_by_chance(Rng& rng) {
 }
 
 void SimInode::fail_sync(Rng& rng, bool evicted) {
+  ++failures;
   settle_by_chance(rng);
   const std::uint64_t size = content.size();
   if (size != durable.size()) pending.push_back({true, size, {}});

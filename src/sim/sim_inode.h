@@ -34,6 +34,7 @@ struct SimInode {
   std::vector<std::uint8_t> content;
   std::vector<std::uint8_t> durable;
   std::vector<Change> pending;
+  std::uint64_t failures = 0;  // writes to the platter that failed so far
   std::uint64_t reserved = 0;
   std::uint64_t charged = 0;  // bytes counted against the disk's capacity
   int handles = 0;

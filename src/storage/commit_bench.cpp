@@ -40,6 +40,7 @@ class CountingFileSystem final : public io::FileSystem {
   Result<void> remove_tree(std::string_view path) override { return below_.remove_tree(path); }
   Result<void> make_directory(std::string_view path) override { return below_.make_directory(path); }
   Result<void> sync_directory(std::string_view) override { return {}; }
+  Result<void> sync_all() override { return {}; }
   Result<std::vector<std::string>> list(std::string_view path) override { return below_.list(path); }
   bool exists(std::string_view path) override { return below_.exists(path); }
   Result<std::unique_ptr<io::File>> lock(std::string_view path) override { return below_.lock(path); }

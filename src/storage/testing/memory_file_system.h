@@ -69,6 +69,7 @@ class MemoryFileSystem final : public io::FileSystem {
     return {};
   }
   Result<void> sync_directory(std::string_view) override { return {}; }
+  Result<void> sync_all() override { return {}; }
   Result<std::vector<std::string>> list(std::string_view path) override {
     const std::string prefix = path.empty() ? std::string() : std::string(path) + '/';
     std::set<std::string> names;
