@@ -12,6 +12,11 @@ std::optional<ByteView> nullable(ByteReader& reader) {
   return reader.bytes(static_cast<std::size_t>(length));
 }
 
+// Whatever a producer wrote there: a time beyond 64 bits comes round.
+std::int64_t time_at(std::int64_t base, std::int64_t delta) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(base) + static_cast<std::uint64_t>(delta));
+}
+
 }  // namespace
 
 Result<ReadRecord> RecordReader::next() {
@@ -24,7 +29,7 @@ Result<ReadRecord> RecordReader::next() {
   const std::int64_t timestamp_delta = body.varint(10);
   const std::int64_t offset_delta = body.varint(5);
   out.record.timestamp_ms =
-      header_.log_append_time() ? header_.max_timestamp : header_.base_timestamp + timestamp_delta;
+      header_.log_append_time() ? header_.max_timestamp : time_at(header_.base_timestamp, timestamp_delta);
   if (offset_delta < 0 || offset_delta > header_.last_offset_delta) {
     return fail(ErrorCode::malformed, "record offset outside its batch");
   }

@@ -167,11 +167,15 @@ Result<FilteredBatch> BatchFilter::rewrite(const BatchHeader& header, ByteView b
   for (std::size_t i = 0; i < records_.size(); ++i) {
     if (!stays_[i]) continue;
     const ScannedRecord& record = records_[i];
-    const std::int64_t timestamp = header.base_timestamp + record.timestamp_delta;
+    // Whatever a producer wrote there: a time beyond 64 bits comes round, and back again.
+    const auto timestamp = static_cast<std::int64_t>(static_cast<std::uint64_t>(header.base_timestamp) +
+                                                     static_cast<std::uint64_t>(record.timestamp_delta));
     if (next.base_timestamp == header.base_timestamp) {
       out.bytes(record.bytes);
     } else {
-      put_record(out, record, timestamp - next.base_timestamp);
+      put_record(out, record,
+                 static_cast<std::int64_t>(static_cast<std::uint64_t>(timestamp) -
+                                           static_cast<std::uint64_t>(next.base_timestamp)));
     }
     newest = std::max(newest, timestamp);
     ++next.record_count;
