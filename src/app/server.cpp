@@ -1,4 +1,5 @@
 #include "app/server.h"
+#include "app/open_files_limit.h"
 
 #include <fmt/format.h>
 
@@ -69,6 +70,8 @@ namespace {
 topics::EmbeddedSettings embedded_settings(const Settings& settings) {
   topics::EmbeddedSettings embedded;
   embedded.log = settings.log;
+  embedded.log.open_files =
+      segment_open_files(static_cast<std::size_t>(settings.segment_open_files), raise_open_files_limit());
   embedded.topic_defaults = settings.topic_defaults;
   embedded.default_partitions = settings.num_partitions;
   embedded.auto_create = settings.auto_create_topics;

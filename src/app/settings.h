@@ -66,6 +66,7 @@ struct Settings {
   std::string log_cleanup_policy = "delete";
   std::string log_timestamp_type = "CreateTime";
   storage::LogOptions log;
+  std::int64_t segment_open_files = 0;  // 0: as the process's limit allows
   std::uint64_t append_queue_bytes = 64_MiB;
   std::chrono::milliseconds disk_full_retry{100};
 

@@ -96,6 +96,8 @@ void LogRun::open(bool last) {
     options.seed = world_.rng() | 1U;
     options.compaction_interval = std::chrono::milliseconds(rng.below(3) * 500);
     options.compaction_memory_bytes = rng.chance(1, 3) ? 100 + rng.below(400) : 1_MiB;
+    options.open_files = rng.below(20);
+    options.sync_one_by_one = rng.chance(1, 2) ? 128 : rng.below(4);
     options.bugs = options_.bugs;
     world_.options = options;
     if (!last && attempt < kOpenAttempts) plan_faults();

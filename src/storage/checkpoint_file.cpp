@@ -11,7 +11,8 @@ namespace {
 constexpr char kMagic[] = "MRCHKPNT";
 constexpr std::uint16_t kVersion = 1;
 constexpr std::uint16_t kCleanFlag = 1;
-constexpr std::uint16_t kCompactedFlag = 2;  // a section about compacted segments follows the partitions
+constexpr std::uint16_t kCompactedFlag = 2;   // a section about compacted segments follows the partitions
+constexpr std::uint16_t kGenerationFlag = 4;  // of a clean stop: the journal's next generation stands at the end
 constexpr std::uint8_t kSwapFlag = 1;
 constexpr std::size_t kCompactedBytes = 4 + 4 + 1 + 8 + 8;
 constexpr std::size_t kCrcAt = 12;
@@ -48,27 +49,17 @@ SegmentState decode_segment(ByteReader& in) {
   return segment;
 }
 
-bool any_compacted(const Checkpoint& checkpoint) {
-  return std::ranges::any_of(checkpoint.partitions, [](const PartitionCheckpoint& partition) {
-    return std::ranges::any_of(partition.segments, &SegmentState::compacted);
-  });
-}
-
-void encode_compacted(ByteWriter& out, const Checkpoint& checkpoint) {
-  std::uint32_t count = 0;
-  for (const PartitionCheckpoint& partition : checkpoint.partitions) {
-    count += static_cast<std::uint32_t>(std::ranges::count_if(partition.segments, &SegmentState::compacted));
-  }
-  out.le(count);
-  for (std::size_t p = 0; p < checkpoint.partitions.size(); ++p) {
-    const std::vector<SegmentState>& segments = checkpoint.partitions[p].segments;
-    for (std::size_t s = 0; s < segments.size(); ++s) {
-      if (!segments[s].compacted) continue;
+void encode_compacted(ByteWriter& out, std::span<const EncodedPartition* const> partitions) {
+  std::size_t count = 0;
+  for (const EncodedPartition* partition : partitions) count += partition->compacted.size();
+  out.le(static_cast<std::uint32_t>(count));
+  for (std::size_t p = 0; p < partitions.size(); ++p) {
+    for (const EncodedPartition::Compacted& segment : partitions[p]->compacted) {
       out.le(static_cast<std::uint32_t>(p));
-      out.le(static_cast<std::uint32_t>(s));
-      out.u8(segments[s].swap ? kSwapFlag : std::uint8_t{0});
-      out.le(segments[s].clean_until.value());
-      out.le(segments[s].delete_horizon_ms);
+      out.le(segment.segment);
+      out.u8(segment.swap ? kSwapFlag : std::uint8_t{0});
+      out.le(segment.clean_until.value());
+      out.le(segment.delete_horizon_ms);
     }
   }
 }
@@ -99,34 +90,57 @@ std::unexpected<Error> damaged(const char* what) {
 
 }  // namespace
 
-Buffer encode_checkpoint(const Checkpoint& checkpoint) {
+EncodedPartition encode_partition(const PartitionCheckpoint& partition) {
+  EncodedPartition encoded;
+  ByteWriter out(encoded.bytes);
+  out.le(partition.id.value());
+  encode_spec(encoded.bytes, partition.spec);
+  out.le(partition.log_start.value());
+  out.le(partition.next.value());
+  out.le(static_cast<std::uint32_t>(partition.segments.size()));
+  for (std::uint32_t i = 0; i < partition.segments.size(); ++i) {
+    const SegmentState& segment = partition.segments[i];
+    encode_segment(out, segment);
+    if (!segment.compacted) continue;
+    encoded.compacted.push_back({i, segment.swap, segment.clean_until, segment.delete_horizon_ms});
+  }
+  partition.producers.encode(encoded.bytes);
+  return encoded;
+}
+
+Buffer encode_checkpoint(const CheckpointHead& head, std::span<const EncodedPartition* const> partitions) {
   Buffer buffer;
   ByteWriter out(buffer);
   out.text({kMagic, 8});
   out.le(kVersion);
-  const bool compacted = any_compacted(checkpoint);
-  out.le(static_cast<std::uint16_t>((checkpoint.clean ? kCleanFlag : 0U) | (compacted ? kCompactedFlag : 0U)));
+  const bool compacted = std::ranges::any_of(partitions, [](const auto* one) { return !one->compacted.empty(); });
+  const bool generation = head.clean && head.next_generation != Generation(0);
+  out.le(static_cast<std::uint16_t>((head.clean ? kCleanFlag : 0U) | (compacted ? kCompactedFlag : 0U) |
+                                    (generation ? kGenerationFlag : 0U)));
   out.le(std::uint32_t{0});
-  out.le(checkpoint.replay_from.generation.value());
-  out.le(checkpoint.replay_from.offset);
-  out.le(checkpoint.replay_from.sequence.value());
-  out.le(checkpoint.next_partition.value());
-  out.le(checkpoint.next_producer.value());
-  out.le(static_cast<std::uint32_t>(checkpoint.partitions.size()));
-  for (const PartitionCheckpoint& partition : checkpoint.partitions) {
-    out.le(partition.id.value());
-    encode_spec(buffer, partition.spec);
-    out.le(partition.log_start.value());
-    out.le(partition.next.value());
-    out.le(static_cast<std::uint32_t>(partition.segments.size()));
-    for (const SegmentState& segment : partition.segments) encode_segment(out, segment);
-    partition.producers.encode(buffer);
-  }
-  if (compacted) encode_compacted(out, checkpoint);
+  out.le(head.replay_from.generation.value());
+  out.le(head.replay_from.offset);
+  out.le(head.replay_from.sequence.value());
+  out.le(head.next_partition.value());
+  out.le(head.next_producer.value());
+  out.le(static_cast<std::uint32_t>(partitions.size()));
+  for (const EncodedPartition* partition : partitions) buffer.append(partition->bytes.view());
+  if (compacted) encode_compacted(out, partitions);
+  if (generation) out.le(head.next_generation.value());
   // The flags stand before the CRC field: they are taken in by starting the CRC over them.
   const std::uint32_t flags_crc = crc32c(buffer.view(8, 4));
   store_le(buffer.data() + kCrcAt, crc32c(buffer.view().subspan(kCrcFrom), flags_crc));
   return buffer;
+}
+
+Buffer encode_checkpoint(const Checkpoint& checkpoint) {
+  std::vector<EncodedPartition> partitions;
+  std::vector<const EncodedPartition*> pointers;
+  partitions.reserve(checkpoint.partitions.size());
+  for (const PartitionCheckpoint& partition : checkpoint.partitions) {
+    pointers.push_back(&partitions.emplace_back(encode_partition(partition)));
+  }
+  return encode_checkpoint(checkpoint, pointers);
 }
 
 Result<Checkpoint> parse_checkpoint(ByteView bytes) {
@@ -137,7 +151,7 @@ Result<Checkpoint> parse_checkpoint(ByteView bytes) {
   }
   const auto version = load_le<std::uint16_t>(bytes.data() + 8);
   const auto flags = load_le<std::uint16_t>(bytes.data() + 10);
-  if (version != kVersion || flags > (kCleanFlag | kCompactedFlag)) {
+  if (version != kVersion || flags > (kCleanFlag | kCompactedFlag | kGenerationFlag)) {
     return fail(ErrorCode::unsupported_version, "checkpoint was written by a newer millrace",
                 "start the newer millrace again");
   }
@@ -169,6 +183,7 @@ Result<Checkpoint> parse_checkpoint(ByteView bytes) {
     checkpoint.partitions.push_back(std::move(partition));
   }
   if ((flags & kCompactedFlag) != 0 && !decode_compacted(in, checkpoint)) return damaged("compacted segments");
+  if ((flags & kGenerationFlag) != 0) checkpoint.next_generation = Generation(in.le<std::uint64_t>());
   if (!in.ok() || in.remaining() != 0) return damaged("length");
   return checkpoint;
 }

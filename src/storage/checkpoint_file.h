@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "base/buffer.h"
@@ -35,14 +36,34 @@ struct PartitionCheckpoint {
   ProducerTable producers;
 };
 
-struct Checkpoint {
+struct CheckpointHead {
   bool clean = false;  // written by a clean stop
+  /// Of a clean stop: a generation that no journal file has had. The next start gives it, or a later one, to a file
+  /// before it changes anything else: while none has, nothing has happened since. 0: not known.
+  Generation next_generation{0};
   JournalPosition replay_from;
   PartitionId next_partition{1};
   ProducerId next_producer{0};
+};
+
+struct Checkpoint : CheckpointHead {
   std::vector<PartitionCheckpoint> partitions;
 };
 
+/// A partition as it stands in the file. Kept while the partition stays as it is, so that a checkpoint costs what
+/// changed.
+struct EncodedPartition {
+  Buffer bytes;
+  struct Compacted {
+    std::uint32_t segment = 0;
+    bool swap = false;
+    Offset clean_until{-1};
+    std::int64_t delete_horizon_ms = kNoTimestamp;
+  };
+  std::vector<Compacted> compacted;
+};
+[[nodiscard]] EncodedPartition encode_partition(const PartitionCheckpoint& partition);
+[[nodiscard]] Buffer encode_checkpoint(const CheckpointHead& head, std::span<const EncodedPartition* const> partitions);
 [[nodiscard]] Buffer encode_checkpoint(const Checkpoint& checkpoint);
 /// corrupt (checksum, structure) or unsupported_version.
 Result<Checkpoint> parse_checkpoint(ByteView bytes);

@@ -30,7 +30,8 @@ void DiskLog::plan(std::span<PartitionChange> changes, Planned& planned) {
       } else if (find_planned(planned, create->spec.name)) {
         create->outcome = fail(ErrorCode::already_exists, "partition exists", create->spec.name.to_string());
       } else {
-        auto partition = std::make_shared<Partition>(files_, planned.next_partition, create->spec, Offset(0));
+        auto partition =
+            std::make_shared<Partition>(files_, open_files_, planned.next_partition, create->spec, Offset(0));
         ++planned.next_partition;
         group_.add(CreateEntry{partition->id(), create->spec});
         planned.created[create->spec.name] = partition;
@@ -186,15 +187,22 @@ void DiskLog::publish_appends() {
     const PartitionPtr owner = std::static_pointer_cast<Partition>(partition->shared_from_this());
     // Counted before it can be evicted.
     tails_.added(owner, count, bytes);
-    if (partition->publish(now)) note_waiting(owner);
+    const Partition::Published published = partition->publish(now, options_.write_piece_bytes);
+    if (published.first) note_waiting(owner, now);
+    if (published.piece) note_piece(owner);
   }
 }
 
-void DiskLog::note_waiting(const PartitionPtr& partition) {
+void DiskLog::note_waiting(const PartitionPtr& partition, MonoTime since) {
   const std::scoped_lock lock(mutex_);
   if (partition->listed_as_waiting) return;
   partition->listed_as_waiting = true;
-  waiting_.push_back(partition);
+  waiting_.push_back({since, partition});
+}
+
+void DiskLog::note_piece(const PartitionPtr& partition) {
+  const std::scoped_lock lock(mutex_);
+  pieces_.push_back(partition);
 }
 
 void DiskLog::doom(std::vector<SegmentRef> segments) {

@@ -47,7 +47,7 @@ bool DiskLog::begin_compaction() {
                                 .direct_write_bytes = options_.direct_write_bytes,
                                 .seed = format_.salt,
                                 .bugs = options_.bugs};
-  compaction_ = std::make_unique<CompactionJob>(files_, chosen, std::move(best), limits, now_ms);
+  compaction_ = std::make_unique<CompactionJob>(files_, open_files_, chosen, std::move(best), limits, now_ms);
   compaction_began_ = now;
   return true;
 }
@@ -175,7 +175,7 @@ Result<void> DiskLog::recover_compacted(Partition& partition, std::span<const st
     const bool unnamed = parsed->extension.ends_with(kSwapSuffix);
     const bool named_now = std::ranges::any_of(
         segments, [&](const SegmentRef& segment) { return segment.state.swap && segment.state.base == parsed->base; });
-    if (unnamed ? named_now : !(replaced(parsed->base) && parsed->extension != ".snapshot")) continue;
+    if (unnamed ? named_now : !replaced(parsed->base)) continue;
     const auto removed = files_.remove_file(directory + '/' + name);
     if (!removed && removed.error().code != ErrorCode::not_found) return removed;
   }

@@ -16,9 +16,11 @@ constexpr std::size_t kReadAhead = 256_KiB;
 CompactionJob::Passage::Passage(const SegmentRef& ref, std::shared_ptr<io::File> log)
     : segment(ref), file(std::move(log)), walker(*file, 0, segment.state.size, segment.state.base, kReadAhead) {}
 
-CompactionJob::CompactionJob(io::FileSystem& files, std::shared_ptr<Partition> partition, CompactionPlan plan,
-                             const CompactionLimits& limits, std::int64_t now_ms)
+CompactionJob::CompactionJob(io::FileSystem& files, std::shared_ptr<OpenFiles> open_files,
+                             std::shared_ptr<Partition> partition, CompactionPlan plan, const CompactionLimits& limits,
+                             std::int64_t now_ms)
     : files_(files),
+      open_files_(std::move(open_files)),
       partition_(std::move(partition)),
       plan_(std::move(plan)),
       limits_(limits),
@@ -117,7 +119,7 @@ Result<CompactionJob::State> CompactionJob::rewrite() {
 
 Result<void> CompactionJob::begin_group() {
   const SegmentState& first = plan_.groups[group_].front().state;
-  merged_.files = std::make_shared<Segment>(files_, partition_->directory(), first.base, true);
+  merged_.files = std::make_shared<Segment>(files_, partition_->directory(), first.base, open_files_, true);
   merged_.state = {};
   merged_.state.base = first.base;
   merged_.state.next = first.base;
@@ -180,7 +182,7 @@ Result<void> CompactionJob::finish_group() {
   cover_until(sources.back().state.next);
   MR_TRY(write_kept());
   MR_TRY_ASSIGN(merged_.state, merged_.files->seal(merged_.state));
-  if (!limits_.bugs.compaction_skips_sync) MR_TRY(merged_.files->sync());
+  if (!limits_.bugs.compaction_skips_sync) MR_TRY(sync_segment(files_, *merged_.files));
   MR_TRY(sync_names(files_, partition_->directory(), limits_.bugs));
   SegmentState& state = merged_.state;
   state.created_ms = sources.front().state.created_ms;

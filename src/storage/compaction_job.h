@@ -34,8 +34,8 @@ struct CompactionCounts {
 
 class CompactionJob {
  public:
-  CompactionJob(io::FileSystem& files, std::shared_ptr<Partition> partition, CompactionPlan plan,
-                const CompactionLimits& limits, std::int64_t now_ms);
+  CompactionJob(io::FileSystem& files, std::shared_ptr<OpenFiles> open_files, std::shared_ptr<Partition> partition,
+                CompactionPlan plan, const CompactionLimits& limits, std::int64_t now_ms);
 
   struct Group {
     std::vector<SegmentRef> sources;
@@ -73,6 +73,7 @@ class CompactionJob {
   Result<void> finish_group();
 
   io::FileSystem& files_;
+  const std::shared_ptr<OpenFiles> open_files_;
   const std::shared_ptr<Partition> partition_;
   CompactionPlan plan_;
   const CompactionLimits limits_;

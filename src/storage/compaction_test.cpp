@@ -403,5 +403,41 @@ TEST(Compaction, NoFailureLosesAValue) {
   }
 }
 
+// What is left of a producer's batches are batches without records, each in a segment of its own until they are joined.
+TEST(Compaction, AReaderOfBatchesWithoutRecordsGetsRecordsToo) {
+  LogOnDisk disk;
+  disk.options.compaction_interval = std::chrono::milliseconds(0);
+  ASSERT_TRUE(disk.open());
+  LogConfig config;
+  config.compact = true;
+  config.segment_bytes = 100;  // one batch each
+  config.min_cleanable_dirty_ratio = 0.01;
+  ASSERT_TRUE(disk.create("t", 0, config));
+  const auto partition = disk.find("t");
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(disk.append(*partition,
+                            keyed_batch({{"k", "v" + std::to_string(i)}}, {.producer = ProducerId(i), .sequence = 0})));
+  }
+  ASSERT_TRUE(disk.log->checkpoint());
+  for (bool more = true; more;) {
+    const auto done = disk.log->compact();
+    ASSERT_TRUE(done);
+    more = *done;
+  }
+  for (const bool as_file : {false, true}) {
+    const auto read = as_file ? partition->read_file(Offset(0), 100) : partition->read(Offset(0), 100);
+    ASSERT_TRUE(read);
+    ASSERT_FALSE(read->batches.empty());
+    EXPECT_EQ(parse_batch_header(read->batches.front().view())->base_offset, Offset(0));
+    EXPECT_GT(parse_batch_header(read->batches.back().view())->record_count, 0);
+    Offset next(0);
+    for (const SharedBytes& batch : read->batches) {
+      const auto header = parse_batch_header(batch.view());
+      EXPECT_EQ(header->base_offset, next);
+      next = header->next_offset();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage

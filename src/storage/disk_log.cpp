@@ -77,6 +77,7 @@ DiskLog::DiskLog(io::FileSystem& files, const Clock& clock, metrics::Registry& m
       format_(format),
       metrics_(metrics),
       journal_(files, clock, options, format.salt, metrics_),
+      open_files_(std::make_shared<OpenFiles>(options.open_files)),
       tails_(options.tail_memory_bytes),
       retention_clock_(clock.wall().count(), clock.mono()) {
   last_checkpoint_ = clock_.mono().count();
@@ -87,6 +88,16 @@ std::vector<Log::PartitionEntry> DiskLog::partitions() const {
   const std::scoped_lock lock(mutex_);
   entries.reserve(table_.size());
   for (const auto& [name, partition] : table_) entries.push_back({partition, partition->spec()});
+  return entries;
+}
+
+std::vector<Log::PartitionEntry> DiskLog::partitions_of(std::string_view topic) const {
+  std::vector<PartitionEntry> entries;
+  const std::scoped_lock lock(mutex_);
+  for (auto it = table_.lower_bound({std::string(topic), PartitionIndex(0)});
+       it != table_.end() && it->first.topic == topic; ++it) {
+    entries.push_back({it->second, it->second->spec()});
+  }
   return entries;
 }
 

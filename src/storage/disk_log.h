@@ -1,5 +1,5 @@
 // DiskLog: storage::Log over io::FileSystem. Split by concern: disk_log.cpp (open and small things), recovery.cpp,
-// commit.cpp, segment_writer.cpp (write_behind, checkpoint), compaction.cpp, retention.cpp.
+// commit.cpp, segment_writer.cpp, checkpoint.cpp, compaction.cpp, retention.cpp.
 //
 // Invariant: the journal position that a checkpoint names was published before the partitions' ends were taken, so
 // replaying from it meets only groups that are new or already known; applying a known one changes nothing (ids are
@@ -41,6 +41,7 @@ class DiskLog final : public Log {
   Result<bool> make_room() override;
   Result<void> close() override;
   [[nodiscard]] std::vector<PartitionEntry> partitions() const override;
+  [[nodiscard]] std::vector<PartitionEntry> partitions_of(std::string_view topic) const override;
   [[nodiscard]] const Uuid& cluster_id() const override { return format_.cluster_id; }
   Result<ProducerId> next_producer_id() override;
 
@@ -64,7 +65,8 @@ class DiskLog final : public Log {
   Result<void> usable() const;
   std::unexpected<Error> died(const Error& error);
 
-  void note_waiting(const PartitionPtr& partition);
+  void note_waiting(const PartitionPtr& partition, MonoTime since);
+  void note_piece(const PartitionPtr& partition);
   void doom(std::vector<SegmentRef> segments);
 
   // segment_writer.cpp
@@ -73,9 +75,18 @@ class DiskLog final : public Log {
   Result<void> seal_active(Partition& partition, const SegmentRef& active);
   void note_dirty(const std::shared_ptr<Segment>& segment);
   [[nodiscard]] PartitionPtr choose_partition();
+  [[nodiscard]] std::uint64_t checkpoint_bytes() const;
   void show_sizes();
+  struct Unwritten {  // what a checkpoint has to say anew
+    PartitionPtr partition;
+    PartitionCheckpoint state;
+    std::uint64_t changes = 0;
+  };
   Result<void> write_checkpoint(bool clean);
-  Result<void> settle_for_stop(Partition& partition, const ProducerTable& producers);
+  Result<void> write_changed(Unwritten& changed);
+  Result<void> settle_for_stop(Partition& partition);
+  Result<void> write_snapshot(const Partition& partition, Offset at, const ProducerTable& producers);
+  Result<void> name_snapshots();
   Result<void> sync_segments();
   Result<void> keep_journal_ready();
   Result<void> rename_removed();
@@ -102,7 +113,8 @@ class DiskLog final : public Log {
     PartitionId known_below;  // the checkpoint knows what became of ids below it
     bool after_clean_stop = false;
     std::map<PartitionId, PartitionPtr> by_id;
-    std::set<PartitionId> had_segments;  // as the checkpoint says, before trims
+    std::map<PartitionId, Offset> checkpointed;  // where the checkpoint says that segments end
+    std::set<PartitionId> had_segments;          // as the checkpoint says, before trims
     std::set<PartitionId> created;
     std::set<PartitionId> gone;
     std::set<PartitionId> appended;
@@ -115,8 +127,13 @@ class DiskLog final : public Log {
   Result<void> replay_append(const AppendEntry& entry, const JournalGroup& group, SharedBytes bytes, Replay& replay);
   Result<void> replay_change(const JournalEntry& entry, Replay& replay);
   Result<void> check_partition(Partition& partition, Offset checkpointed, Replay& replay);
+  Result<void> find_doomed_trees();
+  Result<void> take_partitions(const Replay& replay);
+  Result<void> recover_clean(const Checkpoint& checkpoint, Replay& replay, RecoveryReport& report);
+  Result<void> recover_unclean(const Checkpoint& checkpoint, Replay& replay, RecoveryReport& report);
+  Result<bool> stopped_clean(const CheckpointHead& head) const;
   Result<void> confirm(const JournalScan& scan);
-  Result<void> settle_files(Replay& replay, const std::map<PartitionId, Offset>& checkpointed);
+  Result<void> settle_files(Replay& replay);
   Result<std::vector<std::string>> list_if_there(const std::string& directory);
 
   static constexpr MonoTime kDeletedDelay = std::chrono::seconds(60);  // for what a crash left renamed
@@ -128,6 +145,7 @@ class DiskLog final : public Log {
   const DirectoryFormat format_;
   LogMetrics metrics_;
   Journal journal_;
+  const std::shared_ptr<OpenFiles> open_files_;
   TailBudget tails_;
   std::atomic<bool> dead_{false};
   std::atomic<bool> closed_{false};
@@ -150,8 +168,9 @@ class DiskLog final : public Log {
   // The segment writer's own.
   io::BlockBuffer blocks_;
   std::vector<std::shared_ptr<Segment>> dirty_segments_;
-  std::vector<std::string> new_directories_;  // their small files are not synced yet
-  std::set<std::string> unsynced_names_;      // directories with names that are not durable yet
+  std::set<std::string> new_directories_;   // their small files are not synced yet
+  std::vector<std::string> new_snapshots_;  // still with another suffix behind their names
+  std::set<std::string> unsynced_names_;    // directories with names that are not durable yet
   bool topics_unsynced_ = false;
   std::unique_ptr<CompactionJob> compaction_;
   std::vector<Swap> swaps_;
@@ -166,9 +185,14 @@ class DiskLog final : public Log {
   mutable std::mutex mutex_;
   std::map<TopicPartition, PartitionPtr> table_;
   PartitionId next_partition_{1};
-  std::int64_t producers_reserved_ = 0;                    // ids below it may have been handed out
-  std::deque<PartitionPtr> waiting_;                       // have batches for the segment writer
-  std::vector<PartitionPtr> removed_;                      // deleted; their directories wait to be renamed
+  std::int64_t producers_reserved_ = 0;  // ids below it may have been handed out
+  struct Waiting {
+    MonoTime since{};
+    PartitionPtr partition;
+  };
+  std::deque<Waiting> waiting_;        // have batches for the segment writer; the longest waiting come first
+  std::deque<PartitionPtr> pieces_;    // of these, those with a whole piece
+  std::vector<PartitionPtr> removed_;  // deleted; their directories wait to be renamed
   std::vector<std::shared_ptr<Segment>> doomed_segments_;  // below their log start; to be unlinked
   struct DoomedTree {
     std::string path;

@@ -20,6 +20,10 @@ Result<void> sync_file(io::File& file) {
   return final_error(file.sync_data());
 }
 
+Result<void> sync_everything(io::FileSystem& files) {
+  return final_error(files.sync_all());
+}
+
 Result<void> sync_names(io::FileSystem& files, std::string_view directory, const SeededBugs& bugs) {
   if (bugs.skip_directory_sync) return {};
   return final_error(files.sync_directory(directory));
@@ -35,6 +39,19 @@ Result<void> replace_durably(io::FileSystem& files, std::string_view path, ByteV
   }
   MR_TRY(files.rename(temporary, path));
   return sync_names(files, parent_of(path), bugs);
+}
+
+Result<void> write_unsynced(io::FileSystem& files, std::string_view path, ByteView bytes) {
+  MR_TRY_ASSIGN(const auto file, files.open(path, io::OpenMode::create));
+  MR_TRY(file->truncate(0));
+  return file->write_at(0, bytes);
+}
+
+Result<void> sync_if_there(io::FileSystem& files, std::string_view path) {
+  const auto file = files.open(path, io::OpenMode::read_write);
+  if (!file && file.error().code == ErrorCode::not_found) return {};
+  if (!file) return std::unexpected(file.error());
+  return sync_file(**file);
 }
 
 Result<std::string> read_whole(io::FileSystem& files, std::string_view path, std::size_t limit) {

@@ -17,8 +17,17 @@ Result<void> replace_durably(io::FileSystem& files, std::string_view path, ByteV
 /// sync_data; every failure is an io_error, for a sync must not be tried again.
 Result<void> sync_file(io::File& file);
 
+/// sync_all, as final.
+Result<void> sync_everything(io::FileSystem& files);
+
 /// sync_directory, as final as sync_file, unless the seeded bug says to forget it.
 Result<void> sync_names(io::FileSystem& files, std::string_view directory, const SeededBugs& bugs);
+
+/// A new file, or all of an old one, without any sync.
+Result<void> write_unsynced(io::FileSystem& files, std::string_view path, ByteView bytes);
+
+/// sync_file, unless it is not there any more.
+Result<void> sync_if_there(io::FileSystem& files, std::string_view path);
 
 /// The whole file; not_found, too_large over `limit`.
 Result<std::string> read_whole(io::FileSystem& files, std::string_view path, std::size_t limit);

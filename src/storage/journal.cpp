@@ -44,8 +44,9 @@ Generation Journal::take_generation() {
   return taken;
 }
 
-Result<void> Journal::start(std::span<const JournalFile> found, GroupSequence next) {
+Result<void> Journal::start(std::span<const JournalFile> found, GroupSequence next, Generation generation) {
   next_ = next;
+  next_generation_ = std::max(next_generation_, generation);
   if (files_.exists(kZeroingPath)) MR_TRY(files_.remove_file(kZeroingPath));
   std::optional<JournalFile> reusable;
   for (const JournalFile& file : found) {
@@ -363,6 +364,11 @@ bool Journal::nearly_full() const {
 std::uint64_t Journal::total_bytes() const {
   const std::scoped_lock lock(mutex_);
   return total_bytes_;
+}
+
+Generation Journal::next_generation() const {
+  const std::scoped_lock lock(mutex_);
+  return next_generation_;
 }
 
 }  // namespace millrace::storage

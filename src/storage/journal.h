@@ -32,6 +32,7 @@ inline constexpr std::string_view kJournalDirectory = "journal";
 [[nodiscard]] std::string journal_path(Generation generation);
 [[nodiscard]] std::optional<Generation> parse_journal_name(std::string_view name);
 
+/// A journal file as a start finds it.
 struct JournalFile {
   Generation generation;
   std::uint64_t size = 0;
@@ -43,8 +44,9 @@ class Journal {
   Journal(io::FileSystem& files, const Clock& clock, const LogOptions& options, std::uint64_t salt, LogMetrics& metrics)
       : files_(files), clock_(clock), options_(options), salt_(salt), metrics_(metrics) {}
 
-  /// Takes over the files found (in the order they were used) and makes one file ready to write `next` into.
-  Result<void> start(std::span<const JournalFile> found, GroupSequence next);
+  /// Takes over the files found (in the order they were used) and makes one file ready to write `next` into. Its
+  /// generation is later than all of theirs, and not below `generation`.
+  Result<void> start(std::span<const JournalFile> found, GroupSequence next, Generation generation);
 
   /// Makes certain that the device has what recovery read from live files. Before the first write(), when they stay
   /// needed.
@@ -71,6 +73,8 @@ class Journal {
   /// True when less than a quarter of journal_max_bytes is left for groups, or one was refused since the last release.
   [[nodiscard]] bool nearly_full() const;
   [[nodiscard]] std::uint64_t total_bytes() const;
+  /// No file has it or a later one.
+  [[nodiscard]] Generation next_generation() const;
 
  private:
   struct Current {

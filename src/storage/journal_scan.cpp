@@ -77,6 +77,18 @@ std::vector<JournalFile> JournalScan::for_start() const {
   return found;
 }
 
+Result<std::vector<JournalFile>> list_journal(io::FileSystem& files, Generation live) {
+  std::vector<JournalFile> found;
+  MR_TRY_ASSIGN(const auto names, files.list(kJournalDirectory));
+  for (const std::string& name : names) {
+    const auto generation = parse_journal_name(name);
+    if (!generation) continue;
+    MR_TRY_ASSIGN(const std::uint64_t size, files.file_size(journal_path(*generation)));
+    found.push_back({*generation, size, *generation == live});
+  }
+  return found;
+}
+
 Result<JournalScan> scan_journal(io::FileSystem& files, std::uint64_t salt, const JournalPosition& from,
                                  const SeededBugs& bugs, const JournalVisitor& visit, JournalDamage* damage) {
   JournalScan scan;

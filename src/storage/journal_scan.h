@@ -59,6 +59,9 @@ struct JournalScan {
   std::vector<std::size_t> live;  // indexes into `files`, in the order they were used
 };
 
+/// The files alone, none of them read, that of `live` marked; what start() needs after a clean stop.
+Result<std::vector<JournalFile>> list_journal(io::FileSystem& files, Generation live);
+
 /// Where damage was found; for verify.
 struct JournalDamage {
   std::string path;

@@ -42,6 +42,9 @@ struct LogOptions {
   /// Pieces of a segment from this size on are written past the page cache, so that the journal's syncs never wait for
   /// pages somebody else dirtied; smaller ones are cheaper through it.
   std::uint64_t direct_write_bytes = 64_KiB;
+  std::size_t open_files = 512;  // segment files open at once; those that a sender still sends from are not counted
+  /// A checkpoint syncs so many segments one by one; more are synced by one call for the whole volume.
+  std::size_t sync_one_by_one = 128;
   /// A start after a crash writes so much of what it found in the journal to segments before it opens; more is written
   /// behind.
   std::uint64_t start_write_bytes = 16_MiB;
@@ -126,8 +129,8 @@ class Log {
   virtual Result<void> seal() = 0;
   /// One step of background work: a piece of a waiting tail into its segment, a piece of zeros into the next journal
   /// file, files of deleted partitions and expired segments unlinked. A tail is written when a whole piece waits, or
-  /// memory is short, or its oldest batch waits for a second. False: nothing is due; call again in some milliseconds.
-  /// disk_full: try later.
+  /// memory is short, or its oldest batch waits for a second (longer when thousands wait). False:
+  /// nothing is due; call again in some milliseconds. disk_full: try later.
   virtual Result<bool> write_behind() = 0;
   /// One step of compaction, beside write_behind: reads about one piece, writes what stays of it. Never waits for an
   /// append, and no append or reader waits for it. False: nothing to do now; call again in some milliseconds.
@@ -152,6 +155,8 @@ class Log {
   };
   /// Every partition that exists, sorted by name.
   [[nodiscard]] virtual std::vector<PartitionEntry> partitions() const = 0;
+  /// Those of one topic, by index.
+  [[nodiscard]] virtual std::vector<PartitionEntry> partitions_of(std::string_view topic) const = 0;
   /// Fixed when the data directory was made.
   [[nodiscard]] virtual const Uuid& cluster_id() const = 0;
   /// A producer id never handed out before by this data directory (durable before it returns).

@@ -84,6 +84,73 @@ TEST(Open, MuchToReplayIsWrittenBehind) {
   EXPECT_TRUE(report->good());
 }
 
+// Counts what a start reads, by the name of the file.
+TEST(Open, ACleanStopIsBelievedWithoutReadingJournalOrSegments) {
+  log::set_level(log::Level::off);
+  LogOnDisk disk;
+  io::FaultInjectingFileSystem counting(disk.files());
+  LogOnDisk log(counting);
+  ASSERT_TRUE(log.open());
+  for (const char* topic : {"a", "b", "c"}) {
+    ASSERT_TRUE(log.create(topic));
+    for (int i = 0; i < 50; ++i) ASSERT_TRUE(log.append(*log.find(topic), batch_of({std::string(2'000, 'x')})));
+  }
+  ASSERT_TRUE(log.stop());
+  const auto before = [&] {
+    return std::pair(counting.count(io::Operation::read), counting.count(io::Operation::open_existing));
+  };
+  const auto [reads, opens] = before();
+  ASSERT_TRUE(log.open());
+  EXPECT_TRUE(log.report.clean);
+  EXPECT_EQ(log.report.bytes_replayed, 0U);
+  // The checkpoint and the format file; and opened besides: the journal file that comes next.
+  EXPECT_LE(counting.count(io::Operation::read) - reads, 2U);
+  EXPECT_LE(counting.count(io::Operation::open_existing) - opens, 3U);
+  EXPECT_EQ(read_all(*log.find("b"), Offset(0)).size(), 50U);
+
+  // The mark held for one start only: from then on the journal counts, with or without a commit.
+  ASSERT_TRUE(log.append(*log.find("c"), batch_of({"later"})));
+  log.crash();
+  ASSERT_TRUE(log.open());
+  EXPECT_FALSE(log.report.clean);
+  EXPECT_EQ(read_all(*log.find("c"), Offset(50)), std::vector<std::string>{"later"});
+}
+
+// More partitions than files may be open: everything goes on, a checkpoint syncs the volume instead of each file, and a
+// checkpoint that finds nothing changed writes no segment.
+TEST(Open, ManyPartitionsWithFewOpenFiles) {
+  log::set_level(log::Level::off);
+  LogOnDisk disk;
+  io::FaultInjectingFileSystem counting(disk.files());
+  LogOnDisk log(counting);
+  log.options.open_files = 12;
+  log.options.sync_one_by_one = 8;
+  log.options.tail_memory_bytes = 4_KiB;
+  ASSERT_TRUE(log.open());
+  constexpr int kPartitions = 60;
+  for (int p = 0; p < kPartitions; ++p) ASSERT_TRUE(log.create("t", p));
+  for (int round = 0; round < 3; ++round) {
+    for (int p = 0; p < kPartitions; ++p) {
+      ASSERT_TRUE(log.append(*log.find("t", p), batch_of({std::to_string(round) + std::string(1'500, 'r')})));
+    }
+    const std::uint64_t syncs = counting.count(io::Operation::sync);
+    const std::uint64_t all = counting.count(io::Operation::sync_all);
+    ASSERT_TRUE(log.log->checkpoint());
+    EXPECT_EQ(counting.count(io::Operation::sync_all) - all, 1U);
+    EXPECT_LE(counting.count(io::Operation::sync) - syncs, 3U);
+    const std::uint64_t writes = counting.count(io::Operation::write);
+    ASSERT_TRUE(log.log->checkpoint());
+    EXPECT_LE(counting.count(io::Operation::write) - writes, 2U);
+    log.crash();
+    ASSERT_TRUE(log.open());
+  }
+  for (int p = 0; p < kPartitions; ++p) EXPECT_EQ(read_all(*log.find("t", p), Offset(0)).size(), 3U);
+  ASSERT_TRUE(log.stop());
+  const auto report = verify_directory(disk.files(), {.deep = true});
+  ASSERT_TRUE(report);
+  EXPECT_TRUE(report->good());
+}
+
 TEST(Open, SomebodyElsesDirectoryIsLeftAlone) {
   LogOnDisk disk;
   write_file(disk, "letter.txt", "dear");

@@ -29,8 +29,10 @@ void stamp(SharedBytes& batch, BatchHeader& header, bool log_append_time, std::i
 
 }  // namespace
 
-Partition::Partition(io::FileSystem& files, PartitionId id, PartitionSpec spec, Offset start)
+Partition::Partition(io::FileSystem& files, std::shared_ptr<OpenFiles> open_files, PartitionId id, PartitionSpec spec,
+                     Offset start)
     : files_(files),
+      open_files_(std::move(open_files)),
       id_(id),
       name_(spec.name),
       log_start_(start.value()),
@@ -39,13 +41,14 @@ Partition::Partition(io::FileSystem& files, PartitionId id, PartitionSpec spec, 
       commit_config_(spec_.config),
       next_(start) {}
 
-Partition::Partition(io::FileSystem& files, PartitionCheckpoint&& checkpoint)
-    : Partition(files, checkpoint.id, std::move(checkpoint.spec), checkpoint.next) {
+Partition::Partition(io::FileSystem& files, std::shared_ptr<OpenFiles> open_files, PartitionCheckpoint&& checkpoint)
+    : Partition(files, std::move(open_files), checkpoint.id, std::move(checkpoint.spec), checkpoint.next) {
   log_start_ = checkpoint.log_start.value();
   producers_ = std::move(checkpoint.producers);
+  writer.producers = producers_;
   segments_.reserve(checkpoint.segments.size());
   for (const SegmentState& state : checkpoint.segments) {
-    segments_.push_back({std::make_shared<Segment>(files_, directory(), state.base, state.swap), state});
+    segments_.push_back({std::make_shared<Segment>(files_, directory(), state.base, open_files_, state.swap), state});
   }
   active_open_ = !segments_.empty();
 }
@@ -139,12 +142,14 @@ void Partition::unstage() {
   next_ = high_watermark();
 }
 
-bool Partition::publish(MonoTime now) {
-  bool first = false;
+Partition::Published Partition::publish(MonoTime now, std::uint64_t piece_bytes) {
+  Published published;
   {
     const std::scoped_lock lock(mutex_);
-    first = waiting_bytes_ == 0;
-    if (first) waiting_since_ = now;
+    ++changes_;
+    published.first = waiting_bytes_ == 0;
+    if (published.first) waiting_since_ = now;
+    published.piece = waiting_bytes_ < piece_bytes && waiting_bytes_ + staged_bytes_ >= piece_bytes;
     waiting_bytes_ += staged_bytes_;
     for (StoredBatch& batch : staged_) tail_.push_back(std::move(batch));
     for (const auto& [id, entry] : staged_producers_) producers_.put(id, entry);
@@ -154,12 +159,13 @@ bool Partition::publish(MonoTime now) {
   staged_producers_.clear();
   staged_bytes_ = 0;
   waiters_.wake(next_);
-  return first;
+  return published;
 }
 
 void Partition::configure(const LogConfig& config, std::string properties) {
   commit_config_ = config;
   const std::scoped_lock lock(mutex_);
+  ++changes_;
   spec_.config = config;
   spec_.properties = std::move(properties);
 }
@@ -172,6 +178,7 @@ void Partition::mark_deleted() {
 std::vector<SegmentRef> Partition::trim(Offset log_start) {
   std::vector<SegmentRef> gone;
   const std::scoped_lock lock(mutex_);
+  ++changes_;
   if (log_start.value() > log_start_.load()) log_start_.store(log_start.value(), std::memory_order_release);
   auto keep =
       std::ranges::find_if(segments_, [&](const SegmentRef& segment) { return segment.state.next > log_start; });
@@ -209,11 +216,12 @@ std::optional<SegmentState> Partition::oldest_to_give_up() const {
 
 void Partition::expire_producers(std::int64_t now_ms, std::int64_t age_ms) {
   const std::scoped_lock lock(mutex_);
-  producers_.expire(now_ms, age_ms);
+  if (producers_.expire(now_ms, age_ms)) ++changes_;
 }
 
 Result<void> Partition::replay(StoredBatch batch, const BatchHeader& header, std::int64_t wall_ms, MonoTime now) {
   if (batch.base != next_) return fail(ErrorCode::malformed, "journal does not continue the partition");
+  ++changes_;
   producers_.apply(header, wall_ms);
   if (waiting_bytes_ == 0) waiting_since_ = now;
   waiting_bytes_ += batch.bytes.size();
@@ -263,12 +271,14 @@ std::optional<SegmentRef> Partition::hold_active() {
 
 void Partition::begin_segment(SegmentRef segment) {
   const std::scoped_lock lock(mutex_);
+  ++changes_;
   segments_.push_back(std::move(segment));
   active_open_ = true;
 }
 
 void Partition::advance(const SegmentState& state, std::size_t count, MonoTime now) {
   const std::scoped_lock lock(mutex_);
+  ++changes_;
   segments_.back().state = state;
   active_held_ = false;
   for (std::size_t i = 0; i < count; ++i) waiting_bytes_ -= tail_[written_in_tail_ + i].bytes.size();
@@ -279,6 +289,7 @@ void Partition::advance(const SegmentState& state, std::size_t count, MonoTime n
 void Partition::seal(const SegmentState& state) {
   const std::scoped_lock lock(mutex_);
   if (!active_open_ || segments_.back().state.base != state.base) return;
+  ++changes_;
   segments_.back().state = state;
   active_open_ = false;
 }
@@ -291,6 +302,7 @@ bool Partition::replace(std::span<const SegmentRef> sources, const SegmentRef& m
   for (std::size_t i = 0; i < sources.size(); ++i) {
     if ((first + static_cast<std::ptrdiff_t>(i))->files != sources[i].files) return false;
   }
+  ++changes_;
   *first = merged;
   segments_.erase(first + 1, first + static_cast<std::ptrdiff_t>(sources.size()));
   return true;
@@ -300,6 +312,7 @@ bool Partition::restate(const SegmentState& state, const std::shared_ptr<Segment
   const std::scoped_lock lock(mutex_);
   const auto it = std::ranges::find(segments_, files, &SegmentRef::files);
   if (it == segments_.end()) return false;
+  ++changes_;
   it->state = state;
   return true;
 }

@@ -29,9 +29,11 @@ struct SegmentRef {
 
 class Partition final : public PartitionLog, public std::enable_shared_from_this<Partition> {
  public:
-  Partition(io::FileSystem& files, PartitionId id, PartitionSpec spec, Offset start);
+  /// `open_files` is for its segments.
+  Partition(io::FileSystem& files, std::shared_ptr<OpenFiles> open_files, PartitionId id, PartitionSpec spec,
+            Offset start);
   /// As a checkpoint describes it; the files are not touched.
-  Partition(io::FileSystem& files, PartitionCheckpoint&& checkpoint);
+  Partition(io::FileSystem& files, std::shared_ptr<OpenFiles> open_files, PartitionCheckpoint&& checkpoint);
 
   // PartitionLog
   [[nodiscard]] const TopicPartition& name() const override { return name_; }
@@ -60,8 +62,13 @@ class Partition final : public PartitionLog, public std::enable_shared_from_this
   Result<Appended> stage(SharedBytes& batch, std::int64_t now_ms);
   [[nodiscard]] std::span<const StoredBatch> staged() const { return staged_; }
   void unstage();
-  /// Makes what was staged visible and wakes waiters. True when nothing waited for the segment writer before.
-  bool publish(MonoTime now);
+  /// What publish() changed for the segment writer.
+  struct Published {
+    bool first = false;  // nothing waited for it before
+    bool piece = false;  // now a whole piece does, and did not before
+  };
+  /// Makes what was staged visible and wakes waiters.
+  Published publish(MonoTime now, std::uint64_t piece_bytes);
   void configure(const LogConfig& config, std::string properties);
   void mark_deleted();
   /// Moves the log start; segments that lie wholly below it are taken out and returned for unlinking.
@@ -104,9 +111,22 @@ class Partition final : public PartitionLog, public std::enable_shared_from_this
   [[nodiscard]] bool restate(const SegmentState& state, const std::shared_ptr<Segment>& files);
   /// The last offset of every producer that is known.
   [[nodiscard]] std::unordered_map<ProducerId, Offset> producer_ends() const;
-  /// What a checkpoint says of this partition when segments hold everything below `next`.
+  /// What a checkpoint says of this partition when segments hold everything below `next`; its segments are missing.
   [[nodiscard]] PartitionCheckpoint checkpoint() const;
-  bool directory_made = false;     // the writer's
+  /// Grows with every change that a checkpoint would show.
+  [[nodiscard]] std::uint64_t changes() const { return changes_.load(std::memory_order_acquire); }
+
+  /// The segment writer's own.
+  struct WriterState {
+    bool directory_made = false;
+    ProducerTable producers;  // as of written()
+    Offset snapshot_at{-1};   // the directory has the producers' state of this offset for Kafka's tools, and no other
+    /// What the newest checkpoint says of the partition, which is still true while changes() is `encoded_at`.
+    EncodedPartition encoded;
+    std::uint64_t encoded_at = kNotEncoded;
+  };
+  static constexpr std::uint64_t kNotEncoded = ~std::uint64_t{0};
+  WriterState writer;
   bool listed_as_waiting = false;  // guarded by the log's mutex
 
   /// Drops the oldest batch of the tail if a segment holds it. For the budget of all partitions.
@@ -116,21 +136,27 @@ class Partition final : public PartitionLog, public std::enable_shared_from_this
   /// What a read comes to without the disk: the result, or the segment to look into. Under the mutex.
   struct Place {
     ReadResult result;
-    SegmentRef segment;  // without files: not needed
+    SegmentRef segment;   // without files: not needed
+    bool records = true;  // false: all that was found are batches without records ...
+    Offset next;          // ... up to here
   };
   [[nodiscard]] Result<Place> look_up(Offset from, std::size_t max_bytes) const;
   Result<ReadResult> read_at(Offset from, std::size_t max_bytes, bool as_file);
-  Result<ReadResult> read_once(Offset from, std::size_t max_bytes, bool as_file);
+  Result<Place> read_place(Offset from, std::size_t max_bytes, bool as_file);
+  Result<Place> read_once(Offset from, std::size_t max_bytes, bool as_file);
+  ReadResult read_on(Place place, std::size_t max_bytes);
   Result<ReadResult> read_tail(Offset from, std::size_t max_bytes) const;
   Result<std::optional<TimestampedOffset>> find_timestamp_once(std::int64_t timestamp_ms);
   [[nodiscard]] const ProducerEntry* staged_producer(ProducerId id) const;
 
   io::FileSystem& files_;
+  const std::shared_ptr<OpenFiles> open_files_;
   const PartitionId id_;
   const TopicPartition name_;
   std::atomic<std::int64_t> log_start_;
   std::atomic<std::int64_t> high_watermark_;
   std::atomic<bool> deleted_{false};
+  std::atomic<std::uint64_t> changes_{0};  // grows under mutex_
   Waiters waiters_;
 
   mutable std::mutex mutex_;  // guards what follows

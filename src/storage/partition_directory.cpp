@@ -35,10 +35,7 @@ Result<bool> make_partition_directory(io::FileSystem& files, const std::string& 
 
 Result<void> sync_partition_directory(io::FileSystem& files, const std::string& directory) {
   for (const std::string_view name : {kPartitionMetadata, kLeaderEpochs}) {
-    const auto file = files.open(directory + '/' + std::string(name), io::OpenMode::read_write);
-    if (!file && file.error().code == ErrorCode::not_found) continue;  // deleted meanwhile
-    if (!file) return std::unexpected(file.error());
-    MR_TRY(sync_file(**file));
+    MR_TRY(sync_if_there(files, directory + '/' + std::string(name)));
   }
   return {};
 }

@@ -1,10 +1,16 @@
 // The reading half of Partition: every function may be called from any thread.
 #include <algorithm>
 #include <functional>
+#include <iterator>
 
 #include "storage/partition.h"
 
 namespace millrace::storage {
+namespace {
+
+constexpr std::size_t kMostWithoutRecords = 64_KiB;  // of one answer
+
+}  // namespace
 
 Result<ReadResult> Partition::read_tail(Offset from, std::size_t max_bytes) const {
   ReadResult result;
@@ -48,6 +54,29 @@ Result<std::optional<ReadResult>> Partition::read_memory(Offset from, std::size_
 }
 
 Result<ReadResult> Partition::read_at(Offset from, std::size_t max_bytes, bool as_file) {
+  MR_TRY_ASSIGN(Place place, read_place(from, max_bytes, as_file));
+  if (place.records) return std::move(place.result);
+  if (as_file) {
+    MR_TRY_ASSIGN(place, read_place(from, max_bytes, false));
+  }
+  return read_on(std::move(place), max_bytes);
+}
+
+// A batch without records is all that compaction left of some, and a segment may hold nothing else. A client that gets
+// only such takes its limit for too small (librdkafka gives up after ten such answers), so what follows goes with them.
+ReadResult Partition::read_on(Place place, std::size_t max_bytes) {
+  ReadResult result = std::move(place.result);
+  while (!place.records && place.next < result.high_watermark && result.bytes < kMostWithoutRecords) {
+    auto more = read_place(place.next, max_bytes, false);
+    if (!more) break;  // it is the answer to the read that begins there
+    place = std::move(*more);
+    result.bytes += place.result.bytes;
+    std::ranges::move(place.result.batches, std::back_inserter(result.batches));
+  }
+  return result;
+}
+
+Result<Partition::Place> Partition::read_place(Offset from, std::size_t max_bytes, bool as_file) {
   while (true) {
     auto done = read_once(from, max_bytes, as_file);
     // Compaction may have put another segment in the place of the one that was looked up.
@@ -55,13 +84,13 @@ Result<ReadResult> Partition::read_at(Offset from, std::size_t max_bytes, bool a
   }
 }
 
-Result<ReadResult> Partition::read_once(Offset from, std::size_t max_bytes, bool as_file) {
+Result<Partition::Place> Partition::read_once(Offset from, std::size_t max_bytes, bool as_file) {
   Place place;
   {
     const std::scoped_lock lock(mutex_);
     MR_TRY_ASSIGN(place, look_up(from, max_bytes));
   }
-  if (!place.segment.files) return std::move(place.result);
+  if (!place.segment.files) return place;
   auto found = place.segment.files->read(place.segment.state, from, max_bytes, as_file);
   if (!found) {
     // The files may have been unlinked between the look-up and the read.
@@ -75,7 +104,9 @@ Result<ReadResult> Partition::read_once(Offset from, std::size_t max_bytes, bool
   place.result.file = std::move(found->file);
   place.result.bytes = place.result.file.size;
   for (const SharedBytes& batch : place.result.batches) place.result.bytes += batch.size();
-  return std::move(place.result);
+  place.records = found->records;
+  place.next = found->next;
+  return place;
 }
 
 Result<std::optional<TimestampedOffset>> Partition::find_timestamp(std::int64_t timestamp_ms) {

@@ -80,8 +80,8 @@ void ProducerTable::apply(const BatchHeader& header, std::int64_t now_ms) {
   if (header.has_producer()) accept(entries_[header.producer_id], header, header.base_offset, now_ms);
 }
 
-void ProducerTable::expire(std::int64_t now_ms, std::int64_t age_ms) {
-  std::erase_if(entries_, [&](const auto& item) { return now_ms - item.second.last_seen_ms > age_ms; });
+bool ProducerTable::expire(std::int64_t now_ms, std::int64_t age_ms) {
+  return std::erase_if(entries_, [&](const auto& item) { return now_ms - item.second.last_seen_ms > age_ms; }) != 0;
 }
 
 std::vector<ProducerId> ProducerTable::sorted_ids() const {
@@ -172,7 +172,7 @@ Buffer ProducerTable::kafka_snapshot() const {
   return buffer;
 }
 
-Result<void> check_kafka_snapshot(ByteView bytes) {
+Result<std::vector<SnapshotEntry>> parse_kafka_snapshot(ByteView bytes) {
   ByteReader in(bytes);
   const auto version = in.be<std::int16_t>();
   const auto crc = in.be<std::uint32_t>();
@@ -181,7 +181,18 @@ Result<void> check_kafka_snapshot(ByteView bytes) {
       in.remaining() != static_cast<std::size_t>(count) * kSnapshotEntry || crc != crc32c(bytes.subspan(6))) {
     return fail(ErrorCode::corrupt, "producer snapshot is damaged");
   }
-  return {};
+  std::vector<SnapshotEntry> entries;
+  entries.reserve(static_cast<std::size_t>(count));
+  for (std::int32_t i = 0; i < count; ++i) {
+    SnapshotEntry entry;
+    entry.id = ProducerId(in.be<std::int64_t>());
+    entry.epoch = ProducerEpoch(in.be<std::int16_t>());
+    entry.last_sequence = in.be<std::int32_t>();
+    entry.last_offset = Offset(in.be<std::int64_t>());
+    in.skip(4 + 8 + 4 + 8);
+    if (entry.last_sequence != kNoSequence) entries.push_back(entry);
+  }
+  return entries;
 }
 
 }  // namespace millrace::storage

@@ -18,6 +18,8 @@
 
 namespace millrace::storage {
 
+inline constexpr std::int64_t kProducerExpiryMs = 86'400'000;  // Kafka's producer.id.expiration.ms
+
 struct ProducerBatch {
   std::int32_t first_sequence = kNoSequence;
   std::int32_t last_sequence = kNoSequence;
@@ -66,8 +68,8 @@ class ProducerTable {
   void put(ProducerId id, const ProducerEntry& entry) { entries_[id] = entry; }
   /// Recovery and the publishing of a batch that was judged before.
   void apply(const BatchHeader& header, std::int64_t now_ms);
-  /// Forgets producers not seen for `age_ms`.
-  void expire(std::int64_t now_ms, std::int64_t age_ms);
+  /// Forgets producers not seen for `age_ms`. True when there was one.
+  bool expire(std::int64_t now_ms, std::int64_t age_ms);
 
   /// What others may know of it, sorted by producer id.
   [[nodiscard]] std::vector<ProducerState> states() const;
@@ -82,7 +84,14 @@ class ProducerTable {
   std::unordered_map<ProducerId, ProducerEntry> entries_;
 };
 
+/// A producer as a .snapshot file has it.
+struct SnapshotEntry {
+  ProducerId id = kNoProducer;
+  ProducerEpoch epoch = kNoProducerEpoch;
+  std::int32_t last_sequence = kNoSequence;
+  Offset last_offset{-1};
+};
 /// corrupt unless `bytes` is a well-formed .snapshot file.
-Result<void> check_kafka_snapshot(ByteView bytes);
+Result<std::vector<SnapshotEntry>> parse_kafka_snapshot(ByteView bytes);
 
 }  // namespace millrace::storage

@@ -99,7 +99,7 @@ TEST(ProducerTable, EncodesAndDecodes) {
   EXPECT_TRUE(std::ranges::equal(bytes.view(), second.view()));
   ASSERT_NE(again->find(ProducerId(999)), nullptr);
   EXPECT_EQ(again->find(ProducerId(999))->newest().last_offset, Offset(17));
-  EXPECT_TRUE(check_kafka_snapshot(table.kafka_snapshot().view()));
+  EXPECT_TRUE(parse_kafka_snapshot(table.kafka_snapshot().view()));
   for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
     ByteReader part(bytes.view(0, cut));
     EXPECT_FALSE(ProducerTable::decode(part)) << cut;

@@ -1,5 +1,8 @@
 // DiskLog::recover(): checkpoint, then journal, then the files made to agree. Thread: open(), alone.
 //
+// After a clean stop neither the journal nor a segment is read: the checkpoint names the generation that the next start
+// gives to a journal file before it changes anything, so while none has it, nothing happened since.
+//
 // Everything is read and judged first; the first change to the directory comes only when nothing can be found damaged
 // any more. What the journal gave is synced once more before the log opens, so that nothing served afterwards depends
 // on pages of which the kernel may remember more than the device (a failed sync before the crash). A little of it goes
@@ -58,7 +61,8 @@ Result<void> DiskLog::replay_change(const JournalEntry& entry, Replay& replay) {
   };
   if (const auto* create = std::get_if<CreateEntry>(&entry)) {
     if (create->partition < replay.known_below) return {};
-    replay.by_id[create->partition] = std::make_shared<Partition>(files_, create->partition, create->spec, Offset(0));
+    replay.by_id[create->partition] =
+        std::make_shared<Partition>(files_, open_files_, create->partition, create->spec, Offset(0));
     replay.created.insert(create->partition);
     next_partition_ = std::max(next_partition_, create->partition + 1);
   } else if (const auto* removal = std::get_if<DeleteEntry>(&entry)) {
@@ -139,10 +143,10 @@ Result<std::vector<std::string>> DiskLog::list_if_there(const std::string& direc
 }
 
 // Removes what was written behind the last checkpoint: the journal still has it, and it will be written again.
-Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, Offset>& checkpointed) {
+Result<void> DiskLog::settle_files(Replay& replay) {
   for (const SegmentRef& segment : replay.longer) {
     MR_TRY(segment.files->truncate(segment.state));
-    dirty_segments_.push_back(segment.files);
+    note_dirty(segment.files);
   }
   for (const PartitionId id : replay.created) {
     if (const auto it = replay.by_id.find(id); it != replay.by_id.end())
@@ -153,8 +157,8 @@ Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, O
     MR_TRY(set_aside(files_, directory));
   }
   for (const auto& [id, partition] : replay.by_id) {
-    const auto known = checkpointed.find(id);
-    if (known == checkpointed.end()) continue;
+    const auto known = replay.checkpointed.find(id);
+    if (known == replay.checkpointed.end()) continue;
     MR_TRY_ASSIGN(auto names, list_if_there(partition->directory()));
     if (names.empty()) continue;
     MR_TRY(recover_compacted(*partition, names));
@@ -164,19 +168,26 @@ Result<void> DiskLog::settle_files(Replay& replay, const std::map<PartitionId, O
     const std::string directory = partition->directory();
     MR_TRY_ASSIGN(const bool mended,
                   make_partition_directory(files_, directory, partition->spec().topic_id, unvouched));
-    if (mended) new_directories_.push_back(directory);
+    if (mended) new_directories_.insert(directory);
     if (unvouched) unsynced_names_.insert(directory);
-    partition->directory_made = true;
+    partition->writer.directory_made = true;
     std::set<Offset> kept;
     for (const SegmentRef& segment : partition->segments()) kept.insert(segment.state.base);
     for (const std::string& name : names) {
       const auto parsed = parse_segment_file_name(name);
-      if (!parsed || kept.contains(parsed->base) || parsed->extension == ".snapshot") continue;
+      if (!parsed) continue;
+      const bool snapshot = parsed->extension == ".snapshot";
+      const bool unnamed = parsed->extension.ends_with(kTemporarySuffix);
+      if (!unnamed && (snapshot ? parsed->base == known->second : kept.contains(parsed->base))) continue;
       const bool rewritten = parsed->base >= known->second;
       const bool trimmed = parsed->base < partition->log_start();
-      if (rewritten || trimmed) MR_TRY(files_.remove_file(partition->directory() + '/' + name));
+      if (rewritten || trimmed || unnamed) MR_TRY(files_.remove_file(partition->directory() + '/' + name));
     }
   }
+  return find_doomed_trees();
+}
+
+Result<void> DiskLog::find_doomed_trees() {
   MR_TRY_ASSIGN(const auto names, files_.list("topics"));
   for (const std::string& name : names) {
     if (name.ends_with(kDeletedSuffix))
@@ -215,17 +226,68 @@ Result<void> DiskLog::recover(RecoveryReport& report) {
   producers_reserved_ = checkpoint.next_producer.value();
   Replay replay;
   replay.known_below = checkpoint.next_partition;
-  std::map<PartitionId, Offset> checkpointed;
   for (PartitionCheckpoint& description : checkpoint.partitions) {
-    checkpointed[description.id] = description.next;
+    replay.checkpointed[description.id] = description.next;
     for (const SegmentState& segment : description.segments) {
       replay.newest_ms = std::max(replay.newest_ms, segment.last_append_ms);
     }
     if (!description.segments.empty()) replay.had_segments.insert(description.id);
     if (options_.bugs.forget_producer_state) description.producers = {};
     const PartitionId id = description.id;
-    replay.by_id[id] = std::make_shared<Partition>(files_, std::move(description));
+    replay.by_id[id] = std::make_shared<Partition>(files_, open_files_, std::move(description));
   }
+  MR_TRY_ASSIGN(bool clean, stopped_clean(checkpoint));
+  if (clean) {
+    for (const auto& [id, partition] : replay.by_id) {
+      MR_TRY(check_partition(*partition, replay.checkpointed[id], replay));
+    }
+    clean = replay.longer.empty();  // somebody wrote there
+    replay.longer.clear();
+  }
+  return clean ? recover_clean(checkpoint, replay, report) : recover_unclean(checkpoint, replay, report);
+}
+
+Result<bool> DiskLog::stopped_clean(const CheckpointHead& head) const {
+  if (!head.clean || head.next_generation == Generation(0)) return false;
+  MR_TRY_ASSIGN(const auto names, files_.list(kJournalDirectory));
+  bool there = false;
+  for (const std::string& name : names) {
+    const auto generation = parse_journal_name(name);
+    if (!generation) continue;
+    if (*generation >= head.next_generation && !options_.bugs.trust_old_clean_mark) return false;
+    there = there || *generation == head.replay_from.generation;
+  }
+  return there;
+}
+
+Result<void> DiskLog::take_partitions(const Replay& replay) {
+  for (const auto& [id, partition] : replay.by_id) {
+    if (!table_.emplace(partition->name(), partition).second) {
+      return fail(ErrorCode::corrupt, "two partitions have the same name", partition->name().to_string());
+    }
+  }
+  return {};
+}
+
+Result<void> DiskLog::recover_clean(const Checkpoint& checkpoint, Replay& replay, RecoveryReport& report) {
+  for (const auto& [id, partition] : replay.by_id) {
+    // The stop before made both as they have to be.
+    partition->writer.directory_made = replay.had_segments.contains(id);
+    partition->writer.snapshot_at = replay.checkpointed[id];
+  }
+  MR_TRY(take_partitions(replay));
+  MR_TRY(find_doomed_trees());
+  next_producer_ = producers_reserved_;
+  if (replay.newest_ms > 0) retention_clock_ = RetentionClock(replay.newest_ms, clock_.mono());
+  report.clean = true;
+  report.partitions = table_.size();
+  // The checkpoint's name may be known to the kernel only; journal files are recycled on its word.
+  MR_TRY(sync_names(files_, "", options_.bugs));
+  MR_TRY_ASSIGN(const std::vector<JournalFile> found, list_journal(files_, checkpoint.replay_from.generation));
+  return journal_.start(found, checkpoint.replay_from.sequence, checkpoint.next_generation);
+}
+
+Result<void> DiskLog::recover_unclean(const Checkpoint& checkpoint, Replay& replay, RecoveryReport& report) {
   MR_TRY_ASSIGN(JournalScan scan, scan_journal(files_, format_.salt, checkpoint.replay_from, options_.bugs,
                                                [&](const JournalGroup& group) { return replay_group(group, replay); }));
   replay.after_clean_stop = checkpoint.clean && scan.groups.empty();
@@ -238,19 +300,21 @@ Result<void> DiskLog::recover(RecoveryReport& report) {
     }
   }
   for (const auto& [id, partition] : replay.by_id) {
-    if (const auto known = checkpointed.find(id); known != checkpointed.end()) {
+    if (const auto known = replay.checkpointed.find(id); known != replay.checkpointed.end()) {
       MR_TRY(check_partition(*partition, known->second, replay));
     }
-    if (!table_.emplace(partition->name(), partition).second) {
-      return fail(ErrorCode::corrupt, "two partitions have the same name", partition->name().to_string());
-    }
   }
+  MR_TRY(take_partitions(replay));
 
   // From here on the directory is changed.
   MR_TRY(confirm(scan));
-  MR_TRY(settle_files(replay, checkpointed));
+  MR_TRY(settle_files(replay));
+  const MonoTime now = clock_.mono();
   for (const PartitionId id : replay.appended) {
-    if (const auto it = replay.by_id.find(id); it != replay.by_id.end()) note_waiting(it->second);
+    const auto it = replay.by_id.find(id);
+    if (it == replay.by_id.end()) continue;
+    note_waiting(it->second, now);
+    if (it->second->waiting().bytes >= options_.write_piece_bytes) note_piece(it->second);
   }
   next_producer_ = producers_reserved_;
   if (replay.newest_ms > 0) retention_clock_ = RetentionClock(replay.newest_ms, clock_.mono());
@@ -261,7 +325,7 @@ Result<void> DiskLog::recover(RecoveryReport& report) {
   report.bytes_replayed = scan.bytes;
   report.partitions = table_.size();
   scan.files.clear();
-  MR_TRY(journal_.start(found, scan.next));
+  MR_TRY(journal_.start(found, scan.next, checkpoint.next_generation));
   if (!unclean) return {};
   // Much to write must not keep the log closed, nor must a full disk: the journal still holds everything, once it is
   // certain that the device does.

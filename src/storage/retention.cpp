@@ -5,11 +5,6 @@
 #include "storage/disk_log.h"
 
 namespace millrace::storage {
-namespace {
-
-constexpr std::int64_t kProducerExpiryMs = 86'400'000;  // Kafka's producer.id.expiration.ms
-
-}  // namespace
 
 // The new log starts are durable before the first file goes: a start after a crash never looks for what was deleted on
 // purpose.

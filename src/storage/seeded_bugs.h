@@ -20,6 +20,8 @@ struct SeededBugs {
   bool compaction_swaps_early = false;  // the files that were compacted go before the checkpoint knows the new ones
   bool compaction_reuses_name = false;  // files are written under a name that the checkpoint means otherwise
   bool compaction_skips_sync = false;   // compacted files are named by the checkpoint, but not synced
+  bool trust_old_clean_mark = false;    // a start believes in a clean stop although the journal went on since
+  bool checkpoint_overlooks_change = false;  // a partition that changed is named as the checkpoint before had it
 };
 
 }  // namespace millrace::storage

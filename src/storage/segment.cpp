@@ -68,22 +68,39 @@ std::unexpected<Error> Segment::corrupt(std::uint64_t position, const Error& rea
               fmt::format("{} at position {}: {}", files_.describe(path(".log")), position, reason.context));
 }
 
+Result<std::unique_ptr<io::File>> Segment::open(Kind kind, io::OpenMode mode) const {
+  auto opened = files_.open(path(kExtensions[kind]), mode);
+  if (!opened && opened.error().code == ErrorCode::not_found && swap_.load(std::memory_order_acquire)) {
+    opened = files_.open(directory_ + '/' + segment_file_name(base_, kExtensions[kind]), mode);  // being renamed
+  }
+  return opened;
+}
+
 Result<std::shared_ptr<io::File>> Segment::file(Kind kind, io::OpenMode mode) {
-  const std::scoped_lock lock(open_mutex_);
-  if (retired_) return fail(ErrorCode::closed, "segment was replaced");
-  auto& file = open_[kind];
+  const bool writing = mode != io::OpenMode::read_only;
+  if (!used_.load(std::memory_order_relaxed)) used_.store(true, std::memory_order_relaxed);
   // Readers may come first; the writer needs a file that can be written. A reader's handle is then kept for those who
   // use it.
-  if (!file || (mode == io::OpenMode::create && !writable_[kind])) {
-    auto opened = files_.open(path(kExtensions[kind]), mode);
-    if (!opened && opened.error().code == ErrorCode::not_found && swap_.load(std::memory_order_acquire)) {
-      opened = files_.open(directory_ + '/' + segment_file_name(base_, kExtensions[kind]), mode);  // being renamed
-    }
-    if (!opened) return std::unexpected(opened.error());
-    file = std::move(*opened);
-    writable_[kind] = mode == io::OpenMode::create;
+  const auto there = [&] { return open_[kind] && (!writing || writable_[kind]); };
+  {
+    const std::scoped_lock lock(open_mutex_);
+    if (retired_) return fail(ErrorCode::closed, "segment was replaced");
+    if (there()) return open_[kind];
   }
-  return file;
+  MR_TRY_ASSIGN(std::shared_ptr<io::File> opened, open(kind, mode));
+  bool more = false;
+  {
+    const std::scoped_lock lock(open_mutex_);
+    // Its name may be another's by now.
+    if (retired_) return fail(ErrorCode::closed, "segment was replaced");
+    if (there()) return open_[kind];
+    more = !open_[kind] || writing;
+    open_[kind] = opened;
+    writable_[kind] = writing;
+  }
+  // One that is written to may have a second descriptor, past the page cache.
+  if (open_files_ && more) open_files_->opened(*this, writing && kind == log ? 2 : 1);
+  return opened;
 }
 
 Result<bool> Segment::check_files(const SegmentState& state) const {
@@ -92,18 +109,17 @@ Result<bool> Segment::check_files(const SegmentState& state) const {
   bool exact = true;
   for (const Kind kind : {log, index, time_index}) {
     const std::string name = path(kExtensions[kind]);
-    const auto handle = files_.open(name, io::OpenMode::read_only);
-    if (!handle && handle.error().code == ErrorCode::not_found) {
+    const auto size = files_.file_size(name);
+    if (!size && size.error().code == ErrorCode::not_found) {
       return fail(ErrorCode::corrupt, "segment file is missing", files_.describe(name));
     }
-    if (!handle) return std::unexpected(handle.error());
-    MR_TRY_ASSIGN(const std::uint64_t size, (*handle)->size());
-    if (size < sizes[kind]) {
+    if (!size) return std::unexpected(size.error());
+    if (*size < sizes[kind]) {
       return fail(
           ErrorCode::corrupt, "segment file is shorter than the checkpoint says",
-          fmt::format("{} at position {}: {} bytes are missing", files_.describe(name), size, sizes[kind] - size));
+          fmt::format("{} at position {}: {} bytes are missing", files_.describe(name), *size, sizes[kind] - *size));
     }
-    exact = exact && size == sizes[kind];
+    exact = exact && *size == sizes[kind];
   }
   return exact;
 }
@@ -113,6 +129,8 @@ Result<void> Segment::unlink() {
     const auto removed = files_.remove_file(path(extension));
     if (!removed && removed.error().code != ErrorCode::not_found) return removed;
   }
+  const auto removed = files_.remove_file(path(".snapshot"));  // the producers' state where it begins, if there is one
+  if (!removed && removed.error().code != ErrorCode::not_found) return removed;
   return {};
 }
 
@@ -128,9 +146,24 @@ Result<void> Segment::take_name() {
 }
 
 void Segment::retire() {
+  {
+    const std::scoped_lock lock(open_mutex_);
+    retired_ = true;
+    for (auto& file : open_) file.reset();
+  }
+  if (open_files_) open_files_->closed(*this);
+}
+
+bool Segment::give_back_files() {
+  if (used_.exchange(false, std::memory_order_relaxed)) return false;
+  std::shared_ptr<io::File> given[3];
   const std::scoped_lock lock(open_mutex_);
-  retired_ = true;
-  for (auto& file : open_) file.reset();
+  for (const Kind kind : {log, index, time_index}) {
+    if (writable_[kind] && (dirty_.load() & (1U << kind)) != 0) given_back_ = true;
+    given[kind] = std::exchange(open_[kind], nullptr);
+    writable_[kind] = false;
+  }
+  return true;
 }
 
 Result<Segment::Start> Segment::look_up(const SegmentState& state, Offset from) {
@@ -199,6 +232,7 @@ Result<Segment::Batches> Segment::read_slice(const std::shared_ptr<io::File>& lo
   BatchWalker walker(*log_file, first.position, state.size, first.header.base_offset, kCheckedPiece);
   Offset next = first.header.base_offset;
   std::uint64_t end = first.position;
+  bool records = false;
   // What stands before a damaged batch is served; the damage is the answer to the read that begins at it.
   std::optional<Error> damage;
   while (end < state.size) {
@@ -215,6 +249,7 @@ Result<Segment::Batches> Segment::read_slice(const std::shared_ptr<io::File>& lo
       break;
     }
     next = batch.header.next_offset();
+    records = records || batch.header.record_count > 0;
     end = batch.position + batch.header.size_bytes();
   }
   if (end == first.position) {
@@ -224,7 +259,9 @@ Result<Segment::Batches> Segment::read_slice(const std::shared_ptr<io::File>& lo
   }
   set_cursor(next, end);
   return Batches{{},
-                 {log_file, log_file->descriptor(), first.position, static_cast<std::size_t>(end - first.position)}};
+                 {log_file, log_file->descriptor(), first.position, static_cast<std::size_t>(end - first.position)},
+                 next,
+                 records};
 }
 
 Result<Segment::Batches> Segment::read(const SegmentState& state, Offset from, std::size_t max_bytes, bool as_file) {
@@ -241,6 +278,7 @@ Result<Segment::Batches> Segment::read(const SegmentState& state, Offset from, s
   std::vector<SharedBytes> batches;
   Offset expected = first.header.base_offset;
   std::size_t at = 0;
+  bool records = false;
   // What stands before a damaged batch is served; the damage is the answer to the read that begins at it.
   const char* damage = nullptr;
   while (bytes.size() - at >= kBatchHeaderSize) {
@@ -260,6 +298,7 @@ Result<Segment::Batches> Segment::read(const SegmentState& state, Offset from, s
       break;
     }
     expected = header->next_offset();
+    records = records || header->record_count > 0;
     batches.push_back(bytes.slice(at, header->size_bytes()));
     at += header->size_bytes();
   }
@@ -267,7 +306,7 @@ Result<Segment::Batches> Segment::read(const SegmentState& state, Offset from, s
   if (batches.empty())
     return corrupt(first.position, {ErrorCode::malformed, "segment file ends inside a record batch", {}});
   set_cursor(expected, first.position + at);
-  return Batches{std::move(batches), {}};
+  return Batches{std::move(batches), {}, expected, records};
 }
 
 Result<std::optional<TimestampMatch>> Segment::time_entry_below(const SegmentState& state, std::int64_t timestamp_ms) {

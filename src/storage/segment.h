@@ -20,6 +20,7 @@
 #include "io/file_system.h"
 #include "model/record_batch.h"
 #include "storage/batch_walker.h"
+#include "storage/open_files.h"
 #include "storage/segment_state.h"
 
 namespace millrace::storage {
@@ -59,9 +60,15 @@ struct TimestampMatch {
 
 class Segment {
  public:
-  /// With `swap` its files are called ".swap" until take_name().
-  Segment(io::FileSystem& files, std::string directory, Offset base, bool swap = false)
-      : files_(files), directory_(std::move(directory)), base_(base), swap_(swap) {}
+  /// With `swap` its files are called ".swap" until take_name(). `open_files` may be null: then nothing bounds them.
+  Segment(io::FileSystem& files, std::string directory, Offset base, std::shared_ptr<OpenFiles> open_files = nullptr,
+          bool swap = false)
+      : files_(files), directory_(std::move(directory)), base_(base), open_files_(std::move(open_files)), swap_(swap) {}
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+  ~Segment() {
+    if (open_files_) open_files_->closed(*this);
+  }
 
   [[nodiscard]] Offset base() const { return base_; }
   [[nodiscard]] const std::string& directory() const { return directory_; }
@@ -88,16 +95,23 @@ class Segment {
   Result<void> trim(const SegmentState& state);
   /// Asks the kernel to begin writing what sync() will wait for.
   Result<void> begin_sync();
-  /// What was appended survives a power cut.
-  Result<void> sync();
-  [[nodiscard]] bool dirty() const { return dirty_; }
+  /// What was appended survives a power cut. False: a file was given back since it was written to, and the error of a
+  /// write behind it is told to its own descriptor, or to sync_all() of the file system: that has to follow.
+  Result<bool> sync();
+  /// sync_all() succeeded.
+  void synced();
+  [[nodiscard]] bool dirty() const { return dirty_.load(std::memory_order_relaxed) != 0; }
+  [[nodiscard]] bool sealed() const { return sealed_; }
+  bool listed_as_dirty = false;  // the segment writer's: a checkpoint has to sync it
   /// Gives file descriptors back when everything is synced; the next use opens the files again.
   void close_files();
   /// The same for files that are gone, written and not synced or not.
   void abandon_files();
+  /// The same, asked by OpenFiles from any thread, synced or not. False, once, when they were used since it was last
+  /// asked.
+  [[nodiscard]] bool give_back_files();
 
-  /// True when the files are exactly as long as `state` says; corrupt when one is missing or shorter. Keeps no file
-  /// open.
+  /// True when the files are exactly as long as `state` says; corrupt when one is missing or shorter. Opens none.
   Result<bool> check_files(const SegmentState& state) const;
   /// Renames what is called ".swap" (not synced); what has its name already is left. Replaces files of that name.
   Result<void> take_name();
@@ -115,6 +129,8 @@ class Segment {
   struct Batches {
     std::vector<SharedBytes> batches;
     FileSlice file;
+    Offset next;           // behind the last of them
+    bool records = false;  // one of them has a record
   };
   /// Whole batches from the one holding `from` on. `as_file`: where the file has a descriptor. corrupt: named in
   /// detail. closed: retired; look again.
@@ -130,6 +146,9 @@ class Segment {
     std::optional<Offset> entry_offset;  // last offset of the batch there, as the index says
   };
   Result<std::shared_ptr<io::File>> file(Kind kind, io::OpenMode mode = io::OpenMode::read_only);
+  Result<std::unique_ptr<io::File>> open(Kind kind, io::OpenMode mode) const;
+  /// For writing: marked as not synced, before anyone could give it back.
+  Result<std::shared_ptr<io::File>> dirty_file(Kind kind, const SegmentState& state);
   Result<void> write_pieces(io::File& log, std::uint64_t from, std::uint64_t end, std::vector<ByteView> pieces);
   Result<void> write_in_blocks(io::File& log, std::uint64_t from, std::uint64_t end, std::span<const ByteView> pieces,
                                io::BlockBuffer& blocks);
@@ -148,8 +167,12 @@ class Segment {
   io::FileSystem& files_;
   std::string directory_;
   Offset base_;
+  const std::shared_ptr<OpenFiles> open_files_;
   std::atomic<bool> swap_;
-  std::mutex open_mutex_;  // opening files on first use, their names, and the cursor
+  std::atomic<bool> used_{false};        // since OpenFiles asked last
+  std::atomic<std::uint8_t> dirty_{0};   // the writer's: which files are not synced, one bit each
+  std::atomic<bool> given_back_{false};  // ... and were given back since
+  std::mutex open_mutex_;  // the files that are open, their names, and the cursor; not held while one is opened
   bool retired_ = false;   // guarded by open_mutex_
   std::shared_ptr<io::File> open_[3];
   bool writable_[3] = {};
@@ -157,9 +180,13 @@ class Segment {
   std::uint64_t cursor_position_ = 0;
   // The writer's.
   std::uint64_t reserved_ = 0;
-  bool dirty_ = false;
+  bool sealed_ = false;
+  bool overhangs_ = false;         // an append that failed may have left something behind the end of a file
   Buffer partial_;                 // the bytes of the block that the content ends in ...
   std::uint64_t partial_end_ = 0;  // ... when the content is so long; a block is written whole
 };
+
+/// sync(), and sync_all() when that is what it takes.
+Result<void> sync_segment(io::FileSystem& files, Segment& segment);
 
 }  // namespace millrace::storage

@@ -1,6 +1,7 @@
 // The writer's half of Segment: appending, sealing, syncing. Thread: the segment writer.
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "base/endian.h"
 #include "storage/durable_file.h"
@@ -9,7 +10,8 @@
 namespace millrace::storage {
 namespace {
 
-constexpr std::uint64_t kMinReserve = 256_KiB;  // grows with the segment, so that small partitions stay small on disk
+constexpr std::uint64_t kMinReserve = 256_KiB;   // smaller segments reserve nothing: there may be thousands of them
+constexpr std::uint64_t kMinWriteback = 64_KiB;  // less is not worth a call of its own; the checkpoint starts it
 constexpr std::uint64_t kMaxReserve = 16_MiB;
 constexpr std::uint64_t kMaxDirect = 8_MiB;  // memory for a piece on its way past the page cache
 constexpr std::uint64_t kNoPartial = std::numeric_limits<std::uint64_t>::max();
@@ -42,7 +44,7 @@ Result<void> Segment::write_pieces(io::File& log_file, std::uint64_t from, std::
   }
   pieces.resize(count);
   MR_TRY(log_file.write_at(from, pieces));
-  log_file.start_writeback(from, end - from);
+  if (end - from >= kMinWriteback) log_file.start_writeback(from, end - from);
   return {};
 }
 
@@ -119,18 +121,28 @@ Result<Segment::Appended> Segment::append(const SegmentState& state, std::span<c
   if (state.size == 0) after.created_ms = rules.now_ms;
   after.last_append_ms = rules.now_ms;
 
-  MR_TRY_ASSIGN(const std::shared_ptr<io::File> log_file, file(log, io::OpenMode::create));
-  MR_TRY_ASSIGN(const std::shared_ptr<io::File> index_file, file(index, io::OpenMode::create));
-  MR_TRY_ASSIGN(const std::shared_ptr<io::File> time_file, file(time_index, io::OpenMode::create));
-  dirty_ = true;
-  if (after.size > reserved_) {
+  const bool overhung = std::exchange(overhangs_, true);
+  MR_TRY_ASSIGN(const std::shared_ptr<io::File> log_file, dirty_file(log, state));
+  // Small segments, of which there may be many, do with as few files as they can; all three must be there.
+  std::shared_ptr<io::File> index_file;
+  std::shared_ptr<io::File> time_file;
+  if (state.size == 0 || !index_bytes.empty()) {
+    MR_TRY_ASSIGN(index_file, dirty_file(index, state));
+  }
+  if (state.size == 0 || !time_bytes.empty()) {
+    MR_TRY_ASSIGN(time_file, dirty_file(time_index, state));
+  }
+  if (after.size > std::max(reserved_, kMinReserve)) {
     // Room for what comes next keeps block allocation off the file system's journal. Failing is no reason to stop: the
     // write decides.
     const std::uint64_t step = std::clamp(after.size, kMinReserve, kMaxReserve);
     const std::uint64_t target = std::max(after.size, std::min(after.size + step, rules.segment_limit));
     if (log_file->reserve(state.size, target - state.size)) reserved_ = target;
   }
-  if (!direct) partial_end_ = kNoPartial;
+  if (!direct) {
+    partial_end_ = kNoPartial;
+    partial_ = Buffer();
+  }
   const auto written = direct ? write_in_blocks(*log_file, state.size, after.size, pieces, blocks)
                               : write_pieces(*log_file, state.size, after.size, std::move(pieces));
   if (!written) {
@@ -143,6 +155,7 @@ Result<Segment::Appended> Segment::append(const SegmentState& state, std::span<c
   }
   if (!index_bytes.empty()) MR_TRY(index_file->write_at(state.index_entries * kIndexEntryBytes, index_bytes.view()));
   if (!time_bytes.empty()) MR_TRY(time_file->write_at(state.time_entries * kTimeEntryBytes, time_bytes.view()));
+  overhangs_ = overhung;
   return Appended{after, batches.size()};
 }
 
@@ -155,59 +168,83 @@ void Segment::append_time_entry(SegmentState& state, Buffer& out) const {
   state.last_time_entry = state.max_timestamp;
 }
 
+Result<std::shared_ptr<io::File>> Segment::dirty_file(Kind kind, const SegmentState& state) {
+  dirty_.fetch_or(static_cast<std::uint8_t>(1U << kind));
+  // Only an empty segment may still have to be made: one that lost a file must not go on with a hole.
+  return file(kind, state.size == 0 ? io::OpenMode::create : io::OpenMode::read_write);
+}
+
 Result<SegmentState> Segment::seal(const SegmentState& state) {
   SegmentState after = state;
   Buffer time_bytes;
   append_time_entry(after, time_bytes);
   if (!time_bytes.empty()) {
-    MR_TRY_ASSIGN(const std::shared_ptr<io::File> time_file, file(time_index, io::OpenMode::create));
+    MR_TRY_ASSIGN(const std::shared_ptr<io::File> time_file, dirty_file(time_index, state));
     MR_TRY(time_file->write_at(state.time_entries * kTimeEntryBytes, time_bytes.view()));
-    dirty_ = true;
   }
   // Always: blocks may be reserved since before a restart, and a write without room may have left something behind the
   // end.
   MR_TRY(truncate(after));
   reserved_ = 0;
+  sealed_ = true;
   return after;
 }
 
 Result<void> Segment::trim(const SegmentState& state) {
-  if (!dirty_ && reserved_ <= state.size) return {};
+  if (!dirty() && !overhangs_ && reserved_ <= state.size) return {};
   reserved_ = 0;
   // Reserved blocks, and what a write that failed for lack of room may have left behind the end.
   return truncate(state);
 }
 
 Result<void> Segment::begin_sync() {
-  if (!dirty_) return {};
   for (const Kind kind : {log, index, time_index}) {
-    MR_TRY_ASSIGN(const std::shared_ptr<io::File> handle, file(kind, io::OpenMode::create));
+    if ((dirty_.load() & (1U << kind)) == 0) continue;
+    MR_TRY_ASSIGN(const std::shared_ptr<io::File> handle, file(kind, io::OpenMode::read_write));
     handle->start_writeback(0, 0);
   }
   return {};
 }
 
-Result<void> Segment::sync() {
-  if (!dirty_) return {};
+Result<bool> Segment::sync() {
   for (const Kind kind : {log, index, time_index}) {
-    MR_TRY_ASSIGN(const std::shared_ptr<io::File> handle, file(kind, io::OpenMode::create));
+    if ((dirty_.load() & (1U << kind)) == 0) continue;
+    MR_TRY_ASSIGN(const std::shared_ptr<io::File> handle, file(kind, io::OpenMode::read_write));
+    if (given_back_.load()) return false;
     MR_TRY(sync_file(*handle));
   }
-  dirty_ = false;
+  if (given_back_.load()) return false;
+  dirty_ = 0;
+  return true;
+}
+
+Result<void> sync_segment(io::FileSystem& files, Segment& segment) {
+  MR_TRY_ASSIGN(const bool synced, segment.sync());
+  if (synced) return {};
+  MR_TRY(sync_everything(files));
+  segment.synced();
   return {};
 }
 
+void Segment::synced() {
+  dirty_ = 0;
+  given_back_ = false;
+}
+
 void Segment::close_files() {
-  if (dirty_) return;  // an error of what was written is reported to the descriptor that wrote it
-  const std::scoped_lock lock(open_mutex_);
-  for (auto& file : open_) file.reset();
-  for (bool& writable : writable_) writable = false;
+  if (dirty()) return;  // an error of what was written is reported to the descriptor that wrote it
+  {
+    const std::scoped_lock lock(open_mutex_);
+    for (auto& file : open_) file.reset();
+    for (bool& writable : writable_) writable = false;
+  }
   partial_ = Buffer();
   partial_end_ = kNoPartial;
+  if (open_files_) open_files_->closed(*this);
 }
 
 void Segment::abandon_files() {
-  dirty_ = false;
+  synced();
   close_files();
 }
 
@@ -215,10 +252,10 @@ Result<void> Segment::truncate(const SegmentState& state) {
   const std::uint64_t sizes[] = {state.size, state.index_entries * kIndexEntryBytes,
                                  state.time_entries * kTimeEntryBytes};
   for (const Kind kind : {log, index, time_index}) {
-    MR_TRY_ASSIGN(const std::shared_ptr<io::File> handle, file(kind, io::OpenMode::create));
+    MR_TRY_ASSIGN(const std::shared_ptr<io::File> handle, dirty_file(kind, state));
     MR_TRY(handle->truncate(sizes[kind]));
   }
-  dirty_ = true;
+  overhangs_ = false;
   return {};
 }
 

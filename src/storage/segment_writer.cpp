@@ -1,5 +1,4 @@
-// Segments behind the journal: DiskLog::write_behind() and checkpoint(). Thread: the segment writer (and open/close,
-// alone).
+// Segments behind the journal: DiskLog::write_behind(). Thread: the segment writer (and open/close, alone).
 #include <algorithm>
 #include <iterator>
 #include <limits>
@@ -16,6 +15,8 @@ namespace {
 // A batch waits at most this long for company before it is written to its segment, so that files can be read from
 // outside.
 constexpr MonoTime kMaxWait = std::chrono::seconds(1);
+// ... or so long for each partition that waits: a thousand small writes in a second are enough.
+constexpr MonoTime kMaxWaitEach = std::chrono::milliseconds(1);
 
 // segment.jitter.ms takes a part of it, always the same of one segment; what must be compacted must be closed before.
 std::int64_t roll_after_ms(const LogConfig& config, Offset base) {
@@ -44,14 +45,14 @@ bool must_roll(const SegmentState& state, const StoredBatch& next, const LogConf
 
 // False when the partition was deleted meanwhile: its name, and so its directory, may be another's already.
 Result<bool> DiskLog::ensure_directory(Partition& partition) {
-  if (partition.directory_made) return true;
+  if (partition.writer.directory_made) return true;
   // A deleted partition of the same name may still own the directory.
   MR_TRY(rename_removed());
   if (partition.deleted()) return false;
   MR_TRY(make_partition_directory(files_, partition.directory(), partition.spec().topic_id));
-  partition.directory_made = true;
+  partition.writer.directory_made = true;
   topics_unsynced_ = true;
-  new_directories_.push_back(partition.directory());
+  new_directories_.insert(partition.directory());
   return true;
 }
 
@@ -63,7 +64,7 @@ Result<void> DiskLog::seal_active(Partition& partition, const SegmentRef& active
 }
 
 void DiskLog::note_dirty(const std::shared_ptr<Segment>& segment) {
-  if (std::ranges::find(dirty_segments_, segment) == dirty_segments_.end()) dirty_segments_.push_back(segment);
+  if (!std::exchange(segment->listed_as_dirty, true)) dirty_segments_.push_back(segment);
 }
 
 Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
@@ -80,11 +81,14 @@ Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
   }
   if (!active) {
     const Offset base = batches.front().base;
-    active = SegmentRef{std::make_shared<Segment>(files_, partition.directory(), base), {}};
+    active = SegmentRef{std::make_shared<Segment>(files_, partition.directory(), base, open_files_), {}};
     active->state.base = base;
     active->state.next = base;
     unsynced_names_.insert(partition.directory());
     partition.begin_segment(*active);
+    // As Apache Kafka has it: whoever reads from here on knows the producers that came before.
+    (void)partition.writer.producers.expire(now_ms, kProducerExpiryMs);
+    if (!partition.writer.producers.empty()) MR_TRY(write_snapshot(partition, base, partition.writer.producers));
   }
   // As many batches as the segment takes; the rest rolls with the next piece.
   std::size_t count = 1;
@@ -106,32 +110,47 @@ Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
   MR_TRY_ASSIGN(const Segment::Appended appended,
                 active->files->append(active->state, std::span(batches).first(count), rules, blocks_));
   const MonoTime now = clock_.mono();
+  for (const StoredBatch& batch : std::span(batches).first(appended.batches)) {
+    if (const auto header = parse_batch_header(batch.bytes.view())) partition.writer.producers.apply(*header, now_ms);
+  }
   partition.advance(appended.state, appended.batches, now);
   metrics_.segment_bytes.add(appended.state.size - active->state.size);
   metrics_.segment_write_seconds.observe(now - started);
   return true;
 }
 
-// Goes around those that wait and takes the first that is due, so that a step costs little however many there are: who
-// was written goes to the end, and the longest waiting come first.
+// Who has a whole piece comes first, then who waits for longest. Each step looks at few of them, however many wait.
 DiskLog::PartitionPtr DiskLog::choose_partition() {
   const PartitionPtr in_the_way = tails_.holding_back();
   const bool short_of_memory = in_the_way && in_the_way->waiting().bytes > 0 && !in_the_way->deleted();
   const MonoTime now = clock_.mono();
   const std::scoped_lock lock(mutex_);
-  for (std::size_t left = waiting_.size(); left > 0; --left) {
-    const PartitionPtr partition = std::move(waiting_.front());
+  while (!pieces_.empty()) {
+    const PartitionPtr partition = pieces_.front();
+    const Partition::Waiting waiting = partition->waiting();
+    const bool whole = waiting.bytes >= options_.write_piece_bytes && !partition->deleted();
+    pieces_.pop_front();
+    if (!whole) continue;
+    // It has its turn again as long as there is another piece.
+    if (waiting.bytes >= 2 * options_.write_piece_bytes) pieces_.push_back(partition);
+    return partition;
+  }
+  if (short_of_memory) return in_the_way;
+  const MonoTime max_wait = std::max(kMaxWait, kMaxWaitEach * static_cast<MonoTime::rep>(waiting_.size()));
+  while (!waiting_.empty() && now - waiting_.front().since >= max_wait) {
+    const PartitionPtr partition = std::move(waiting_.front().partition);
     waiting_.pop_front();
     const Partition::Waiting waiting = partition->waiting();
     if (waiting.bytes == 0 || partition->deleted()) {
       partition->listed_as_waiting = false;
       continue;
     }
-    waiting_.push_back(partition);
-    const bool aged = !short_of_memory && now - waiting.since >= kMaxWait;
-    if (waiting.bytes >= options_.write_piece_bytes || aged) return partition;
+    // A piece of it may have been written since it was listed; after this turn it waits anew, too.
+    const bool aged = now - waiting.since >= max_wait;
+    waiting_.push_back({aged ? now : waiting.since, partition});
+    if (aged) return partition;
   }
-  return short_of_memory ? in_the_way : nullptr;
+  return nullptr;
 }
 
 void DiskLog::show_sizes() {
@@ -164,117 +183,6 @@ Result<bool> DiskLog::write_behind() {
   return done;
 }
 
-bool DiskLog::checkpoint_due() const {
-  if (checkpoint_wanted_.load(std::memory_order_relaxed)) return true;
-  const std::uint64_t bytes = journal_.bytes_since_release();
-  if (bytes == 0 && swaps_.empty() && renamed_.empty()) return false;
-  const MonoTime since = clock_.mono() - MonoTime(last_checkpoint_.load());
-  return bytes >= options_.checkpoint_bytes || journal_.nearly_full() || since >= options_.checkpoint_interval;
-}
-
-Result<void> DiskLog::checkpoint() {
-  MR_TRY(usable());
-  auto written = write_checkpoint(false);
-  if (!written && written.error().code != ErrorCode::disk_full) return died(written.error());
-  return written;
-}
-
-// A checkpoint may take longer than the files that are ready last; the log thread must not have to make one itself.
-Result<void> DiskLog::keep_journal_ready() {
-  MR_TRY(journal_.prepare());
-  return {};
-}
-
-Result<void> DiskLog::sync_segments() {
-  // All begin before the first is waited for: the file system's own journal is then committed once, not once per file,
-  // and each of its commits can hold up the journal's writes.
-  for (const auto& segment : dirty_segments_) MR_TRY(segment->begin_sync());
-  for (const auto& segment : dirty_segments_) {
-    const MonoTime started = clock_.mono();
-    MR_TRY(segment->sync());
-    metrics_.segment_sync_seconds.observe(clock_.mono() - started);
-    MR_TRY(keep_journal_ready());
-  }
-  for (const std::string& directory : new_directories_) MR_TRY(sync_partition_directory(files_, directory));
-  for (const std::string& directory : unsynced_names_) {
-    if (files_.exists(directory)) MR_TRY(sync_names(files_, directory, options_.bugs));
-  }
-  if (topics_unsynced_) MR_TRY(sync_names(files_, "topics", options_.bugs));
-  dirty_segments_.clear();
-  new_directories_.clear();
-  unsynced_names_.clear();
-  topics_unsynced_ = false;
-  return {};
-}
-
-Result<void> DiskLog::write_checkpoint(bool clean) {
-  const MonoTime started = clock_.mono();
-  const Journal::Published mark = journal_.published();
-  Checkpoint checkpoint;
-  checkpoint.clean = clean;
-  checkpoint.replay_from = mark.position;
-  std::vector<PartitionPtr> partitions;
-  {
-    const std::scoped_lock lock(mutex_);
-    checkpoint.next_partition = next_partition_;
-    checkpoint.next_producer = ProducerId(producers_reserved_);
-    partitions.reserve(table_.size());
-    for (const auto& [name, partition] : table_) partitions.push_back(partition);
-  }
-  MR_TRY(rename_removed());
-  checkpoint.partitions.reserve(partitions.size());
-  for (const PartitionPtr& partition : partitions) checkpoint.partitions.push_back(partition->checkpoint());
-
-  if (options_.bugs.reuse_journal_early) journal_.release_before(mark);
-  for (std::size_t i = 0; i < partitions.size(); ++i) {
-    Partition& partition = *partitions[i];
-    const Offset limit = checkpoint.partitions[i].next;
-    while (partition.written() < limit && !partition.deleted()) {
-      MR_TRY(write_piece(partition, limit));
-      MR_TRY(keep_journal_ready());
-    }
-    if (clean) MR_TRY(settle_for_stop(partition, checkpoint.partitions[i].producers));
-    for (const SegmentRef& segment : partition.segments()) checkpoint.partitions[i].segments.push_back(segment.state);
-  }
-  tails_.evict();
-  if (!options_.bugs.checkpoint_before_sync) MR_TRY(sync_segments());
-  MR_TRY(replace_durably(files_, kCheckpointPath, encode_checkpoint(checkpoint).view(), options_.bugs));
-  journal_.release_before(mark);
-  renamed_.clear();
-  MR_TRY(settle_swaps());
-  // File descriptors are bounded by what is used between two checkpoints, not by how many segments there are.
-  for (const PartitionPtr& partition : partitions) {
-    for (const SegmentRef& segment : partition->segments()) segment.files->close_files();
-  }
-  const MonoTime now = clock_.mono();
-  last_checkpoint_ = now.count();
-  checkpoint_wanted_ = false;
-  metrics_.checkpoints.add();
-  metrics_.checkpoint_seconds.observe(now - started);
-  show_sizes();
-  return {};
-}
-
-// Files as Apache Kafka leaves them behind after a clean stop: no reserved blocks, a producer snapshot at the end.
-Result<void> DiskLog::settle_for_stop(Partition& partition, const ProducerTable& producers) {
-  if (const auto active = partition.active()) {
-    MR_TRY(active->files->trim(active->state));
-    if (active->files->dirty()) note_dirty(active->files);
-  }
-  if (!partition.directory_made) return {};
-  MR_TRY_ASSIGN(const auto names, files_.list(partition.directory()));
-  const std::string current = segment_file_name(partition.written(), ".snapshot");
-  for (const std::string& name : names) {
-    const auto parsed = parse_segment_file_name(name);
-    if (parsed && parsed->extension == ".snapshot" && name != current) {
-      MR_TRY(files_.remove_file(partition.directory() + '/' + name));
-    }
-  }
-  if (producers.empty()) return {};
-  return replace_durably(files_, partition.directory() + '/' + current, producers.kafka_snapshot().view(),
-                         options_.bugs);
-}
-
 // Deleted partitions: the directory gets a name that says so, which frees the old one for a new partition. What a full
 // disk does not let through stays on the list.
 Result<void> DiskLog::rename_removed() {
@@ -291,7 +199,8 @@ Result<void> DiskLog::rename_removed() {
     if (files_.exists(directory)) {  // directory_made says too little: making it may have failed in the middle
       const auto inside = [&](const std::shared_ptr<Segment>& segment) { return segment->directory() == directory; };
       std::erase_if(dirty_segments_, inside);
-      std::erase(new_directories_, directory);
+      new_directories_.erase(directory);
+      std::erase_if(new_snapshots_, [&](const std::string& path) { return parent_of(path) == directory; });
       unsynced_names_.erase(directory);
       {
         const std::scoped_lock lock(mutex_);

@@ -11,6 +11,7 @@
 #include "storage/partition_directory.h"
 #include "storage/producer_table.h"
 #include "storage/segment.h"
+#include "storage/verify_producers.h"
 #include "storage/verify_segment.h"
 
 namespace millrace::storage {
@@ -51,8 +52,8 @@ class Verification {
     }
     if (!checkpoint) return std::unexpected(checkpoint.error());
     for (PartitionCheckpoint& partition : checkpoint->partitions) {
-      known_.emplace(partition.id,
-                     Known{partition.spec, partition.next, partition.log_start, std::move(partition.segments), true});
+      known_.emplace(partition.id, Known{partition.spec, partition.next, partition.log_start,
+                                         std::move(partition.segments), std::move(partition.producers), true});
     }
     MR_TRY(verify_journal(format->salt, *checkpoint));
     MR_TRY(verify_topics(*checkpoint));
@@ -65,6 +66,7 @@ class Verification {
     Offset next;
     Offset log_start;
     std::vector<SegmentState> segments;
+    ProducerTable producers;  // where the checkpoint says that segments end
     bool checkpointed = false;
   };
 
@@ -132,7 +134,7 @@ class Verification {
   void follow(const JournalEntry& entry, PartitionId known_below, const std::string& path, std::uint64_t offset) {
     if (const auto* create = std::get_if<CreateEntry>(&entry)) {
       if (create->partition >= known_below)
-        known_.emplace(create->partition, Known{create->spec, Offset(0), Offset(0), {}, false});
+        known_.emplace(create->partition, Known{create->spec, Offset(0), Offset(0), {}, {}, false});
     } else if (const auto* removal = std::get_if<DeleteEntry>(&entry)) {
       known_.erase(removal->partition);
       gone_.insert(removal->partition);
@@ -166,18 +168,38 @@ class Verification {
   }
 
   Result<void> verify_partition(const Known& partition, const std::string& directory) {
+    ProducerCheck producers(partition.segments.empty() ? partition.next : partition.segments.front().base,
+                            std::ranges::any_of(partition.segments, &SegmentState::compacted));
+    std::vector<std::string> names;
+    if (files_.exists(directory)) {
+      MR_TRY_ASSIGN(names, files_.list(directory));
+    }
+    for (const std::string& name : names) MR_TRY(read_snapshot(directory, name, producers));
+    const std::size_t damage_before = report_.damage.size();
+    bool trimmed = false;
     Offset expected = partition.segments.empty() ? partition.log_start : partition.segments.front().base;
     for (std::size_t i = 0; i < partition.segments.size(); ++i) {
       const SegmentState& segment = partition.segments[i];
       if (segment.base != expected)
         damage(std::string(kCheckpointPath), 0, "segments of " + directory + " do not follow each other");
       expected = segment.next;
-      if (segment.next <= partition.log_start) continue;  // trimmed by the journal; may be gone already
+      if (segment.next <= partition.log_start) {  // trimmed by the journal; may be gone already
+        trimmed = true;
+        continue;
+      }
       const bool exact = clean_ || i + 1 < partition.segments.size();
-      MR_TRY(verify_segment(files_, directory, segment, exact, options_.deep, report_));
+      MR_TRY(verify_segment(
+          files_, directory, segment, exact, options_.deep, [&](const BatchHeader& header) { producers.pass(header); },
+          report_));
+    }
+    // Batches that cannot be read say nothing about producers.
+    if (options_.deep && !trimmed && report_.damage.size() == damage_before) {
+      if (auto wrong = producers.judge_table(partition.producers)) {
+        damage(std::string(kCheckpointPath), 0, directory + ": " + std::move(*wrong));
+      }
+      for (const auto& [path, wrong] : producers.bad_snapshots()) damage(path, 0, wrong);
     }
     if (!files_.exists(directory)) return {};
-    MR_TRY_ASSIGN(const auto names, files_.list(directory));
     // Before the first checkpoint with segments the two small files are not synced either; the next start writes them
     // again.
     if (clean_ || !partition.segments.empty()) {
@@ -185,6 +207,20 @@ class Verification {
       MR_TRY(verify_text(directory, kLeaderEpochs, kLeaderEpochsText, names));
     }
     for (const std::string& name : names) MR_TRY(verify_other_file(partition, directory, name));
+    return {};
+  }
+
+  Result<void> read_snapshot(const std::string& directory, const std::string& name, ProducerCheck& producers) {
+    const auto parsed = parse_segment_file_name(name);
+    if (!parsed || parsed->extension != ".snapshot") return {};
+    const std::string path = directory + '/' + name;
+    MR_TRY_ASSIGN(const std::string bytes, read_whole(files_, path, kSnapshotLimit));
+    auto entries = parse_kafka_snapshot(as_bytes(bytes));
+    if (entries) {
+      producers.add_snapshot(parsed->base, path, std::move(*entries));
+    } else {
+      damage(path, 0, entries.error().context);
+    }
     return {};
   }
 
@@ -206,11 +242,7 @@ class Verification {
     if (name == kPartitionMetadata || name == kLeaderEpochs) return {};
     const std::string path = directory + '/' + name;
     const auto parsed = parse_segment_file_name(name);
-    if (parsed && parsed->extension == ".snapshot") {
-      MR_TRY_ASSIGN(const std::string bytes, read_whole(files_, path, kSnapshotLimit));
-      if (const auto good = check_kafka_snapshot(as_bytes(bytes)); !good) damage(path, 0, good.error().context);
-      return {};
-    }
+    if (parsed && parsed->extension.starts_with(".snapshot")) return {};
     if (parsed && left_by_compaction(partition, *parsed)) return {};
     const bool of_segment =
         parsed && (parsed->extension == ".log" || parsed->extension == ".index" || parsed->extension == ".timeindex");

@@ -110,7 +110,8 @@ const char* check_records(ByteView batch, std::uint64_t& records) {
 }
 
 Result<void> verify_segment(io::FileSystem& files, const std::string& directory, const SegmentState& state, bool exact,
-                            bool deep, VerifyReport& report) {
+                            bool deep, const std::function<void(const BatchHeader&)>& batch_passes,
+                            VerifyReport& report) {
   const Segment names(files, directory, state.base);
   // A process that died may have renamed some of the files of a compacted segment.
   const auto path_of = [&](std::string_view extension) {
@@ -148,6 +149,7 @@ Result<void> verify_segment(io::FileSystem& files, const std::string& directory,
     if (!*batch) break;
     const BatchAt& at = **batch;
     ++report.batches;
+    batch_passes(at.header);
     seen.next = at.header.next_offset();
     if (at.header.max_timestamp > seen.max_timestamp) {
       seen.max_timestamp = at.header.max_timestamp;
