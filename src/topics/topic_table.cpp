@@ -18,25 +18,41 @@ std::string collision_form(std::string_view name) {
   return form;
 }
 
+void add_partition(std::shared_ptr<Topic>& topic, const storage::Log::PartitionEntry& entry) {
+  if (!topic) {
+    topic = std::make_shared<Topic>();
+    topic->name = entry.spec.name.topic;
+    topic->id = entry.spec.topic_id;
+    topic->internal = topic->name.starts_with("__");
+    topic->log_config = entry.spec.config;
+    if (auto settings = parse_config(entry.spec.properties)) topic->config = std::move(*settings);
+  }
+  const auto index = static_cast<std::size_t>(entry.spec.name.partition.value());
+  if (topic->partitions.size() <= index) topic->partitions.resize(index + 1);
+  topic->partitions[index] = entry.log;
+}
+
 }  // namespace
+
+std::shared_ptr<const TopicTable> with_topic(const TopicTable& table, std::string_view name,
+                                             const std::vector<storage::Log::PartitionEntry>& partitions,
+                                             std::uint64_t version) {
+  std::shared_ptr<Topic> topic;
+  for (const storage::Log::PartitionEntry& entry : partitions) add_partition(topic, entry);
+  auto changed = std::make_shared<TopicTable>(table);
+  changed->version = version;
+  if (topic) {
+    changed->topics.insert_or_assign(std::string(name), std::move(topic));
+  } else {
+    changed->topics.erase(std::string(name));
+  }
+  return changed;
+}
 
 std::shared_ptr<const TopicTable> build_topic_table(const std::vector<storage::Log::PartitionEntry>& partitions,
                                                     std::uint64_t version) {
   std::unordered_map<std::string, std::shared_ptr<Topic>> topics;
-  for (const storage::Log::PartitionEntry& entry : partitions) {
-    auto& topic = topics[entry.spec.name.topic];
-    if (!topic) {
-      topic = std::make_shared<Topic>();
-      topic->name = entry.spec.name.topic;
-      topic->id = entry.spec.topic_id;
-      topic->internal = topic->name.starts_with("__");
-      topic->log_config = entry.spec.config;
-      if (auto settings = parse_config(entry.spec.properties)) topic->config = std::move(*settings);
-    }
-    const auto index = static_cast<std::size_t>(entry.spec.name.partition.value());
-    if (topic->partitions.size() <= index) topic->partitions.resize(index + 1);
-    topic->partitions[index] = entry.log;
-  }
+  for (const storage::Log::PartitionEntry& entry : partitions) add_partition(topics[entry.spec.name.topic], entry);
   auto table = std::make_shared<TopicTable>();
   table->version = version;
   for (auto& [name, topic] : topics) table->topics.emplace(name, std::move(topic));

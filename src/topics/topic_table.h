@@ -14,6 +14,11 @@ inline constexpr std::int32_t kMaxPartitionsPerTopic = 10'000;
 
 std::shared_ptr<const TopicTable> build_topic_table(const std::vector<storage::Log::PartitionEntry>& partitions,
                                                     std::uint64_t version);
+/// `table` with the topic of `partitions` as they say, or without `name` when there are none. The other topics are
+/// shared.
+std::shared_ptr<const TopicTable> with_topic(const TopicTable& table, std::string_view name,
+                                             const std::vector<storage::Log::PartitionEntry>& partitions,
+                                             std::uint64_t version);
 
 struct PlannedTopic {
   std::vector<storage::PartitionSpec> partitions;

@@ -59,7 +59,7 @@ Result<std::unique_ptr<EmbeddedTopicLog>> EmbeddedTopicLog::open(io::FileSystem&
     if (!done && done.error().code != ErrorCode::disk_full) return std::unexpected(done.error());
     if (!done) log::warn("topic_defaults_not_applied", {{"reason", done.error().message()}});
   }
-  topics->publish_table();
+  topics->publish(build_topic_table(topics->log_->partitions(), 1));
   topics->next_retention_ = clock.mono() + topics->settings_.retention_check_interval;
   topics->log_thread_ = std::thread([raw = topics.get()] { raw->run_log(); });
   topics->writer_thread_ = std::thread([raw = topics.get()] { raw->run_writer(); });
@@ -331,11 +331,14 @@ void EmbeddedTopicLog::check_retention() {
   }
 }
 
-void EmbeddedTopicLog::publish_table() {
-  auto table = build_topic_table(log_->partitions(), table_version_.load() + 1);
+void EmbeddedTopicLog::publish(std::shared_ptr<const TopicTable> table) {
   const std::uint64_t version = table->version;
   table_.with([&](auto& current) { current = std::move(table); });
   table_version_.store(version, std::memory_order_release);
+}
+
+void EmbeddedTopicLog::publish_topic(const std::string& name) {
+  publish(with_topic(*table(), name, log_->partitions_of(name), table_version_.load() + 1));
 }
 
 void EmbeddedTopicLog::die(const Error& error) {

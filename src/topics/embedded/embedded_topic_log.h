@@ -131,7 +131,8 @@ class EmbeddedTopicLog final : public TopicLog {
         [done = std::move(request.done), value = std::move(value)]() mutable { done(std::move(value)); });
     return true;
   }
-  void publish_table();
+  void publish(std::shared_ptr<const TopicTable> table);
+  void publish_topic(const std::string& name);
   void die(const Error& error);
   void post_control(Control control);
   void poke_writer();

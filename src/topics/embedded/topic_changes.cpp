@@ -46,7 +46,7 @@ bool EmbeddedTopicLog::create(Create& request) {
   std::vector<storage::PartitionChange> changes = creations(planned->partitions);
   if (!commit_until_room(changes, {})) return false;
   if (auto error = refusal(changes)) return answer(request, Answer(std::unexpected<Error>(std::move(*error))));
-  publish_table();
+  publish_topic(request.topic.name);
   log::info("topic_created", {{"topic", request.topic.name}, {"partitions", planned->partitions.size()}});
   return answer(request, Answer(table()->topics.find(request.topic.name)->second));
 }
@@ -60,7 +60,7 @@ bool EmbeddedTopicLog::remove(Delete& request) {
     changes.emplace_back(storage::DeletePartition{.name = partition->name(), .outcome = {}});
   }
   if (!commit_until_room(changes, {})) return false;
-  publish_table();
+  publish_topic(request.name);
   log::info("topic_deleted", {{"topic", request.name}});
   return answer(request, Result<void>());
 }
@@ -77,7 +77,7 @@ bool EmbeddedTopicLog::edit(EditConfig& request) {
   if (*settings != topic->config) {
     if (!commit_until_room(*changes, {})) return false;
     if (auto error = refusal(*changes)) return answer(request, Answer(std::unexpected<Error>(std::move(*error))));
-    publish_table();
+    publish_topic(request.name);
     log::info("topic_configured", {{"topic", request.name}});
   }
   return answer(request, Answer(table()->topics.find(request.name)->second));
@@ -93,7 +93,7 @@ bool EmbeddedTopicLog::grow(Grow& request) {
   std::vector<storage::PartitionChange> changes = creations(*specs);
   if (!commit_until_room(changes, {})) return false;
   if (auto error = refusal(changes)) return answer(request, Answer(std::unexpected<Error>(std::move(*error))));
-  publish_table();
+  publish_topic(request.name);
   log::info("partitions_created", {{"topic", request.name}, {"partitions", request.total}});
   return answer(request, Answer(table()->topics.find(request.name)->second));
 }
