@@ -57,13 +57,13 @@ class Process:
 
     def __enter__(self):
         start = time.monotonic()
-        self.log = open(self.folder / "log", "wb")
+        self.log = open(self.folder / "log", "ab")
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=self.log, start_new_session=True)
         self.wait_ready()
         self.ready_ms = (time.monotonic() - start) * 1000
         return self
 
-    def __exit__(self, *_):
+    def end(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -73,6 +73,14 @@ class Process:
                 self.process.wait()
         self.process.stdout.close()
         self.log.close()
+
+    def restart(self):
+        """A clean stop and a start on the same data and, but for millrace, the same port."""
+        self.end()
+        self.__enter__()
+
+    def __exit__(self, *_):
+        self.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def fail(self, what):
