@@ -10,11 +10,13 @@
 namespace millrace::net {
 
 std::string Address::to_string() const {
+  if (is_unix(*this)) return host;
   const bool v6 = host.find(':') != std::string::npos;
   return (v6 ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
 bool Address::is_loopback() const {
+  if (is_unix(*this)) return true;
   in_addr v4{};
   if (::inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24U) == 127;
   in6_addr v6{};

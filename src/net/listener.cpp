@@ -1,8 +1,11 @@
 #include "net/listener.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
@@ -34,6 +37,18 @@ Result<SocketAddress> to_socket_address(const Address& address) {
   SocketAddress result;
   sockaddr_in v4{};
   sockaddr_in6 v6{};
+  if (is_unix(address)) {
+    sockaddr_un path{};
+    if (address.host.size() >= sizeof path.sun_path) {
+      return fail(ErrorCode::invalid_argument, "the path of a UNIX socket is too long (107 bytes at most)",
+                  address.host);
+    }
+    path.sun_family = AF_UNIX;
+    std::memcpy(static_cast<char*>(path.sun_path), address.host.data(), address.host.size());
+    std::memcpy(&result.storage, &path, sizeof path);
+    result.size = sizeof path;
+    return result;
+  }
   if (::inet_pton(AF_INET, address.host.c_str(), &v4.sin_addr) == 1) {
     v4.sin_family = AF_INET;
     v4.sin_port = htons(address.port);
@@ -86,6 +101,19 @@ Result<Socket> bound_socket(const Address& address, const SocketAddress& where, 
   return socket;
 }
 
+// What a killed server left behind is in the way; a socket that somebody listens on, or a file, is not ours to remove.
+Result<void> make_way(const Address& address, const SocketAddress& where) {
+  struct stat found{};
+  if (::lstat(address.host.c_str(), &found) != 0) return {};
+  if (!S_ISSOCK(found.st_mode)) return refused("there is a file that is no socket at", address, EADDRINUSE);
+  const Socket probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (::connect(probe.get(), where.get(), where.size) == 0 || errno != ECONNREFUSED) {
+    return refused("cannot listen on", address, EADDRINUSE);
+  }
+  ::unlink(address.host.c_str());
+  return {};
+}
+
 }  // namespace
 
 struct Listener::Impl final : Pollable {
@@ -106,6 +134,7 @@ struct Listener::Impl final : Pollable {
     if (accepting) loop.remove(*this, fd);
     accepting = false;
     ::close(std::exchange(fd, -1));
+    if (unlinks) ::unlink(address.host.c_str());
   }
 
   void resume() {
@@ -161,6 +190,7 @@ struct Listener::Impl final : Pollable {
   Address address;
   Accept accept;
   std::uint64_t pause = 0;
+  bool unlinks = false;  // a UNIX socket's first listener removes its path
   bool accepting = false;
   bool told = false;  // the log line of this shortage was written
   std::shared_ptr<ConnectionCount> count;
@@ -192,6 +222,21 @@ Result<std::unique_ptr<Listener>> Listener::bind(Loop& loop, const Address& addr
                                                  const Listener* joins) {
   Address wanted = joins != nullptr ? joins->address() : address;
   MR_TRY_ASSIGN(const SocketAddress where, to_socket_address(wanted));
+  if (is_unix(wanted)) {
+    // There is one socket of that name: all loops accept from it.
+    if (joins == nullptr) MR_TRY(make_way(wanted, where));
+    Socket socket(joins != nullptr ? ::fcntl(joins->impl_->fd, F_DUPFD_CLOEXEC, 0)
+                                   : ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (socket.get() < 0) return refused("cannot make a socket for", wanted, errno);
+    const bool first = joins == nullptr;
+    if (first && (::bind(socket.get(), where.get(), where.size) != 0 || ::listen(socket.get(), kBacklog) != 0)) {
+      return refused("cannot listen on", wanted, errno);
+    }
+    auto shared = first ? std::make_shared<ConnectionCount>() : joins->impl_->count;
+    auto made = std::make_unique<Impl>(loop, socket.release(), std::move(wanted), std::move(accept), std::move(shared));
+    made->unlinks = first;
+    return std::unique_ptr<Listener>(new Listener(std::move(made)));
+  }
   if (joins == nullptr && wanted.port != 0) {
     // SO_REUSEPORT would quietly share the port with another process of the same user; a bind without it tells.
     MR_TRY(bound_socket(wanted, where, false));

@@ -18,9 +18,9 @@
 namespace millrace::net {
 
 struct Address {
-  std::string host = "127.0.0.1";  // an IP address
+  std::string host = "127.0.0.1";  // an IP address; "/path": a UNIX socket, without a port
   std::uint16_t port = 0;          // 0: any free one
-  /// "127.0.0.1:1883", "[::1]:1883"
+  /// "127.0.0.1:1883", "[::1]:1883", "/run/millrace.sock"
   [[nodiscard]] std::string to_string() const;
   [[nodiscard]] bool is_loopback() const;
 };

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <vector>
 
 #include "net/testing/socket_client.h"
@@ -26,6 +28,32 @@ TEST(Listener, a_taken_port_is_an_error_and_the_own_one_can_be_joined) {
   auto joined = Listener::bind(two, Address{}, ignore, first->get());
   ASSERT_TRUE(joined.has_value()) << joined.error().message();
   EXPECT_EQ((*joined)->address().port, address.port);
+}
+
+TEST(Listener, a_unix_socket_is_shared_and_removed) {
+  Loop one;
+  Loop two;
+  const std::string path = ::testing::TempDir() + "/millrace-listener-test.sock";
+  const auto ignore = [](std::unique_ptr<Stream>) {};
+  auto first = Listener::bind(one, Address{path, 0}, ignore);
+  ASSERT_TRUE(first.has_value()) << first.error().message();
+  EXPECT_EQ((*first)->address().to_string(), path);
+  EXPECT_TRUE((*first)->address().is_loopback());
+  auto stranger = Listener::bind(two, Address{path, 0}, ignore);
+  ASSERT_FALSE(stranger.has_value());
+  EXPECT_EQ(stranger.error().code, ErrorCode::already_exists);
+  auto joined = Listener::bind(two, Address{path, 0}, ignore, first->get());
+  ASSERT_TRUE(joined.has_value()) << joined.error().message();
+  joined->reset();
+  EXPECT_TRUE(std::filesystem::exists(path));
+  first->reset();
+  EXPECT_FALSE(std::filesystem::exists(path));
+  {
+    std::ofstream(path) << "a file";
+  }
+  EXPECT_FALSE(Listener::bind(one, Address{path, 0}, ignore).has_value());
+  std::filesystem::remove(path);
+  EXPECT_FALSE(Listener::bind(one, Address{"/" + std::string(200, 'x'), 0}, ignore).has_value());
 }
 
 TEST(Listener, connections_of_joined_listeners_are_spread) {

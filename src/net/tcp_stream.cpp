@@ -28,7 +28,9 @@ constexpr auto kCloseTime = std::chrono::seconds(3);
 
 TcpStream::TcpStream(Loop::Impl& loop, int fd, const sockaddr_storage& peer, ConnectionCount::Place place)
     : loop_(loop), place_(std::move(place)), fd_(fd) {
-  if (peer.ss_family == AF_INET6) {
+  if (peer.ss_family == AF_UNIX) {
+    peer_unix_ = true;
+  } else if (peer.ss_family == AF_INET6) {
     sockaddr_in6 in{};
     std::memcpy(&in, &peer, sizeof in);
     std::memcpy(peer_ip_.data(), &in.sin6_addr, peer_ip_.size());
@@ -54,7 +56,7 @@ TcpStream::~TcpStream() {
 }
 
 std::string TcpStream::peer_address() const {
-  return to_text(peer_ip_, peer_v6_, peer_port_);
+  return peer_unix_ ? std::string("unix") : to_text(peer_ip_, peer_v6_, peer_port_);
 }
 
 void TcpStream::start(StreamHandler& handler) {

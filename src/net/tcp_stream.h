@@ -19,6 +19,10 @@ namespace millrace::net {
 
 /// "127.0.0.1:1883", "[::1]:1883"
 std::string to_text(const std::array<std::uint8_t, 16>& ip, bool v6, std::uint16_t port);
+/// The host is the path of a UNIX socket.
+inline bool is_unix(const Address& address) {
+  return address.host.starts_with('/');
+}
 
 class TcpStream final : public Stream, private Pollable {
  public:
@@ -105,6 +109,7 @@ class TcpStream final : public Stream, private Pollable {
   std::array<std::uint8_t, 16> peer_ip_{};
   std::uint16_t peer_port_ = 0;
   bool peer_v6_ = false;
+  bool peer_unix_ = false;
   ErrorCode code_ = ErrorCode::closed;
   State state_ = State::open;
   bool registered_ = false;
