@@ -9,7 +9,7 @@ namespace millrace::app {
 
 Result<std::unique_ptr<AdminServer>> AdminServer::start(const Settings& settings, const net::Address& address,
                                                         Security& security, metrics::Registry& metrics,
-                                                        RuleService& rules) {
+                                                        RuleService& rules, MqttService& mqtt) {
   std::unique_ptr<AdminServer> admin(new AdminServer());
   AdminServer* const self = admin.get();
   admin::add_routes(
@@ -18,6 +18,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(const Settings& settings
          return self->listeners_.with([](const auto& all) { return all; });
        }});
   add_rule_routes(admin->router_, rules);
+  add_mqtt_routes(admin->router_, mqtt, admin->loop_);
   net::http::ServerOptions options;
   options.read.body_bytes = settings.http.max_body_bytes;
   options.max_connections = static_cast<std::size_t>(settings.http.max_connections);

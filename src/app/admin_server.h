@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "admin/readiness.h"
+#include "app/mqtt_routes.h"
 #include "app/rule_service.h"
 #include "app/security.h"
 #include "app/settings.h"
@@ -27,7 +28,8 @@ class AdminServer {
   /// Binds and serves at once (rules as soon as `rules` is started); not ready until readiness() says so. Errors: those
   /// of Listener::bind.
   static Result<std::unique_ptr<AdminServer>> start(const Settings& settings, const net::Address& address,
-                                                    Security& security, metrics::Registry& metrics, RuleService& rules);
+                                                    Security& security, metrics::Registry& metrics, RuleService& rules,
+                                                    MqttService& mqtt);
   ~AdminServer();
 
   [[nodiscard]] net::Address address() const { return address_; }

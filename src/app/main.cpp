@@ -22,6 +22,7 @@ constexpr app::Verb kVerbs[] = {
     {"connectors", app::connectors_main, "show the connectors of a running server and what their tasks do"},
     {"failures", app::failures_main, "show records that a connector could not deliver"},
     {"verify", app::verify_main, "check a data directory, read-only"},
+    {"mqtt", app::mqtt_main, "clients and sessions of a running server; publish, or ask a device and wait"},
     {"topics", app::topics_main, "list, create, describe, alter and delete topics of a running server"},
     {"groups", app::groups_main, "list, describe, reset and delete consumer groups of a running server"},
     {"rules", app::rules_main, "try rules on messages"},

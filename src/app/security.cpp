@@ -61,7 +61,7 @@ struct Security::Storage final : auth::UserStorage {
 
 Security::Security(const Settings& settings, metrics::Registry& metrics)
     : settings_(settings.security),
-      mqtt_tls_on_(settings.mqtt_tls_listener.port.has_value()),
+      mqtt_tls_on_(settings.mqtt_tls_listener.port.has_value() || settings.ws_tls_listener.port.has_value()),
       kafka_tls_on_(settings.kafka_tls_listener.port.has_value()),
       worker_("security"),
       users_(true),

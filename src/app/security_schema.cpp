@@ -105,7 +105,8 @@ void add_security(std::vector<config::Setting>& rows) {
 void check_security(const Settings& s, config::Problems& problems) {
   const config::Node nowhere;
   const SecuritySettings& security = s.security;
-  const bool any_tls = s.mqtt_tls_listener.port || s.kafka_tls_listener.port || security.http_tls;
+  const bool any_tls =
+      s.mqtt_tls_listener.port || s.ws_tls_listener.port || s.kafka_tls_listener.port || security.http_tls;
   if (any_tls && (security.tls_certificate_file.empty() || security.tls_key_file.empty())) {
     problems.add(nowhere, "a TLS listener needs 'tls.certificate.file' and 'tls.key.file'");
   }
@@ -121,7 +122,7 @@ void check_security(const Settings& s, config::Problems& problems) {
 bool asks_who_connects(const Settings& s, std::string_view listener) {
   const SecuritySettings& security = s.security;
   if (listener == "mqtt" || listener == "ws") return security.mqtt_authentication == "required";
-  if (listener == "mqtt.tls") {
+  if (listener == "mqtt.tls" || listener == "ws.tls") {
     return security.mqtt_authentication == "required" || security.mqtt_client_certificates == "required";
   }
   if (listener == "kafka") return !security.kafka_sasl.empty();

@@ -45,6 +45,7 @@ struct Server::Parts {
   std::unique_ptr<Security> security;
   std::unique_ptr<pipeline::RuleSetSlot> rules;
   RuleService rule_service;
+  MqttService mqtt_service;
   std::vector<std::unique_ptr<LoopThread>> loops;
   std::vector<std::unique_ptr<kafka::LoopExecutor>> group_loops;
   std::unique_ptr<kafka::Groups> groups;
@@ -144,7 +145,13 @@ mqtt::Settings mqtt_settings(const Settings& settings, Security& security) {
       mqtt.layers.push_back(security.mqtt_layers(tls));
     }
   }
-  if (const auto address = settings.ws_listener.address()) mqtt.listen_websocket.push_back(*address);
+  if (!settings.mqtt.unix_path.empty()) mqtt.listen.push_back({settings.mqtt.unix_path, 0});
+  for (const bool tls : {false, true}) {
+    if (const auto address = (tls ? settings.ws_tls_listener : settings.ws_listener).address()) {
+      mqtt.listen_websocket.push_back(*address);
+      mqtt.layers_websocket.push_back(security.mqtt_layers(tls));
+    }
+  }
   mqtt.websocket.origins = settings.mqtt.ws_origins;
   mqtt.access = {.log_in_required = settings.security.mqtt_authentication == "required",
                  .authenticator = &security.authenticator(),
@@ -165,6 +172,7 @@ mqtt::Settings mqtt_settings(const Settings& settings, Security& security) {
   mqtt.outbound_topic_aliases = static_cast<std::uint16_t>(settings.mqtt.outbound_topic_aliases);
   mqtt.retained.max_messages = static_cast<std::size_t>(settings.mqtt.retained_max_messages);
   mqtt.retained.max_bytes = settings.mqtt.retained_max_bytes;
+  mqtt.lifecycle_events = settings.mqtt.lifecycle_events;
   mqtt.sys_interval = seconds(settings.mqtt.sys_interval);
   mqtt.denied_filters.insert(settings.mqtt.denied_filters.begin(), settings.mqtt.denied_filters.end());
   mqtt.version = fmt::format("millrace {}", build_identity().version);
@@ -207,7 +215,13 @@ AdminServer::Listeners Server::Parts::listeners() const {
   if (mqtt) {
     add(settings.mqtt_listener, settings.mqtt_tls_listener, "mqtt", "mqtts",
         [&](std::size_t i) { return mqtt->addresses()[i]; });
-    if (settings.ws_listener.port) all.emplace_back("ws", mqtt->addresses().back().to_string());
+    std::vector<net::Address> addresses = mqtt->addresses();
+    if (!settings.mqtt.unix_path.empty()) all.emplace_back("mqtt_unix", settings.mqtt.unix_path);
+    if (settings.ws_tls_listener.port) {
+      all.emplace_back("wss", addresses.back().to_string());
+      addresses.pop_back();
+    }
+    if (settings.ws_listener.port) all.emplace_back("ws", addresses.back().to_string());
   }
   if (kafka) {
     add(settings.kafka_listener, settings.kafka_tls_listener, "kafka", "kafka_tls",
@@ -222,7 +236,7 @@ Result<void> Server::Parts::start_admin() {
   metrics::register_process_metrics(metrics, clock, build_identity());
   const auto address = settings.http_listener.address();
   if (!address) return {};
-  auto serving = AdminServer::start(settings, *address, *security, metrics, rule_service);
+  auto serving = AdminServer::start(settings, *address, *security, metrics, rule_service, mqtt_service);
   if (!serving) return with_key(std::unexpected<Error>(std::move(serving).error()), "http.port");
   admin = std::move(*serving);
   return {};
@@ -287,7 +301,9 @@ Result<void> Server::Parts::start_kafka() {
 }
 
 Result<void> Server::Parts::start_mqtt() {
-  if (!settings.mqtt_listener.port && !settings.mqtt_tls_listener.port && !settings.ws_listener.port) return {};
+  const bool any_port = settings.mqtt_listener.port || settings.mqtt_tls_listener.port || settings.ws_listener.port ||
+                        settings.ws_tls_listener.port;
+  if (!any_port && settings.mqtt.unix_path.empty()) return {};
   const auto receiver = [this](std::size_t loop) -> MessageReceiver& { return loops[loop]->pipeline(); };
   mqtt = std::make_unique<mqtt::Server>(loop_pointers(), receiver, metrics, mqtt_settings(settings, *security));
   MR_TRY_ASSIGN(const std::vector<std::string> deliveries, pipeline::read_open_deliveries(*log));
@@ -297,6 +313,7 @@ Result<void> Server::Parts::start_mqtt() {
     loops[i]->pipeline().set_republisher(republishers.back().get());
   }
   auto bound = mqtt->start();
+  if (bound) mqtt_service.serve(*mqtt);
   // Those that were had stand in addresses(); the one that was not comes next.
   const bool was_first = settings.mqtt_listener.address() && mqtt->addresses().empty();
   return with_key(std::move(bound), was_first ? "mqtt.port" : "ws.port");
@@ -352,6 +369,7 @@ Result<void> Server::stop() {
   Parts& parts = *parts_;
   if (parts.admin) parts.admin->readiness().set_not_ready("stopping");
   if (parts.connect) parts.connect->stop();  // while offsets can still be committed
+  parts.mqtt_service.stop();
   if (parts.mqtt) parts.mqtt->stop();
   if (parts.kafka) parts.kafka->stop(parts.settings.stop_timeout / 4);
   for (const auto& thread : parts.loops) thread->stop();

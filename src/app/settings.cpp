@@ -43,6 +43,7 @@ void check_together(const Settings& s, config::Problems& problems) {
   check(s.mqtt_listener, "mqtt");
   check(s.mqtt_tls_listener, "mqtt.tls");
   check(s.ws_listener, "ws");
+  check(s.ws_tls_listener, "ws.tls");
   check(s.kafka_listener, "kafka");
   check(s.kafka_tls_listener, "kafka.tls");
   check(s.http_listener, "http");

@@ -52,6 +52,7 @@ struct Settings {
   ListenerSetting http_listener{.port = 8080};
   ListenerSetting connect_listener{.port = 8083};
   ListenerSetting mqtt_tls_listener;
+  ListenerSetting ws_tls_listener;
   ListenerSetting kafka_tls_listener;
   SecuritySettings security;
 
@@ -89,6 +90,8 @@ struct Settings {
     std::int64_t retained_max_messages = 10'000'000;
     std::uint64_t retained_max_bytes = 1_GiB;
     std::chrono::milliseconds sys_interval{10'000};
+    bool lifecycle_events = true;
+    std::string unix_path;  // empty: no UNIX socket
     std::vector<std::string> denied_filters;
     std::vector<std::string> ws_origins;
   } mqtt;

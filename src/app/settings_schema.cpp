@@ -62,6 +62,13 @@ void add_mqtt(std::vector<config::Setting>& rows) {
                "Port of the MQTT listener. 0: any free one, told in the ready line.");
   add_listener(rows, "ws.host", "ws.port", &S::ws_listener, "Address the listener for MQTT over WebSocket binds.",
                "Port of the listener for MQTT over WebSocket. 0: any free one, told in the ready line.");
+  add_listener(rows, "ws.tls.host", "ws.tls.port", &S::ws_tls_listener,
+               "Address the listener for MQTT over WebSocket over TLS binds.",
+               "Port of the listener for MQTT over WebSocket over TLS, with the certificate of tls.certificate.file.");
+  rows.push_back(text<S>(
+      "mqtt.unix.path", [](S& s) -> auto& { return s.mqtt.unix_path; },
+      "Absolute path of a UNIX socket on which MQTT is spoken, too; its permissions are those of its folder. Empty: "
+      "none."));
   rows.push_back(custom<S>(
       "ws.allowed.origins", "list of origins",
       [](S& s, const config::Node& node, config::Problems& problems) {
@@ -129,6 +136,10 @@ void add_mqtt_budgets(std::vector<config::Setting>& rows) {
   rows.push_back(bytes<S>(
       "mqtt.retained.max.bytes", [](S& s) -> auto& { return s.mqtt.retained_max_bytes; }, {0, kTiB},
       "Bytes of retained messages, topics and properties included. Beyond, a retained message is refused."));
+  rows.push_back(boolean<S>(
+      "mqtt.lifecycle.events.enable", [](S& s) -> auto& { return s.mqtt.lifecycle_events; },
+      "Whether rules and subscribers hear on $aws/events/... of clients that connect, disconnect, subscribe and "
+      "unsubscribe."));
   rows.push_back(duration<S>(
       "mqtt.sys.interval.ms", [](S& s) -> auto& { return s.mqtt.sys_interval; }, {0, 86'400'000},
       "How often topics under $SYS are published. 0: never."));

@@ -24,6 +24,7 @@ inline constexpr int kExitDiskError = 74;
 int serve_main(Arguments arguments);
 int verify_main(Arguments arguments);
 int config_main(Arguments arguments);
+int mqtt_main(Arguments arguments);
 int topics_main(Arguments arguments);
 int groups_main(Arguments arguments);
 int rules_main(Arguments arguments);

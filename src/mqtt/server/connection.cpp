@@ -42,6 +42,9 @@ std::size_t Connection::on_bytes(ByteView bytes) {
       break;
     }
     taken += frame->size;
+    if (server_.tracing()) [[unlikely]] {
+      trace_in(*frame);
+    }
     if (frame->type == protocol::PacketType::publish && state_ == State::connected) [[likely]] {
       take_publish(*frame);
     } else {
@@ -71,7 +74,11 @@ void Connection::hand_over_batch() {
 void Connection::take(const Frame& frame) {
   using enum protocol::PacketType;
   if (state_ == State::awaiting_connect) {
-    if (frame.type == connect) {
+    if (enhanced_ && frame.type == auth) {
+      take_auth(frame);
+    } else if (enhanced_ && frame.type != disconnect) {
+      close({protocol::ReasonCode::protocol_error, "another packet than AUTH before CONNACK [MQTT-3.1.2-30]"});
+    } else if (frame.type == connect) {
       take_connect(frame);
     } else {
       close({protocol::ReasonCode::protocol_error, "first packet is not CONNECT [MQTT-3.1.0-1]"});
@@ -106,12 +113,7 @@ void Connection::take(const Frame& frame) {
       close({protocol::ReasonCode::protocol_error, "second CONNECT [MQTT-3.1.0-2]"});
       return;
     case auth:
-      if (v5()) {
-        close(
-            {protocol::ReasonCode::protocol_error, "AUTH without an authentication method in CONNECT [MQTT-4.12.0-6]"});
-      } else {
-        close({protocol::ReasonCode::malformed_packet, "packet type 15 is reserved (3.1.1: 2.2.1)"});
-      }
+      take_auth(frame);
       return;
     default:
       close({protocol::ReasonCode::protocol_error, "a packet only servers send (2.1.2)"});
@@ -181,6 +183,7 @@ void Connection::check_deadline(std::uint32_t at_s) {
 void Connection::close(const Refusal& refusal) {
   if (state_ == State::closing) return;
   server_.metrics().count_closed(refusal.reason);
+  cause_.reason = refusal.reason;
   log::debug("mqtt_connection_closed", {{"client_id", session_ ? std::string_view(session_->client_id()) : ""},
                                         {"peer", stream_->peer_address()},
                                         {"reason", to_string(refusal.reason)},

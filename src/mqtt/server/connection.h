@@ -15,8 +15,11 @@
 #include <vector>
 
 #include "auth/permissions.h"
+#include "auth/scram.h"
 #include "model/device_message.h"
 #include "mqtt/protocol/decoder.h"
+#include "mqtt/server/inspection.h"
+#include "mqtt/server/lifecycle_events.h"
 #include "mqtt/server/message_feed.h"
 #include "mqtt/server/outbound_aliases.h"
 #include "mqtt/session/delivery.h"
@@ -95,6 +98,10 @@ class Connection final : public net::StreamHandler {
   void give_up(bool clean_start);
   /// A later connection of the same client displaced this one while it waited for the session.
   void displaced();
+  /// An administrator ends it.
+  void disconnect_by_admin(bool end_session);
+  [[nodiscard]] bool is_connected() const { return state_ == State::connected; }
+  void describe(SessionState& state) const;
   /// Ends the session of a connection that is closing; at the end of a turn.
   void end_session();
   /// Lets go of a session that has ended and whose last receipt has come. May destroy this.
@@ -122,6 +129,19 @@ class Connection final : public net::StreamHandler {
   void authenticated(const Result<auth::Identity>& verdict);
   [[nodiscard]] bool may_receive(std::string_view topic);
   void refuse_unauthorized(const protocol::Publish& packet);
+
+  // Enhanced authentication (connection_auth.cpp)
+  struct Enhanced {
+    std::string method;
+    std::optional<auth::ScramExchange> exchange;  // while one goes on
+    std::string server_final;                     // for CONNACK
+  };
+  [[nodiscard]] bool knows_method(std::string_view method) const;
+  void begin_enhanced(std::string_view method, std::string_view data);
+  void start_exchange();
+  void step_enhanced(std::string_view data);
+  void send_auth(protocol::ReasonCode reason, std::string_view data);
+  void take_auth(const Frame& frame);
 
   void refuse_connect(const Refusal& refusal, std::optional<protocol::Version> version);
   void claim_session();
@@ -197,6 +217,9 @@ class Connection final : public net::StreamHandler {
   /// What the records of shared subscriptions may not know yet.
   void report_shared_done();
 
+  /// On $aws/events/...
+  void tell(LifecycleEvent event, const std::vector<std::string>& topics = {});
+  void trace_in(const Frame& frame);
   [[nodiscard]] Receipt receipt(Kind kind, std::uint16_t packet_id, bool matched) const;
   [[nodiscard]] std::uint32_t deadline_s() const;
   void watch();
@@ -207,9 +230,12 @@ class Connection final : public net::StreamHandler {
   std::unique_ptr<Session> session_;
   std::string username_;
   std::shared_ptr<auth::Access> access_;               // null: no permissions are configured
+  EventCause cause_;                                   // how it ended, as far as it is known
+  std::uint64_t version_number_ = 0;                   // of lifecycle events
   std::string source_address_;                         // the peer's, without its port
   std::unique_ptr<std::vector<std::string>> aliases_;  // inbound, by alias less one
   std::unique_ptr<OutboundAliases> aliases_out_;
+  std::unique_ptr<Enhanced> enhanced_;  // with an authentication method in CONNECT
   /// Retained messages on their way to one new subscription.
   struct RetainedWalk {
     std::string filter;

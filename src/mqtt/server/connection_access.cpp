@@ -10,6 +10,10 @@ using protocol::ReasonCode;
 
 void Connection::authenticate(const protocol::Connect& packet) {
   const AccessSettings& access = server_.settings().access;
+  if (packet.properties.has(protocol::PropertyId::authentication_method)) {
+    return begin_enhanced(packet.properties.text(protocol::PropertyId::authentication_method),
+                          packet.properties.text(protocol::PropertyId::authentication_data));
+  }
   if (const auto certificate = stream_->peer_identity()) {
     if (certificate->common_name.empty()) {
       return refuse_connect({ReasonCode::not_authorized, "the client's certificate has no common name"}, version_);

@@ -88,6 +88,10 @@ void Connection::send(Delivery& delivery, const Outgoing& outgoing) {
     form.packet_id = session_->in_flight.allot(outgoing.qos, std::move(keep));
   }
   delivery.write(*stream_, form);
+  if (server_.tracing()) [[unlikely]] {
+    server_.trace_packet(session_->client_id(), "out", "publish", delivery.message().topic, form.packet_id,
+                         delivery.message().payload.size());
+  }
   if (aliases_out_) aliases_out_->confirm(delivery.message().topic, alias);
   server_.count_delivered(outgoing.qos, delivery.message().payload.size());
 }

@@ -45,14 +45,22 @@ void Connection::take_publish(const Frame& frame) {
     ++unsettled_;
   }
 
-  if (packet.topic.starts_with("$SYS")) [[unlikely]] {
-    return close({ReasonCode::not_authorized, "topics of the server's own (4.7.2)"});
+  bool ingest_only = false;  // to one rule and to nobody else
+  if (packet.topic.starts_with('$')) [[unlikely]] {
+    if (packet.topic.starts_with("$SYS") || packet.topic.starts_with(kEventTopics)) {
+      return close({ReasonCode::not_authorized, "topics of the server's own (4.7.2)"});
+    }
+    ingest_only = packet.topic.starts_with(kBasicIngestTopics);
   }
   if (access_ && !access_->may_publish(packet.topic)) return refuse_unauthorized(packet);
   bool matched = false;
   Message message;
-  const bool logged = packet.qos != 0 && server_.is_logged(packet.topic);
-  if (packet.retain || logged || server_.anyone_subscribed()) {
+  const bool logged = packet.qos != 0 && !ingest_only && server_.is_logged(packet.topic);
+  if (server_.responses().anyone()) [[unlikely]] {
+    server_.responses().hear(packet.topic, packet.properties.text(PropertyId::correlation_data),
+                             as_text(packet.payload), packet.properties.text(PropertyId::content_type));
+  }
+  if (!ingest_only && (packet.retain || logged || server_.anyone_subscribed())) {
     message = {packet.topic, packet.payload, {}, {}, id_, packet.qos, packet.retain};
     if (!packet.properties.empty()) {
       message.properties = forwardable(packet.properties, server_.property_scratch());
@@ -81,7 +89,7 @@ void Connection::take_publish(const Frame& frame) {
     if (asked_expiry_s_ != 0) server_.batch().set_delivery_id(session_->client_id(), packet.packet_id);
   }
   if (!packet.properties.empty()) server_.batch().set_properties(packet.properties);
-  if (packet.retain) server_.record_retained(message, session_->client_id());
+  if (packet.retain && !ingest_only) server_.record_retained(message, session_->client_id());
   if (logged) server_.record_message(message, session_->client_id());
   if (server_.batch().full()) hand_over_batch();
 }

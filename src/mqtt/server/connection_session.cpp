@@ -59,8 +59,9 @@ void Connection::take_connect(const Frame& frame) {
   version_ = packet.version;
   clean_start_ = packet.clean_start;
   if (server_.stopping()) return refuse(ReasonCode::server_unavailable, "the server is shutting down");
-  if (packet.properties.has(PropertyId::authentication_method)) {
-    return refuse(ReasonCode::bad_authentication_method, "no enhanced authentication is set up [MQTT-4.12.0-1]");
+  if (packet.properties.has(PropertyId::authentication_method) &&
+      !knows_method(packet.properties.text(PropertyId::authentication_method))) {
+    return refuse(ReasonCode::bad_authentication_method, "no such authentication method here [MQTT-4.12.0-1]");
   }
   if (server_.at_capacity()) return refuse(ReasonCode::quota_exceeded, "mqtt.max.connections are connected");
   std::string client_id(packet.client_id);
@@ -167,6 +168,8 @@ bool Connection::granted(std::unique_ptr<Session>& stored) {
   report_shared_done();
   if (session_present) pump();
   resume(Pause::claiming);
+  version_number_ = server_.next_serial();
+  tell(LifecycleEvent::connected);
   return true;
 }
 
@@ -181,6 +184,10 @@ void Connection::send_connack(bool session_present) {
     writer.add(PropertyId::maximum_packet_size, static_cast<std::uint32_t>(settings.max_packet_size));
     if (client_id_assigned_) writer.add(PropertyId::assigned_client_identifier, session_->client_id());
     if (settings.topic_alias_maximum != 0) writer.add(PropertyId::topic_alias_maximum, settings.topic_alias_maximum);
+    if (enhanced_) {  // [MQTT-4.12.0-5]
+      writer.add(PropertyId::authentication_method, std::string_view(enhanced_->method));
+      writer.add(PropertyId::authentication_data, std::string_view(enhanced_->server_final));
+    }
     if (keep_alive_s_ != asked_keep_alive_s_) writer.add(PropertyId::server_keep_alive, keep_alive_s_);
     packet.properties = *protocol::validate_properties(block.view(), protocol::PacketType::connack);
   }
@@ -213,6 +220,7 @@ void Connection::take_disconnect(const Frame& frame) {
     }
     session_->set_expiry_s(std::min(expiry_s, server_.settings().max_session_expiry_s));
   }
+  cause_.client_initiated = true;
   if (packet->reason == ReasonCode::success) session_->will.reset();  // [MQTT-3.14.4-3]
   start_closing();
 }
@@ -231,6 +239,7 @@ void Connection::end_session() {
     return;
   }
   server_.count_connected(-1);
+  tell(LifecycleEvent::disconnected);
   const bool session_ends = !session_->outlives_connection() || replaced_by_clean_start_;
   server_.leave_shares(*session_, id_, session_ends);
   if (!replaced_ || replaced_by_clean_start_) give_back_shared(session_ends);

@@ -27,6 +27,7 @@ void Connection::take_subscribe(const Frame& frame) {
   if (!packet) return close(packet.error());
   const std::uint32_t identifier = packet->properties.number(PropertyId::subscription_identifier, 0);
   auto open = std::make_shared<OpenSubscribe>();
+  std::vector<std::string> told;
   open->answer.type = protocol::PacketType::suback;
   open->answer.packet_id = packet->packet_id;
   open->answer.reasons.reserve(packet->entries.size());
@@ -34,7 +35,9 @@ void Connection::take_subscribe(const Frame& frame) {
     const auto reason = add_subscription(entry, identifier, open);
     if (!reason) return close(reason.error());
     open->answer.reasons.push_back(*reason);  // one per filter, in order [MQTT-3.8.4-6]
+    if (!is_failure(*reason)) told.emplace_back(entry.filter);
   }
+  if (!told.empty()) tell(LifecycleEvent::subscribed, told);
   if (session_->logged()) {  // not answered before it would survive
     ++open->open;
     store_soon().tasks.push_back([this, open] { subscribed(*open); });
@@ -97,6 +100,7 @@ void Connection::take_unsubscribe(const Frame& frame) {
   if (!packet) return close(packet.error());
   protocol::SubscriptionAck answer{protocol::PacketType::unsuback, packet->packet_id, {}, {}};
   answer.reasons.reserve(packet->filters.size());
+  std::vector<std::string> told;
   for (const std::string_view filter : packet->filters) {
     if (const auto parts = protocol::parse_topic_filter(filter); !parts) {
       answer.reasons.push_back(parts.error().reason);
@@ -112,7 +116,9 @@ void Connection::take_unsubscribe(const Frame& frame) {
     server_.unsubscribe(*session_, *existing);
     list.erase(existing);
     answer.reasons.push_back(ReasonCode::success);
+    told.emplace_back(filter);
   }
+  if (!told.empty()) tell(LifecycleEvent::unsubscribed, told);
   const auto send = [this, answer = std::move(answer)] {
     if (state_ != State::connected) return;
     protocol::encode(stream_->output(), answer, version_);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
+#include "mqtt/server/response_watch.h"
 #include "mqtt/server/server_metrics.h"
 #include "mqtt/server/settings.h"
 #include "mqtt/session/session_registry.h"
@@ -36,6 +37,7 @@ struct Exchange {
   ServerMetrics metrics;
   SessionRegistry registry;
   Guarded<RetainedStore> retained;  // taken for RETAIN and SUBSCRIBE, in pieces; never together with another lock
+  ResponseWatch responses;
   // Set before the first connection.
   bool durable = false;                         // there is a log to remember things in
   std::shared_ptr<topics::Partition> messages;  // `__mqtt_messages`, when durable

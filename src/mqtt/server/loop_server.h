@@ -15,6 +15,8 @@
 #include "mqtt/server/deadline_wheel.h"
 #include "mqtt/server/exchange.h"
 #include "mqtt/server/inbound_batch.h"
+#include "mqtt/server/inspection.h"
+#include "mqtt/server/lifecycle_events.h"
 #include "mqtt/server/message_feed.h"
 #include "mqtt/server/share_groups.h"
 #include "mqtt/server/spill_ledger.h"
@@ -146,6 +148,21 @@ class LoopServer final : public ReceiptSink {
   /// The session is over: it leaves the tree, and what the log remembers of it is forgotten.
   void end_session_state(Session& session);
 
+  // For people (loop_server_admin.cpp)
+  void tell(LifecycleEvent event, const EventSubject& subject, const EventCause& cause,
+            const std::vector<std::string>& topics);
+  [[nodiscard]] std::vector<SessionState> inspect(const SessionQuery& query);
+  /// With Correlation Data when there is some; `done` is called when it is settled.
+  void publish_of_admin(const AdminPublish& asked, std::string_view correlation,
+                        std::move_only_function<void(ReceiptStatus)> done);
+  [[nodiscard]] ResponseWatch& responses() { return exchange_.responses; }
+  void set_trace(const Trace& trace);
+  [[nodiscard]] bool tracing() const { return trace_.has_value(); }
+  void trace_packet(std::string_view client_id, std::string_view direction, std::string_view packet,
+                    std::string_view topic, std::uint16_t packet_id, std::size_t bytes);
+  /// A session that is not kept any more: its will, and its end.
+  void end_absent(const SessionRegistry::Due& due);
+
   // Sessions without a connection whose home this loop is.
   void keep_absent(std::unique_ptr<Session> session);
   /// Null when it is not here any more.
@@ -208,7 +225,8 @@ class LoopServer final : public ReceiptSink {
   void remove_logged_filter(const std::string& filter);
   void catch_up(Session& session);
   void add_to_tree(Session& session, const Subscription& subscription);
-  void end_absent(const SessionRegistry::Due& due);
+  /// To rules and subscribers. Requires an empty batch.
+  void publish_from_within(const Message& message, const protocol::Properties& properties, Receipt receipt);
   void trim_messages();
   // Shared subscriptions (loop_server_shares.cpp)
   void subscribe_share(Session& session, const Subscription& subscription, Task done);
@@ -274,6 +292,12 @@ class LoopServer final : public ReceiptSink {
   std::vector<ShareGroup*> share_matches_;
   DeliveryMatch share_match_;
   static constexpr std::uint64_t kOwnReceipt = ~std::uint64_t{0};  // no connection's
+  // Tokens of own receipts: 0: records of shared subscriptions; with this bit: an administrator's message; else a
+  // spill.
+  static constexpr std::uint64_t kAdminToken = std::uint64_t{1} << 63U;
+  std::unordered_map<std::uint64_t, std::move_only_function<void(ReceiptStatus)>> admin_waiting_;
+  std::uint64_t last_admin_token_ = 0;
+  std::optional<Trace> trace_;
   SpillLedger spills_;
   std::uint64_t spilled_stamp_ = 0;  // of the match whose message is in the ledger
   Buffer spill_key_;

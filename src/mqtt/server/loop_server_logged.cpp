@@ -59,6 +59,11 @@ void LoopServer::end_spilling(Session& session) {
 
 void LoopServer::own_settled(const Receipt& receipt, ReceiptStatus status) {
   if (receipt.token == 0) return shares_stored(status);
+  if ((receipt.token & kAdminToken) != 0) {
+    const auto waiting = admin_waiting_.extract(receipt.token);
+    if (!waiting.empty()) waiting.mapped()(status);
+    return;
+  }
   if (status != ReceiptStatus::quota) return;  // the feed brings it
   for (const ConnectionId id : spills_.take(receipt.token)) {
     if (Connection* connection = table_.find(id)) connection->cannot_spill();

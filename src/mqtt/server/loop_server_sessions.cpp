@@ -172,6 +172,7 @@ void LoopServer::end_absent(const SessionRegistry::Due& due) {
     publish_will(*at->second);
   }
   if (!due.ended) return;
+  exchange_.metrics.expired_sessions.add();
   end_session_state(*at->second);
   absent_.erase(at);
 }

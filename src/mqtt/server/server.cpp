@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/rng.h"
+#include "mqtt/server/administration.h"
 #include "mqtt/server/loop_server.h"
 #include "mqtt/server/restore.h"
 #include "net/loop.h"
@@ -68,6 +69,7 @@ struct Server::Impl {
   }
 
   Exchange exchange;
+  Administration administration{exchange};
   std::vector<Loop> loops;
   bool started = false;
 };
@@ -113,10 +115,13 @@ Result<void> Server::start() {
       loop.server->accept(std::move(stream));
     }));
   }
-  for (const net::Address& address : settings.listen_websocket) {
-    MR_TRY(impl_->listen(address, {}, [&settings](Impl::Loop& loop, std::unique_ptr<net::Stream> stream) {
-      loop.server->accept(net::over_websocket(*loop.loop, std::move(stream), settings.websocket));
-    }));
+  for (std::size_t i = 0; i < settings.listen_websocket.size(); ++i) {
+    const net::StreamLayers layers =
+        i < settings.layers_websocket.size() ? settings.layers_websocket[i] : net::StreamLayers{};
+    MR_TRY(impl_->listen(settings.listen_websocket[i], layers,
+                         [&settings](Impl::Loop& loop, std::unique_ptr<net::Stream> stream) {
+                           loop.server->accept(net::over_websocket(*loop.loop, std::move(stream), settings.websocket));
+                         }));
   }
   impl_->started = true;
   for (Impl::Loop& loop : impl_->loops) {
@@ -153,6 +158,10 @@ std::vector<net::Address> Server::addresses() const {
   std::vector<net::Address> addresses;
   for (const auto& listener : impl_->loops.front().listeners) addresses.push_back(listener->address());
   return addresses;
+}
+
+Administration& Server::administration() {
+  return impl_->administration;
 }
 
 bool Server::publish(std::size_t loop, std::string_view topic, ByteView payload, std::uint8_t qos, bool retain) {

@@ -29,6 +29,8 @@ class TopicLog;
 
 namespace millrace::mqtt {
 
+class Administration;
+
 class Server {
  public:
   /// The receivers outlive the server; receiver(i) is called and hears everything on loop i only.
@@ -52,6 +54,8 @@ class Server {
 
   /// In the order of Settings::listen and then Settings::listen_websocket, ports resolved. After start().
   [[nodiscard]] std::vector<net::Address> addresses() const;
+
+  [[nodiscard]] Administration& administration();
 
   /// Delivers to the subscribers of all loops, for the rules' republish action; true when there may be one. Thread: the
   /// loop's.

@@ -34,6 +34,8 @@ ServerMetrics::ServerMetrics(metrics::Registry& registry)
                                 "QoS 2 PUBLISH packets known already, not taken twice")),
       delivered{by_qos(registry, kDelivered, kDeliveredHelp, "0"), by_qos(registry, kDelivered, kDeliveredHelp, "1"),
                 by_qos(registry, kDelivered, kDeliveredHelp, "2")},
+      expired_sessions(registry.counter("millrace_mqtt_sessions_expired_total",
+                                        "Sessions ended because their client did not come back in time")),
       spilled(registry.counter("millrace_mqtt_spilled_total",
                                "QoS 1 and 2 messages that wait in the log for a client that is slow")),
       dropped_slow(dropped(registry, "slow_subscriber")),

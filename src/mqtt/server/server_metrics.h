@@ -21,6 +21,7 @@ class ServerMetrics {
   metrics::Counter& received_bytes;
   metrics::Counter& repeated;
   std::array<metrics::Counter*, 3> delivered;  // by QoS
+  metrics::Counter& expired_sessions;
   metrics::Counter& spilled;
   metrics::Counter& dropped_slow;
   metrics::Counter& dropped_too_large;

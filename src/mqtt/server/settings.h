@@ -37,6 +37,8 @@ struct Settings {
 
   /// MQTT over WebSocket (chapter 6).
   std::vector<net::Address> listen_websocket;
+  /// Of those, in the same order; those without are plain.
+  std::vector<net::StreamLayers> layers_websocket;
   net::WebSocketSettings websocket;
 
   /// Connected clients; a further one is told so in its CONNACK. Connections that are not clients yet may be an eighth
@@ -69,6 +71,8 @@ struct Settings {
   RetainedLimits retained;
   /// What $SYS/broker/version says.
   std::string version = "millrace";
+  /// Whether clients that come, go, subscribe and unsubscribe are told on $aws/events/... (lifecycle_events.h).
+  bool lifecycle_events = false;
   /// How often $SYS topics are published; 0: never.
   std::chrono::seconds sys_interval{10};
   /// QoS 1 and 2 messages on their way to one subscriber, if its own Receive Maximum does not allow fewer.

@@ -38,6 +38,7 @@ void SysTopics::publish(LoopServer& server, Exchange& exchange, std::uint32_t no
   say(server, "clients/disconnected", fmt::to_string(stored));
   say(server, "clients/inactive", fmt::to_string(stored));
   say(server, "clients/total", fmt::to_string(connected + stored));
+  say(server, "clients/expired", fmt::to_string(metrics.expired_sessions.value()));
   say(server, "clients/maximum", fmt::to_string(most_connected_));
   say(server, "subscriptions/count", fmt::to_string(metrics.subscriptions.value()));
   say(server, "shared_subscriptions/count", fmt::to_string(metrics.share_groups.value()));

@@ -83,6 +83,17 @@ bool SessionRegistry::withdraw(std::string_view client_id, ConnectionId claimant
   });
 }
 
+std::optional<StoredSession> SessionRegistry::evict(std::string_view client_id) {
+  return state_.with([&](State& state) -> std::optional<StoredSession> {
+    const auto found = state.entries.find(client_id);
+    if (found == state.entries.end() || found->second.owner != ConnectionId{}) return std::nullopt;
+    const StoredSession kept = found->second.kept.at;
+    state.entries.erase(found);
+    --state.stored;
+    return kept;
+  });
+}
+
 std::vector<SessionRegistry::Due> SessionRegistry::take_due(MonoTime now) {
   return state_.with([&](State& state) {
     std::vector<Due> due;

@@ -57,6 +57,9 @@ class SessionRegistry {
   /// The connection of a client, if it has one.
   [[nodiscard]] std::optional<ConnectionId> connection(std::string_view client_id) const;
 
+  /// A session without a connection is not kept any more; the caller ends it there. nullopt when there is none.
+  std::optional<StoredSession> evict(std::string_view client_id);
+
   struct Due {
     std::string client_id;
     StoredSession session;

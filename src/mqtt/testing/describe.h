@@ -45,7 +45,10 @@ inline std::string describe(const protocol::Packet& packet) {
     std::string operator()(const protocol::Pingreq&) const { return "pingreq"; }
     std::string operator()(const protocol::Pingresp&) const { return "pingresp"; }
     std::string operator()(const protocol::Disconnect& p) const { return "disconnect " + text(p.reason); }
-    std::string operator()(const protocol::Auth& p) const { return "auth " + text(p.reason); }
+    std::string operator()(const protocol::Auth& p) const {
+      return "auth " + text(p.reason) + " [" +
+             std::string(p.properties.text(protocol::PropertyId::authentication_data)) + "]";
+    }
   };
   return std::visit(Visitor{}, packet);
 }
