@@ -47,7 +47,7 @@ int config_main(Arguments arguments) {
     fmt::print(stderr, "{}\n", settings.error().message());
     return kExitConfig;
   }
-  if (const auto rules = compile_rules(settings->rules, settings->sql_strict); !rules) {
+  if (const auto rules = compile_rules(settings->rules, RuleTerms::of(*settings)); !rules) {
     fmt::print(stderr, "{}\n", rules.error().message());
     return kExitConfig;
   }

@@ -11,8 +11,9 @@ namespace millrace::app {
 class MqttRepublisher final : public pipeline::Republisher {
  public:
   MqttRepublisher(mqtt::Server& server, std::size_t loop) : server_(server), loop_(loop) {}
-  bool republish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain) override {
-    return server_.publish(loop_, topic, payload, qos, retain);
+  bool republish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain,
+                 const PublishProperties& properties) override {
+    return server_.publish(loop_, topic, payload, qos, retain, properties);
   }
 
  private:

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "config/node.h"
+#include "config/quantity.h"
 #include "rules/rule_trial.h"
 #include "sql/ast.h"
 
@@ -66,6 +67,61 @@ Result<rules::RuleDefinition> rule_of(const std::string& name, std::string body)
   MR_TRY_ASSIGN(const config::Node node, config::parse_yaml(body, "rule"));
   const config::Node* const wrapped = node.find("topicRulePayload");
   return rules::parse_rule(name, wrapped != nullptr ? *wrapped : node);
+}
+
+/// A version by its number, or a rule written out.
+Result<rules::RuleDefinition> version_of(const RuleStore& store, const std::string& name, const config::Node& node) {
+  if (node.kind == config::Node::Kind::map) return rules::parse_rule(name, node);
+  const auto number = config::parse_integer(node.text);
+  const RuleStore::Stored* const now = store.find(name);
+  if (now != nullptr && number == now->version) return now->rule;
+  for (const RuleStore::Stored& earlier : store.versions(name)) {
+    if (number == earlier.version) return earlier.rule;
+  }
+  return fail(ErrorCode::not_found, "rule", fmt::format("{} has no version {}", name, node.text));
+}
+
+Result<RuleDryRuns::Request> dry_run_of(const RuleStore& store, const std::string& name, const std::string& body) {
+  MR_TRY_ASSIGN(const config::Node node, config::parse_yaml(body, "dry run"));
+  const auto text = [&](std::string_view key) {
+    const config::Node* const found = node.find(key);
+    return found == nullptr ? std::string() : found->text;
+  };
+  const auto number = [&](std::string_view key, std::optional<std::int64_t>& out) -> Result<void> {
+    const config::Node* const found = node.find(key);
+    if (found == nullptr) return {};
+    out = config::parse_integer(found->text);
+    if (!out || *out < 0) return fail(ErrorCode::invalid_argument, "dry run", fmt::format("{}: a whole number", key));
+    return {};
+  };
+  RuleDryRuns::Request out;
+  out.topic = text("topic");
+  if (out.topic.empty()) return fail(ErrorCode::invalid_argument, "dry run", "topic: whose records are looked at");
+  MR_TRY(number("from", out.from_ms));
+  MR_TRY(number("to", out.to_ms));
+  std::optional<std::int64_t> few;
+  MR_TRY(number("samples", few));
+  constexpr std::int64_t kMostSamples = 1000;
+  if (few) out.plan.samples = static_cast<std::size_t>(std::min(*few, kMostSamples));
+  std::optional<std::int64_t> limit;
+  MR_TRY(number("limit", limit));
+  if (limit) out.limit = static_cast<std::uint64_t>(*limit);
+  if (const config::Node* const given = node.find("rule")) {
+    MR_TRY_ASSIGN(out.plan.first, version_of(store, name, *given));
+  } else if (const RuleStore::Stored* const stored = store.find(name)) {
+    out.plan.first = stored->rule;
+  } else {
+    return fail(ErrorCode::not_found, "rule", name);
+  }
+  if (const config::Node* const against = node.find("against")) {
+    MR_TRY_ASSIGN(out.plan.second, version_of(store, name, *against));
+  }
+  out.plan.topic = text("mqttTopic");
+  if (out.plan.topic.empty()) {
+    const auto filters = filters_of(out.plan.first);
+    out.plan.topic = filters.empty() ? name : filters.front();
+  }
+  return out;
 }
 
 /// Answers when the change is done.
@@ -132,6 +188,16 @@ void add_rule_routes(net::http::Router& router, RuleService& service) {
   };
   routes.add("POST", "/rules/{name}/enable", switched(false));
   routes.add("POST", "/rules/{name}/disable", switched(true));
+  routes.add("POST", "/rules/{name}/dry-run", [&service](RuleStore& store, Request request, Responder responder) {
+    auto asked = dry_run_of(store, std::string(request.parameter("name")), request.body);
+    if (!asked) {
+      responder.respond(Response::of(asked.error()));
+      return;
+    }
+    service.dry_run(std::move(*asked), [responder = std::move(responder)](Result<std::string> report) mutable {
+      responder.respond(report ? Response::json(200, std::move(*report)) : Response::of(report.error()));
+    });
+  });
   routes.add("DELETE", "/rules/{name}", [](RuleStore& store, Request request, Responder responder) {
     store.remove(std::string(request.parameter("name")), answer(std::move(responder)));
   });

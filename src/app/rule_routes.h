@@ -8,6 +8,8 @@
 //   DELETE /rules/{name}
 //   POST   /rules/{name}/enable      and /disable
 //   GET    /rules/{name}/versions    {"versions":[...]}, the oldest first
+//   POST   /rules/{name}/dry-run     {"topic","from"?,"to"? (ms),"mqttTopic"?,"rule"?,"against"? (version or rule),
+//                                    "samples"?,"limit"?}: what it would have made of stored records
 //   POST   /rules/test               {"sql","topic","payload"|"payloadBase64",...}: what it makes of it, with the trace
 //
 // A change is answered when it is durable and in force.

@@ -9,7 +9,9 @@ namespace millrace::app {
 
 Result<void> RuleService::start(topics::TopicLog& log, const Clock& clock, pipeline::RuleSetSlot& slot,
                                 const Settings& settings) {
-  MR_TRY_ASSIGN(auto configured, configured_rules(settings.rules, settings.sql_strict));
+  log_ = &log;
+  max_json_depth_ = static_cast<std::uint32_t>(settings.rules_max_json_depth);
+  MR_TRY_ASSIGN(auto configured, configured_rules(settings.rules, RuleTerms::of(settings)));
   thread_ = std::thread([this] {
     name_this_thread("rules");
     loop_.run();
@@ -18,7 +20,7 @@ Result<void> RuleService::start(topics::TopicLog& log, const Clock& clock, pipel
   loop_.post([&] {
     pipeline::RuleStore::open(
         log, clock, loop_, slot, std::move(configured),
-        [strict = settings.sql_strict](rules::RuleDefinition& rule) { finish_rule(rule, strict); },
+        [terms = RuleTerms::of(settings)](rules::RuleDefinition& rule) { return finish_rule(rule, terms); },
         [&answer](auto opened) { answer.set_value(std::move(opened)); });
   });
   MR_TRY_ASSIGN(store_, answer.get_future().get());
@@ -34,6 +36,7 @@ bool RuleService::ask(std::move_only_function<void(pipeline::RuleStore&)> questi
 
 void RuleService::stop() {
   open_.store(false, std::memory_order_release);
+  dry_runs_.stop();
   if (!thread_.joinable()) return;
   loop_.stop();
   thread_.join();

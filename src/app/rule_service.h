@@ -7,6 +7,7 @@
 #include <memory>
 #include <thread>
 
+#include "app/rule_dry_run.h"
 #include "app/settings.h"
 #include "base/clock.h"
 #include "net/loop.h"
@@ -26,12 +27,20 @@ class RuleService {
   Result<void> start(topics::TopicLog& log, const Clock& clock, pipeline::RuleSetSlot& slot, const Settings& settings);
   /// Thread: any. False when the rules are not read yet, or any more.
   bool ask(std::move_only_function<void(pipeline::RuleStore&)> question);
+  /// Runs `request` over the log this was started with; requires that ask() worked.
+  void dry_run(RuleDryRuns::Request request, RuleDryRuns::Done done) {
+    request.plan.max_json_depth = max_json_depth_;
+    dry_runs_.run(*log_, std::move(request), std::move(done));
+  }
   void stop();
 
  private:
   net::Loop loop_;
   std::thread thread_;
   std::shared_ptr<pipeline::RuleStore> store_;  // set before open_
+  topics::TopicLog* log_ = nullptr;
+  std::uint32_t max_json_depth_ = 64;
+  RuleDryRuns dry_runs_;
   std::atomic<bool> open_{false};
 };
 

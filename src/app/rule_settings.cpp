@@ -1,29 +1,40 @@
 #include "app/rule_settings.h"
 
+#include <algorithm>
+
 #include "pipeline/message_pipeline.h"
 
 namespace millrace::app {
 
-void finish_rule(rules::RuleDefinition& rule, bool strict) {
-  rule.strict = rule.strict || strict;
-  if (rule.error_action) return;
+Result<void> finish_rule(rules::RuleDefinition& rule, const RuleTerms& terms) {
+  rule.strict = rule.strict || terms.strict;
+  const auto writes_file = [](const rules::ActionDefinition& action) {
+    return action.kind == rules::ActionDefinition::Kind::file;
+  };
+  if (!terms.has_folder &&
+      (std::ranges::any_of(rule.actions, writes_file) || (rule.error_action && writes_file(*rule.error_action)))) {
+    return fail(ErrorCode::invalid_argument, "rule",
+                rule.name + ": the file action needs the setting actions.file.dir");
+  }
+  if (rule.error_action) return {};
   rule.error_action.emplace();
   rule.error_action->kafka.topic = pipeline::kFallbackErrorTopic;
   rule.error_action->kafka.internal = true;
+  return {};
 }
 
-Result<std::vector<rules::RuleDefinition>> configured_rules(const config::Node& rules, bool strict) {
+Result<std::vector<rules::RuleDefinition>> configured_rules(const config::Node& rules, const RuleTerms& terms) {
   std::vector<rules::RuleDefinition> definitions;
   for (const auto& [name, node] : rules.entries) {
     MR_TRY_ASSIGN(rules::RuleDefinition definition, rules::parse_rule(name, node));
-    finish_rule(definition, strict);
+    MR_TRY(finish_rule(definition, terms));
     definitions.push_back(std::move(definition));
   }
   return definitions;
 }
 
-Result<std::shared_ptr<const rules::RuleSet>> compile_rules(const config::Node& rules, bool strict) {
-  MR_TRY_ASSIGN(auto definitions, configured_rules(rules, strict));
+Result<std::shared_ptr<const rules::RuleSet>> compile_rules(const config::Node& rules, const RuleTerms& terms) {
+  MR_TRY_ASSIGN(auto definitions, configured_rules(rules, terms));
   return rules::RuleSet::compile(std::move(definitions));
 }
 

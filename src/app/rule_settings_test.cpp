@@ -16,7 +16,7 @@ Result<std::shared_ptr<const rules::RuleSet>> compile(std::string_view yaml) {
 TEST(RuleSettings, ARuleWithoutErrorActionGetsTheFallbackTopic) {
   const auto rules = compile("r: {sql: \"SELECT * FROM 'x'\", actions: [{kafka: {topic: t}}]}");
   ASSERT_TRUE(rules) << rules.error().message();
-  EXPECT_EQ((*rules)->rules().front()->definition.error_action->kafka.topic, pipeline::kFallbackErrorTopic);
+  EXPECT_EQ((*rules)->rules().front()->definition().error_action->kafka.topic, pipeline::kFallbackErrorTopic);
 }
 
 TEST(RuleSettings, InternalTopicsAreNotForRules) {

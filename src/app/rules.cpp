@@ -1,144 +1,274 @@
-// millrace rules: tries rules on messages, offline.
+// millrace rules: the rules of a running server, over its HTTP interface; and `millrace rules test`, offline.
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <cstdlib>
+#include <algorithm>
 #include <fstream>
-#include <iostream>
 #include <iterator>
+#include <span>
 
 #include "app/options.h"
-#include "app/verb.h"
-#include "base/clock.h"
-#include "rules/rule_trial.h"
+#include "app/rules_verb.h"
+#include "connect/json_members.h"
+#include "connect/json_writer.h"
+#include "load/time_text.h"
+#include "net/http/client.h"
 
 namespace millrace::app {
 namespace {
 
+using connect::member_number;
+using connect::member_text;
+
 constexpr OptionRow kOptions[] = {
-    {"--sql", "STATEMENT", "the rule's SQL"},
-    {"--topic", "TOPIC", "topic of the message; without it FROM is taken to match"},
-    {"--payload", "TEXT", "payload of the message; @FILE reads it from a file"},
-    {"--client-id", "ID", "who sent it"},
-    {"--timestamp", "MS", "when it was received, milliseconds since 1970 (now)"},
-    {"--sql-version", "VERSION", "2016-03-23 or 2015-10-08"},
-    {"--strict", "", "refuse what AWS's language does not have"},
-    {"--json", "", "one line of JSON with the trace, instead of a page"},
-    {"--batch", "FILE", "cases as JSON lines, one answer a line; - reads standard input"},
+    {"--url", "URL", "the server's HTTP listener (default http://127.0.0.1:8080)"},
+    {"--json", "", "the server's answer as it came"},
+    {"--filter", "FILTER", "list: those whose FROM names this topic filter"},
+    {"--topic", "TOPIC", "dry-run: whose stored records are looked at"},
+    {"--from", "TIME", "dry-run: from this time on: milliseconds since 1970, or 2026-11-21T09:00:00Z"},
+    {"--to", "TIME", "dry-run: up to this time"},
+    {"--mqtt-topic", "TOPIC", "dry-run: what topic() answers (the rule's FROM)"},
+    {"--rule", "FILE", "dry-run: this rule instead of the stored one"},
+    {"--against", "VERSION|FILE", "dry-run: a second version, to see what differs"},
+    {"--samples", "N", "dry-run: messages shown of each kind (5)"},
+    {"--limit", "N", "dry-run: records looked at (10000000)"},
 };
 
 void print_help() {
   fmt::print(
-      "usage: millrace rules test --sql STATEMENT [--topic TOPIC] [--payload TEXT]\n"
-      "       millrace rules test --batch FILE|-\n\n{}\n"
-      "A line of a batch: {{\"sql\",\"topic\",\"payload\"|\"payloadBase64\",\"clientId\"?,\"timestamp\"?}}; its "
-      "answer:\n"
-      "{{\"matched\",\"output\",\"records\"?,\"error\"?:{{\"message\",\"line\",\"column\"}}}}.\n"
-      "Exit status: 0 tried, 1 the statement or a line is wrong.\n",
+      "usage: millrace rules test ...                        a statement on a message, offline; see rules test --help\n"
+      "       millrace rules list [--filter FILTER]\n"
+      "       millrace rules get|versions|enable|disable|delete RULE\n"
+      "       millrace rules create|replace RULE FILE|-       FILE holds the rule as JSON or YAML\n"
+      "       millrace rules dry-run RULE --topic TOPIC [--from TIME] [--to TIME] [--against VERSION|FILE]\n\n{}\n"
+      "Exit status: 0 done, 1 the server refuses or is not there.\n",
       help_lines(kOptions));
 }
 
-std::int64_t now_ms() {
-  return SystemClock().wall().count();
+/// One action under way, and how it asks.
+struct Session {
+  const Options& options;
+  std::string name;
+  std::string file;
+
+  Result<std::string> ask(const std::string& method, const std::string& path, std::string_view body = {}) const {
+    // A dry run answers when it is over.
+    net::http::Client client({.request_timeout = std::chrono::hours(1)});
+    const auto answer = client.perform({.method = method,
+                                        .url = options.get("--url", "http://127.0.0.1:8080") + path,
+                                        .headers = {{"Content-Type", "application/json"}},
+                                        .body = as_bytes(body),
+                                        .has_body = method != "GET"});
+    if (!answer) return std::unexpected<Error>(answer.error());
+    if (answer->ok()) return answer->body;
+    sql::JsonDocument document;
+    const std::string message =
+        document.parse(answer->body) ? member_text(connect::root_of(document), "message") : answer->body;
+    return fail(ErrorCode::invalid_argument, "", message.empty() ? std::to_string(answer->status) : message);
+  }
+  [[nodiscard]] std::string path(std::string_view what = {}) const {
+    return "/rules/" + net::http::percent_encode(name) + std::string(what);
+  }
+};
+
+Result<std::string> content_of(const std::string& file) {
+  if (file == "-") {
+    std::string text;
+    char piece[4096];
+    for (std::size_t count = 0; (count = std::fread(piece, 1, sizeof piece, stdin)) != 0;) text.append(piece, count);
+    return text;
+  }
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return fail(ErrorCode::not_found, "", file + " cannot be read");
+  return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-int run_batch(std::istream& in) {
-  bool fine = true;
-  for (std::string line; std::getline(in, line);) {
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    const auto message = rules::parse_trial(line, now_ms());
-    if (message) {
-      fmt::print("{}\n", rules::to_json(rules::try_rule(*message), false));
-    } else {
-      rules::RuleTrial refused;
-      refused.error = rules::TrialError{"this line: " + message.error().detail, {}, 0, 0};
-      fmt::print("{}\n", rules::to_json(refused, false));
-      fine = false;
-    }
-  }
-  return fine ? kExitOk : kExitFailure;
-}
-
-int run_batch(const std::string& file) {
-  if (file == "-") return run_batch(std::cin);
-  std::ifstream in(file);
-  if (in) return run_batch(in);
-  fmt::print(stderr, "millrace rules test: {} cannot be read\n", file);
-  return kExitUsage;
-}
-
-std::string show(const std::string& json) {
-  return json.empty() ? "undefined" : json;
-}
-
-void print_page(const rules::RuleTrial& trial) {
-  for (const rules::TrialStep& step : trial.steps) {
-    fmt::print("{:<7} {}  {}", step.clause, step.held ? "yes" : "NO ", step.text);
-    if (step.clause == "WHERE") fmt::print("  is {}", show(step.value));
-    const char* lead = "   with ";
-    for (const auto& member : step.members) {
-      fmt::print("{}{} = {}", lead, member.name, show(member.value));
-      lead = ", ";
-    }
-    fmt::print("\n");
-  }
-  if (trial.error) {
-    const auto& error = *trial.error;
-    if (error.line > 0) fmt::print("line {}, column {}: ", error.line, error.column);
-    fmt::print("{}\n", error.message);
-    if (!error.picture.empty()) fmt::print("{}\n", error.picture);
-  } else if (!trial.matched) {
-    fmt::print("no output\n");
-  }
-  for (const std::string& output : trial.outputs) fmt::print("output  {}\n", output);
-}
-
-int run_test(const Options& options) {
-  if (options.has("--batch")) return run_batch(options.get("--batch"));
-  if (!options.has("--sql")) {
-    fmt::print(stderr, "millrace rules test: needs --sql STATEMENT, or --batch FILE\n");
-    return kExitUsage;
-  }
-  rules::TrialMessage message;
-  message.sql = options.get("--sql");
-  message.sql_version = options.get("--sql-version", message.sql_version);
-  message.strict = options.has("--strict");
-  message.client_id = options.get("--client-id");
-  message.timestamp = now_ms();
-  if (options.has("--timestamp")) message.timestamp = std::strtoll(options.get("--timestamp").c_str(), nullptr, 10);
-  if (options.has("--topic")) message.topic = options.get("--topic");
-  message.payload = options.get("--payload");
-  if (message.payload.starts_with('@')) {
-    std::ifstream in(message.payload.substr(1), std::ios::binary);
-    if (!in) {
-      fmt::print(stderr, "millrace rules test: {} cannot be read\n", message.payload.substr(1));
-      return kExitUsage;
-    }
-    message.payload.assign(std::istreambuf_iterator<char>(in), {});
-  }
-  const rules::RuleTrial trial = rules::try_rule(message);
-  if (options.has("--json")) {
-    fmt::print("{}\n", rules::to_json(trial, true));
+Result<void> done(const Session& session, Result<std::string> answer, std::string_view what) {
+  if (!answer) return std::unexpected<Error>(std::move(answer).error());
+  if (session.options.has("--json")) {
+    fmt::print("{}", *answer);
   } else {
-    print_page(trial);
+    fmt::print("{} {}\n", what, session.name);
   }
-  return trial.error ? kExitFailure : kExitOk;
+  return {};
 }
+
+Result<void> list(Session& session) {
+  std::string path = "/rules";
+  if (session.options.has("--filter")) path += "?topic=" + net::http::percent_encode(session.options.get("--filter"));
+  MR_TRY_ASSIGN(const std::string answer, session.ask("GET", path));
+  if (session.options.has("--json")) {
+    fmt::print("{}", answer);
+    return {};
+  }
+  sql::JsonDocument document;
+  document.parse(answer);
+  sql::ArrayItems rules(connect::root_of(document).member("rules"));
+  while (const auto rule = rules.next()) {
+    fmt::print("{:<40} {:<8} {}\n", member_text(*rule, "ruleName"),
+               member_text(*rule, "ruleDisabled") == "true" ? "off" : "on", member_text(*rule, "topicPattern"));
+  }
+  return {};
+}
+
+Result<void> show(Session& session, std::string_view what) {
+  MR_TRY_ASSIGN(const std::string answer, session.ask("GET", session.path(what)));
+  fmt::print("{}", answer);
+  return {};
+}
+Result<void> get(Session& session) {
+  return show(session, "");
+}
+Result<void> versions(Session& session) {
+  return show(session, "/versions");
+}
+
+Result<void> create(Session& session) {
+  MR_TRY_ASSIGN(const std::string rule, content_of(session.file));
+  return done(session, session.ask("POST", session.path(), rule), "created");
+}
+Result<void> replace(Session& session) {
+  MR_TRY_ASSIGN(const std::string rule, content_of(session.file));
+  return done(session, session.ask("PATCH", session.path(), rule), "replaced");
+}
+Result<void> enable(Session& session) {
+  return done(session, session.ask("POST", session.path("/enable")), "enabled");
+}
+Result<void> disable(Session& session) {
+  return done(session, session.ask("POST", session.path("/disable")), "disabled");
+}
+Result<void> remove(Session& session) {
+  return done(session, session.ask("DELETE", session.path()), "deleted");
+}
+
+/// A rule in a file as a member's value. The server reads YAML too, but only JSON can stand inside JSON.
+Result<std::string> rule_in(const std::string& file) {
+  MR_TRY_ASSIGN(const std::string text, content_of(file));
+  sql::JsonDocument document;
+  if (!document.parse(text))
+    return fail(ErrorCode::invalid_argument, "", file + " is not JSON: " + document.fault_text());
+  const sql::Value wrapped = connect::root_of(document).member("topicRulePayload");
+  if (wrapped.is_undefined()) return text;
+  sql::Arena arena;
+  sql::TextWriter out(arena);
+  sql::write_json(out, arena, wrapped);
+  return std::string(out.view());
+}
+
+void print_counts(std::string_view title, const sql::Value& counts) {
+  fmt::print("{:<8} matched {}, not passed {}, failed {}; {} outputs, {} actions failed\n", title,
+             member_text(counts, "matched"), member_text(counts, "notPassed"), member_text(counts, "failed"),
+             member_text(counts, "outputs"), member_text(counts, "actionsFailed"));
+}
+
+std::string json_of(const sql::Value& value) {
+  sql::Arena arena;
+  sql::TextWriter out(arena);
+  sql::write_json(out, arena, value);
+  return std::string(out.view());
+}
+
+void print_report(const sql::Value& report) {
+  const double seconds = std::strtod(member_text(report, "seconds").c_str(), nullptr);
+  const std::int64_t messages = member_number(report, "messages");
+  fmt::print("{} messages in {:.3f} s ({:.0f} a second){}\n", messages, seconds,
+             seconds > 0 ? static_cast<double>(messages) / seconds : 0.0,
+             member_text(report, "limited") == "true" ? "; there are more (--limit)" : "");
+  print_counts("rule", report.member("first"));
+  if (const sql::Value second = report.member("second"); !second.is_undefined()) {
+    print_counts("against", second);
+    const sql::Value diff = report.member("diff");
+    fmt::print("diff     same {}, changed {}, only rule {}, only against {}\n", member_text(diff, "same"),
+               member_text(diff, "changed"), member_text(diff, "onlyFirst"), member_text(diff, "onlySecond"));
+  }
+  if (const std::string reasons = json_of(report.member("reasons")); reasons != "{}")
+    fmt::print("reasons  {}\n", reasons);
+  sql::ArrayItems samples(report.member("samples"));
+  while (const auto sample = samples.next()) {
+    fmt::print("\n{} at {}-{}: {}\n  {}\n", member_text(*sample, "kind"), member_text(*sample, "partition"),
+               member_text(*sample, "offset"), json_of(sample->member("payload")), json_of(sample->member("first")));
+    if (const sql::Value second = sample->member("second"); !second.is_undefined())
+      fmt::print("  {}\n", json_of(second));
+  }
+}
+
+Result<void> dry_run(Session& session) {
+  const Options& options = session.options;
+  if (!options.has("--topic")) return fail(ErrorCode::invalid_argument, "", "dry-run needs --topic TOPIC");
+  connect::JsonWriter body;
+  body.begin_object().member("topic", options.get("--topic"));
+  for (const auto& [option, key] : {std::pair("--from", "from"), std::pair("--to", "to")}) {
+    if (!options.has(option)) continue;
+    MR_TRY_ASSIGN(const std::int64_t time, load::parse_time_ms(options.get(option)));
+    body.member(key, time);
+  }
+  if (options.has("--mqtt-topic")) body.member("mqttTopic", options.get("--mqtt-topic"));
+  for (const auto& [option, key] : {std::pair("--samples", "samples"), std::pair("--limit", "limit")}) {
+    if (options.has(option)) body.member(key, options.get(option));
+  }
+  if (options.has("--rule")) {
+    MR_TRY_ASSIGN(const std::string rule, rule_in(options.get("--rule")));
+    body.key("rule").raw(rule);
+  }
+  if (options.has("--against")) {
+    const std::string against = options.get("--against");
+    body.key("against");
+    if (std::ranges::all_of(against, [](char c) { return c >= '0' && c <= '9'; })) {
+      body.raw(against);
+    } else {
+      MR_TRY_ASSIGN(const std::string rule, rule_in(against));
+      body.raw(rule);
+    }
+  }
+  MR_TRY_ASSIGN(const std::string answer, session.ask("POST", session.path("/dry-run"), body.end_object().take()));
+  sql::JsonDocument document;
+  document.set_max_depth(sql::JsonDocument::kMaxDepth);
+  if (options.has("--json") || !document.parse(answer)) {
+    fmt::print("{}", answer);
+  } else {
+    print_report(connect::root_of(document));
+  }
+  return {};
+}
+
+struct Action {
+  std::string_view name;
+  Result<void> (*run)(Session& session);
+  std::size_t words;  // behind it
+  std::string_view needs;
+};
+constexpr Action kActions[] = {
+    {"list", list, 0, "nothing"},         {"get", get, 1, "RULE"},           {"create", create, 2, "RULE FILE"},
+    {"replace", replace, 2, "RULE FILE"}, {"enable", enable, 1, "RULE"},     {"disable", disable, 1, "RULE"},
+    {"delete", remove, 1, "RULE"},        {"versions", versions, 1, "RULE"}, {"dry-run", dry_run, 1, "RULE"},
+};
 
 }  // namespace
 
 int rules_main(Arguments arguments) {
+  if (!arguments.empty() && arguments.front() == "test") return rule_trial_main(arguments.subspan(1));
   const Result<Options> options = parse_options(arguments, kOptions);
   if (options && (options->has("--help") || options->rest.empty())) {
     print_help();
     return options->has("--help") ? kExitOk : kExitUsage;
   }
-  if (!options || options->rest.size() != 1 || options->rest.front() != "test") {
-    fmt::print(stderr, "millrace rules: {}\n",
-               options ? "there is no '" + options->rest.front() + "'; 'test' is" : options.error().message());
+  const auto usage_error = [](std::string_view what) {
+    fmt::print(stderr, "millrace rules: {}\n", what);
     return kExitUsage;
+  };
+  if (!options) return usage_error(options.error().message());
+  const auto action = std::ranges::find(kActions, options->rest.front(), &Action::name);
+  if (action == std::end(kActions)) {
+    return usage_error("there is no '" + options->rest.front() +
+                       "'; test, list, get, create, replace, enable, disable, delete, versions and dry-run are");
   }
-  return run_test(*options);
+  if (options->rest.size() != action->words + 1)
+    return usage_error(fmt::format("{} takes {}", action->name, action->needs));
+  Session session{*options, action->words > 0 ? options->rest[1] : "", action->words > 1 ? options->rest[2] : ""};
+  const Result<void> outcome = action->run(session);
+  if (outcome) return kExitOk;
+  const Error& error = outcome.error();
+  fmt::print(stderr, "millrace rules: {}\n", error.context[0] == '\0' ? error.detail : error.message());
+  return kExitFailure;
 }
 
 }  // namespace millrace::app

@@ -13,6 +13,7 @@
 #include "app/connect_server.h"
 #include "app/loop_thread.h"
 #include "app/mqtt_republisher.h"
+#include "app/rule_actions.h"
 #include "app/rule_settings.h"
 #include "app/security.h"
 #include "app/topic_setup.h"
@@ -52,6 +53,7 @@ struct Server::Parts {
   std::unique_ptr<kafka::Server> kafka;
   std::unique_ptr<mqtt::Server> mqtt;
   std::vector<std::unique_ptr<MqttRepublisher>> republishers;
+  std::unique_ptr<RuleActions> actions;
   std::unique_ptr<ConnectServer> connect;
   std::unique_ptr<AdminServer> admin;  // its exposition looks at everything above
 
@@ -264,7 +266,7 @@ Result<void> Server::Parts::open_log(std::function<void(const Error&)> on_fatal)
 }
 
 Result<void> Server::Parts::start_loops() {
-  MR_TRY_ASSIGN(auto compiled, compile_rules(settings.rules, settings.sql_strict));
+  MR_TRY_ASSIGN(auto compiled, compile_rules(settings.rules, RuleTerms::of(settings)));
   rules = std::make_unique<pipeline::RuleSetSlot>(std::move(compiled));
   MR_TRY(rule_service.start(*log, clock, *rules, settings));
   pipeline::register_rule_metrics(metrics, *rules);
@@ -344,6 +346,8 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, std::function<v
   parts->start_groups();
   MR_TRY(parts->start_kafka());
   MR_TRY(parts->start_mqtt());
+  MR_TRY_ASSIGN(parts->actions, RuleActions::start(parts->settings, *parts->log, *parts->groups, parts->clock,
+                                                   *parts->rules, *parts->loops.front(), parts->metrics));
   MR_TRY(parts->start_connect());
   for (std::size_t i = 0; i < parts->loops.size(); ++i) parts->loops[i]->start(i);
   if (parts->admin) {
@@ -368,7 +372,8 @@ Result<void> Server::reload() {
 Result<void> Server::stop() {
   Parts& parts = *parts_;
   if (parts.admin) parts.admin->readiness().set_not_ready("stopping");
-  if (parts.connect) parts.connect->stop();  // while offsets can still be committed
+  parts.actions->stop();                     // while offsets can still be committed
+  if (parts.connect) parts.connect->stop();  // and here too
   parts.mqtt_service.stop();
   if (parts.mqtt) parts.mqtt->stop();
   if (parts.kafka) parts.kafka->stop(parts.settings.stop_timeout / 4);

@@ -130,6 +130,10 @@ struct Settings {
   } connect;
 
   std::uint64_t pipeline_gathered_bytes = 8_MiB;
+  struct Actions {
+    std::string file_dir;  // empty: no file action
+    std::int32_t connections = 4;
+  } actions;
   std::int32_t rules_max_republish_depth = 4;
   std::int32_t rules_max_json_depth = 64;
   bool sql_strict = false;

@@ -374,6 +374,13 @@ void add_storage(std::vector<config::Setting>& rows) {
 
 void add_content(std::vector<config::Setting>& rows) {
   rows.push_back(integer<S>(
+      "actions.connections", [](S& s) -> auto& { return s.actions.connections; }, {1, 64},
+      "Requests of http and webhook actions under way at once, for each of the 16 parts their destinations are spread "
+      "over."));
+  rows.push_back(text<S>(
+      "actions.file.dir", [](S& s) -> auto& { return s.actions.file_dir; },
+      "Folder of the file action; it must exist. Empty: rules with a file action are refused."));
+  rows.push_back(integer<S>(
       "republish.max.depth", [](S& s) -> auto& { return s.rules_max_republish_depth; }, {0, 64},
       "How often in a row a message may be republished by rules before it is taken for a loop."));
   rows.push_back(integer<S>(

@@ -2,11 +2,13 @@
 
 #include <optional>
 
+#include "actions/delivery_host.h"
 #include "base/log.h"
 #include "base/queue_executor.h"
 #include "mqtt/session/session_record.h"
 #include "mqtt/session/stored_message.h"
 #include "pipeline/message_pipeline.h"
+#include "rules/delivery.h"
 
 namespace millrace::app {
 namespace {
@@ -62,6 +64,17 @@ Result<void> create_missing_topics(topics::TopicLog& log, const Settings& settin
   MR_TRY(create(log, {.name = std::string(pipeline::kFallbackErrorTopic),
                       .partitions = 1,
                       .config = {{"retention.ms", "604800000"}},
+                      .internal = true}));
+  // Trimmed to what is not delivered yet. A delivery holds a message, what its rule made of it, and a little more.
+  MR_TRY(create(log, {.name = std::string(rules::kRuleDeliveryTopic),
+                      .partitions = rules::kRuleDeliveryPartitions,
+                      .config = {{"retention.ms", "-1"},
+                                 {"segment.bytes", "67108864"},
+                                 {"max.message.bytes", std::to_string(4 * settings.mqtt.max_packet_bytes + 65'536)}},
+                      .internal = true}));
+  MR_TRY(create(log, {.name = std::string(actions::kMarkTopic),
+                      .partitions = 1,
+                      .config = {{"cleanup.policy", "compact"}},
                       .internal = true}));
   for (const TopicSetting& topic : settings.topics) {
     if (auto made = create(log, {.name = topic.name, .partitions = topic.partitions, .config = topic.config}); !made) {

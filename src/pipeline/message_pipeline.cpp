@@ -5,11 +5,15 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "rules/delivery.h"
 
 namespace millrace::pipeline {
 namespace {
 
 using topics::Placement;
+
+/// Messages that one message may become by republishing, times the depth.
+constexpr std::size_t kRepublishedPerDepth = 16;
 
 std::string_view reason_of(Placement placement) {
   switch (placement) {
@@ -50,25 +54,10 @@ Pressure MessagePipeline::receive(std::span<const DeviceMessage> messages, Recei
     rules_ = slot_.current();
   for (const DeviceMessage& message : messages) {
     std::uint32_t matched = 0;
+    republish_depth_ = 0;
     Stored stored = process_one(message, matched);
-    // What rules republish is a message of its own, judged by all rules, in the same commit.
-    for (std::size_t next = 0; next < republished_.size(); ++next) [[unlikely]] {
-      if (static_cast<int>(next) >= settings_.max_republish_depth * 16) {
-        ++tally_.republish_loops;
-        break;
-      }
-      const Republished copy = std::move(republished_[next]);
-      DeviceMessage again;
-      again.topic = copy.topic;
-      again.payload = as_bytes(copy.payload);
-      again.client_id = message.client_id;
-      again.received_at = message.received_at;
-      again.source = MessageSource::internal;
-      again.qos = copy.qos;
-      std::uint32_t ignored = 0;
-      if (process_one(again, ignored) == Stored::no) stored = Stored::no;
-    }
-    republished_.clear();
+    if (!republished_.empty() && process_republished() == Stored::no) [[unlikely]]
+      stored = Stored::no;
     if (!message.delivery_id.empty()) {
       const RecordView entry{.key = as_bytes(message.delivery_id),
                              .value = ByteView{},
@@ -101,14 +90,51 @@ Pressure MessagePipeline::receive(std::span<const DeviceMessage> messages, Recei
   return Pressure::none;
 }
 
+void MessagePipeline::publish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain) {
+  /// Waits for nothing: the messages it is named for have no receipt.
+  class Nobody final : public ReceiptSink {
+    void settle(std::span<const Receipt> /*receipts*/, ReceiptStatus /*status*/) override {}
+    void relieved() override {}
+  };
+  static Nobody nobody;
+  if (republisher_ != nullptr) republisher_->republish(topic, payload, qos, retain, {});
+  DeviceMessage message;
+  message.topic = topic;
+  message.payload = payload;
+  message.received_at = clock_.wall();
+  message.source = MessageSource::internal;
+  message.qos = qos;
+  message.retain = retain;
+  receive({&message, 1}, nobody);
+}
+
+/// What rules republish is a message of its own, judged by all rules, in the same commit.
+MessagePipeline::Stored MessagePipeline::process_republished() {
+  Stored stored = Stored::yes;
+  for (std::size_t next = 0; next < republished_.size(); ++next) {
+    republish_depth_ = republished_[next]->depth();
+    std::uint32_t ignored = 0;
+    if (process_one(republished_[next]->message(), ignored) == Stored::no) stored = Stored::no;
+  }
+  republished_.clear();
+  return stored;
+}
+
 MessagePipeline::Stored MessagePipeline::process_one(const DeviceMessage& message, std::uint32_t& matched) {
   ++message_number_;
   const rules::Evaluator::Outcome outcome = evaluator_.evaluate(*rules_, message);
   matched = outcome.matched;
   failed_.clear();
   Stored stored = Stored::yes;
+  bool deferred = false;
   for (const rules::RuleOutput& output : outcome.outputs) {
-    if (store(output, message) == Stored::no) stored = Stored::no;
+    if (output.kind == rules::RuleOutput::Kind::republish) {
+      republish(output, message);
+    } else if (output.kind == rules::RuleOutput::Kind::delivery && output.action != rules::kErrorAction) {
+      deferred = true;  // behind the rule's other actions: it is told whether one of them failed
+    } else if (store(output, message) == Stored::no) {
+      stored = Stored::no;
+    }
   }
   // Error outputs last: making them reuses the evaluator's memory. One per rule and message, with all that failed.
   std::vector<rules::Evaluator::FailedOutput> of_rule;
@@ -118,10 +144,16 @@ MessagePipeline::Stored MessagePipeline::process_one(const DeviceMessage& messag
     if (std::ranges::any_of(std::span(failed_).first(i), same_rule)) continue;
     of_rule.clear();
     for (const Failed& other : failed_) {
-      if (same_rule(other)) of_rule.push_back({&other.output, reason_of(other.placement)});
+      if (same_rule(other)) of_rule.push_back({&other.output, other.reason});
     }
     if (store_errors(of_rule, message) == Stored::no) stored = Stored::no;
     if (!parked_.empty()) reported_parked_.emplace(message_number_, rule);
+  }
+  if (!deferred) [[likely]]
+    return stored;
+  for (const rules::RuleOutput& output : outcome.outputs) {
+    if (output.kind != rules::RuleOutput::Kind::delivery || output.action == rules::kErrorAction) continue;
+    if (store_delivery(output, message) == Stored::no) stored = Stored::no;
   }
   return stored;
 }
@@ -137,14 +169,57 @@ topics::Placement MessagePipeline::place(const rules::RuleOutput& output, const 
   return gathered_.add(output.topic, output.partition, record);
 }
 
-MessagePipeline::Stored MessagePipeline::store(const rules::RuleOutput& output, const DeviceMessage& message) {
-  if (output.kind == rules::RuleOutput::Kind::republish) {
-    ++tally_.republished;
-    if (output.action != rules::kErrorAction) output.rule->counters->actions_ok.fetch_add(1, std::memory_order_relaxed);
-    if (republisher_ != nullptr) republisher_->republish(output.topic, output.value, output.qos, output.retain);
-    republished_.push_back({std::string(output.topic), std::string(as_text(output.value)), output.qos, output.retain});
+/// A rule whose message comes back to it would republish for ever: the last of the row fails instead.
+void MessagePipeline::republish(const rules::RuleOutput& output, const DeviceMessage& message) {
+  if (in_a_circle()) [[unlikely]] {
+    ++tally_.republish_loops;
+    failed_.push_back({output, "republished too often in a row: rules that feed each other (republish.max.depth)"});
+    return;
+  }
+  ++tally_.republished;
+  if (output.action != rules::kErrorAction) output.rule->counters->actions_ok.fetch_add(1, std::memory_order_relaxed);
+  static constexpr PublishProperties kNone{};
+  if (republisher_ != nullptr) {
+    republisher_->republish(output.topic, output.value, output.qos, output.retain,
+                            output.properties != nullptr ? *output.properties : kNone);
+  }
+  republished_.push_back(std::make_unique<RepublishedMessage>(output, message, republish_depth_ + 1));
+}
+
+bool MessagePipeline::in_a_circle() const {
+  const std::size_t most = static_cast<std::size_t>(settings_.max_republish_depth) * kRepublishedPerDepth;
+  return republish_depth_ >= settings_.max_republish_depth || republished_.size() >= most;
+}
+
+MessagePipeline::Stored MessagePipeline::store_delivery(const rules::RuleOutput& output, const DeviceMessage& message) {
+  if (const std::string* const topic = parked_for(*output.rule)) {
+    parked_.emplace_back(output, message, rules_, message_number_, *topic);
     return Stored::yes;
   }
+  std::string marked;
+  rules::RuleOutput told = output;
+  if (evaluator_.has_error_message(*output.rule)) {
+    marked = as_text(output.value);
+    rules::mark_reported(reinterpret_cast<std::uint8_t*>(marked.data()));
+    told.value = as_bytes(marked);
+  }
+  const Placement placement = place(told, message);
+  if (placement == Placement::added) {
+    ++tally_.records;
+    return Stored::yes;
+  }
+  const rules::Evaluator::FailedOutput failed{&output, reason_of(placement)};
+  return store_errors({&failed, 1}, message);
+}
+
+const std::string* MessagePipeline::parked_for(const rules::Rule& rule) const {
+  for (auto at = parked_.rbegin(); at != parked_.rend() && at->message_number() == message_number_; ++at) {
+    if (at->output().rule == &rule) return &at->waits_for();
+  }
+  return nullptr;
+}
+
+MessagePipeline::Stored MessagePipeline::store(const rules::RuleOutput& output, const DeviceMessage& message) {
   if (!creating_.empty() && creating_.contains(output.topic)) [[unlikely]] {
     park(output, message);  // behind the records that already wait for this topic
     return Stored::yes;
@@ -158,7 +233,7 @@ MessagePipeline::Stored MessagePipeline::store(const rules::RuleOutput& output, 
     park(output, message);
     return Stored::yes;
   }
-  failed_.push_back({output, placement});
+  failed_.push_back({output, reason_of(placement)});
   return Stored::yes;  // decided when its error output is stored
 }
 
@@ -175,7 +250,11 @@ MessagePipeline::Stored MessagePipeline::store_errors(FailedOutputs failed, cons
   // One error message per rule and message: when templates of this rule failed too, theirs is already among the
   // outputs.
   if (!error) return evaluator_.has_error_message(*first.rule) ? Stored::yes : Stored::no;
-  if (error->kind == rules::RuleOutput::Kind::republish) return store(*error, message);
+  if (error->kind == rules::RuleOutput::Kind::republish) {
+    if (in_a_circle()) return store_fallback(*error, message);
+    republish(*error, message);
+    return Stored::yes;
+  }
   if (place(*error, message) != Placement::added) return store_fallback(*error, message);
   ++tally_.records;
   return Stored::yes;
@@ -192,7 +271,7 @@ MessagePipeline::Stored MessagePipeline::store_fallback(const rules::RuleOutput&
 }
 
 void MessagePipeline::park(const rules::RuleOutput& output, const DeviceMessage& message) {
-  parked_.emplace_back(output, message, rules_, message_number_);
+  parked_.emplace_back(output, message, rules_, message_number_, std::string(output.topic));
   if (evaluator_.has_error_message(*output.rule)) reported_parked_.emplace(message_number_, output.rule);
   const std::string name(output.topic);
   if (!creating_.insert(name).second) return;
@@ -211,7 +290,7 @@ void MessagePipeline::topic_created(const std::string& name, const Error* error)
   std::map<std::pair<std::uint64_t, const rules::Rule*>, std::vector<rules::Evaluator::FailedOutput>> failed;
   std::vector<const ParkedRecord*> of_failed;
   for (const ParkedRecord& parked : parked_) {
-    if (parked.output().topic != name) continue;
+    if (parked.waits_for() != name || parked.is_delivery()) continue;
     const Placement placement = place(parked.output(), parked.message());
     if (placement == Placement::added) {
       count_done(parked.output());
@@ -231,7 +310,12 @@ void MessagePipeline::topic_created(const std::string& name, const Error* error)
       refused = true;
     }
   }
-  std::erase_if(parked_, [&](const ParkedRecord& parked) { return parked.output().topic == name; });
+  for (ParkedRecord& parked : parked_) {
+    if (parked.waits_for() != name || !parked.is_delivery()) continue;
+    if (failed.contains({parked.message_number(), parked.output().rule})) parked.mark_reported();
+    if (place(parked.output(), parked.message()) != Placement::added) refused = true;
+  }
+  std::erase_if(parked_, [&](const ParkedRecord& parked) { return parked.waits_for() == name; });
   if (parked_.empty()) reported_parked_.clear();
   metrics_.add(tally_);
   // Some of the gathered receipts belong to a message that could be stored nowhere; which one is no longer known, so

@@ -29,6 +29,7 @@
 #include "pipeline/parked_record.h"
 #include "pipeline/pipeline_metrics.h"
 #include "pipeline/receipt_ledger.h"
+#include "pipeline/republished_message.h"
 #include "pipeline/rule_set_slot.h"
 #include "rules/evaluator.h"
 #include "topics/batch_accumulator.h"
@@ -54,7 +55,8 @@ class Republisher {
  public:
   virtual ~Republisher() = default;
   /// True when somebody may have heard it.
-  virtual bool republish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain) = 0;
+  virtual bool republish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain,
+                         const PublishProperties& properties) = 0;
 };
 
 class MessagePipeline final : public MessageReceiver {
@@ -62,6 +64,9 @@ class MessagePipeline final : public MessageReceiver {
   MessagePipeline(topics::TopicLog& log, Executor& loop, const RuleSetSlot& rules, const Clock& clock,
                   metrics::Registry& metrics, PipelineSettings settings, std::uint64_t seed);
   ~MessagePipeline() override;
+
+  /// A message of millrace's own making: subscribers hear it and rules judge it, as if a rule had republished it.
+  void publish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain);
 
   void set_republisher(Republisher* republisher) { republisher_ = republisher; }
 
@@ -77,16 +82,14 @@ class MessagePipeline final : public MessageReceiver {
 
  private:
   enum class Stored : std::uint8_t { yes, no };
-  struct Republished {
-    std::string topic;
-    std::string payload;
-    std::uint8_t qos;
-    bool retain;
-  };
 
   Stored add_own(std::span<const OwnRecord> records, WallTime at);
   Stored process_one(const DeviceMessage& message, std::uint32_t& matched);
+  Stored process_republished();
   Stored store(const rules::RuleOutput& output, const DeviceMessage& message);
+  Stored store_delivery(const rules::RuleOutput& output, const DeviceMessage& message);
+  void republish(const rules::RuleOutput& output, const DeviceMessage& message);
+  [[nodiscard]] bool in_a_circle() const;
   /// What failed of one rule for one message: its errorAction speaks, once.
   using FailedOutputs = std::span<const rules::Evaluator::FailedOutput>;
   Stored store_errors(FailedOutputs failed, const DeviceMessage& message);
@@ -94,6 +97,8 @@ class MessagePipeline final : public MessageReceiver {
   void count_done(const rules::RuleOutput& output);
   topics::Placement place(const rules::RuleOutput& output, const DeviceMessage& message);
   void park(const rules::RuleOutput& output, const DeviceMessage& message);
+  /// The topic that another action of `rule` waits for, for the message being judged; nullptr: none does.
+  [[nodiscard]] const std::string* parked_for(const rules::Rule& rule) const;
   void topic_created(const std::string& name, const Error* error);
   void submit();
   void completed(std::unique_ptr<topics::AppendRequest> request);
@@ -121,10 +126,11 @@ class MessagePipeline final : public MessageReceiver {
 
   std::list<ParkedRecord> parked_;
   std::set<std::string, std::less<>> creating_;
-  std::vector<Republished> republished_;
+  std::vector<std::unique_ptr<RepublishedMessage>> republished_;  // not yet judged, and those before them
+  int republish_depth_ = 0;                                       // of the message being judged
   struct Failed {
     rules::RuleOutput output;
-    topics::Placement placement;
+    std::string_view reason;
   };
   std::vector<Failed> failed_;  // of the message being judged
   std::uint64_t message_number_ = 0;

@@ -4,6 +4,7 @@
 
 #include "base/queue_executor.h"
 #include "pipeline/testing/recording_topic_log.h"
+#include "rules/delivery.h"
 
 namespace millrace::pipeline {
 namespace {
@@ -230,14 +231,88 @@ TEST_F(PipelineTest, PressurePausesAndCompletionRelieves) {
   EXPECT_EQ(sink_.relieves, 1);
 }
 
-TEST_F(PipelineTest, RepublishingInACircleEnds) {
-  rules::ActionDefinition again;
-  again.kind = rules::ActionDefinition::Kind::republish;
-  again.republish.topic = "report";
-  use({rule("circle", "SELECT * FROM 'report'", again)});
+rules::ActionDefinition republish_action(std::string topic) {
+  rules::ActionDefinition action;
+  action.kind = rules::ActionDefinition::Kind::republish;
+  action.republish.topic = std::move(topic);
+  return action;
+}
+
+rules::ActionDefinition http_action() {
+  rules::ActionDefinition action;
+  action.kind = rules::ActionDefinition::Kind::http;
+  rules::HttpAction http;
+  http.url = "http://old/";
+  action.http = http;
+  return action;
+}
+
+TEST_F(PipelineTest, RepublishingInACircleEndsWithOneErrorMessage) {
+  use({rule("circle", "SELECT * FROM 'report'", republish_action("report"))});
   send("report", "{}", 1);
   pipeline_->turn_end();
-  EXPECT_EQ(sink_.settled.size(), 1U);
+  log_.complete_one();
+  EXPECT_EQ(sink_.settled, (Settled{{1, kDurable}}));
+  const auto errors = log_.records("rule-errors");
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_NE(errors[0].value.find("republished too often in a row"), std::string::npos) << errors[0].value;
+}
+
+TEST_F(PipelineTest, RepublishingThatBranchesEndsToo) {
+  auto definition = rule("circle", "SELECT * FROM 'report'", republish_action("report"));
+  for (int i = 0; i < 9; ++i) definition.actions.push_back(republish_action("report"));
+  definition.error_action = republish_action("report");
+  use({definition});
+  send("report", "{}", 1);
+  pipeline_->turn_end();
+  log_.complete_one();
+  EXPECT_EQ(sink_.settled, (Settled{{1, kDurable}}));
+  EXPECT_LE(log_.records(std::string(kFallbackErrorTopic)).size(), 64U);
+}
+
+TEST_F(PipelineTest, RepublishedRowsAsLongAsTheLimitAreNoCircle) {
+  settings_.max_republish_depth = 2;
+  use({rule("one", "SELECT * FROM 'a'", republish_action("b")), rule("two", "SELECT * FROM 'b'", republish_action("c")),
+       rule("three", "SELECT * FROM 'c'", kafka_action("message-log", "k"))});
+  send("a", "{}", 1);
+  pipeline_->turn_end();
+  log_.complete_one();
+  EXPECT_EQ(log_.records("message-log").size(), 1U);
+  EXPECT_TRUE(log_.records("rule-errors").empty());
+}
+
+TEST_F(PipelineTest, ADeliveryKnowsThatItsRuleHasSpoken) {
+  log_.add_topic(std::string(rules::kRuleDeliveryTopic), rules::kRuleDeliveryPartitions);
+  auto definition = rule("dual", "SELECT * FROM 'report'", http_action());
+  definition.actions.push_back(kafka_action("message-${type}", ""));
+  use({definition});
+  send("report", R"({"type":"log"})", 1);
+  send("report", R"({"type":"nowhere"})", 2);
+  pipeline_->turn_end();
+  log_.complete_one();
+  const auto deliveries = log_.records(std::string(rules::kRuleDeliveryTopic));
+  ASSERT_EQ(deliveries.size(), 2U);
+  EXPECT_FALSE(rules::decode_delivery(as_bytes(deliveries[0].value))->reported);
+  EXPECT_TRUE(rules::decode_delivery(as_bytes(deliveries[1].value))->reported);
+  EXPECT_EQ(log_.records("rule-errors").size(), 1U);
+}
+
+TEST_F(PipelineTest, ADeliveryWaitsForTheTopicOfAnotherAction) {
+  log_.add_topic(std::string(rules::kRuleDeliveryTopic), rules::kRuleDeliveryPartitions);
+  for (const bool fine : {true, false}) {
+    log_.creates = true;
+    auto definition = rule("dual", "SELECT * FROM 'report'", http_action());
+    definition.actions.push_back(kafka_action("new-${n}", ""));
+    use({definition});
+    send("report", fine ? R"({"n":1})" : R"({"n":2})", 1);
+    log_.complete_creation(fine);
+    pipeline_->turn_end();
+    log_.complete_one();
+    const auto deliveries = log_.records(std::string(rules::kRuleDeliveryTopic));
+    ASSERT_EQ(deliveries.size(), fine ? 1U : 2U);
+    EXPECT_EQ(rules::decode_delivery(as_bytes(deliveries.back().value))->reported, !fine);
+  }
+  EXPECT_EQ(log_.records("rule-errors").size(), 1U);
 }
 
 TEST_F(PipelineTest, DetachedSinksHearNothing) {

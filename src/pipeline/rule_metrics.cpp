@@ -27,9 +27,9 @@ void register_rule_metrics(metrics::Registry& registry, const RuleSetSlot& rules
     registry.collect_counter(row.name, row.help, [&rules, counter = row.counter] {
       std::vector<metrics::Registry::Sample> samples;
       const auto current = rules.current();
-      for (const auto& rule : current->rules()) {
+      for (const rules::Rule* const rule : current->rules()) {
         const std::uint64_t value = ((*rule->counters).*counter).load(std::memory_order_relaxed);
-        samples.emplace_back(metrics::Labels{{"rule", rule->definition.name}}, static_cast<double>(value));
+        samples.emplace_back(metrics::Labels{{"rule", rule->name}}, static_cast<double>(value));
       }
       return samples;
     });

@@ -46,7 +46,7 @@ void RuleStore::open(topics::TopicLog& log, const Clock& clock, Executor& loop, 
           return;
         }
         store->table_ = std::move(*table);
-        store->put_in_force();
+        store->put_all_in_force();
         opened(store);
       });
 }
@@ -76,7 +76,7 @@ Result<void> RuleStore::check(const rules::RuleDefinition& rule) const {
     return fail(ErrorCode::invalid_argument, "rule", rule.name + " stands in the configuration");
   }
   rules::RuleDefinition finished = rule;
-  finish_(finished);
+  MR_TRY(finish_(finished));
   MR_TRY(rules::RuleSet::compile({std::move(finished)}));
   return {};
 }
@@ -141,7 +141,7 @@ void RuleStore::put(rules::RuleDefinition rule, std::uint32_t version, Done done
       if (still_mine && before) found->second = *before;
       if (still_mine && !before) self->rules_.erase(found);
     }
-    self->settle(std::move(done), std::move(result));
+    self->settle(name, std::move(done), std::move(result));
   };
   table_->put(as_bytes(name), as_bytes(written(now)), std::move(settle));
 }
@@ -158,16 +158,17 @@ void RuleStore::remove(const std::string& name, Done done) {
   }
   earlier_.erase(name);
   table_->put(as_bytes(name), std::nullopt,
-              [self = shared_from_this(), done = std::move(done)](Result<void> result) mutable {
-                self->settle(std::move(done), std::move(result));
+              [self = shared_from_this(), name, done = std::move(done)](Result<void> result) mutable {
+                self->settle(name, std::move(done), std::move(result));
               });
 }
 
-void RuleStore::settle(Done done, Result<void> result) {
+void RuleStore::settle(const std::string& name, Done done, Result<void> result) {
+  changed_.insert(name);
   settled_.emplace_back(std::move(done), std::move(result));
   if (settled_.size() > 1) return;
   loop_.post([self = shared_from_this()] {
-    self->put_in_force();
+    self->put_in_force(std::exchange(self->changed_, {}));
     for (auto& [answer, outcome] : std::exchange(self->settled_, {})) answer(std::move(outcome));
   });
 }
@@ -185,11 +186,29 @@ std::vector<RuleStore::Stored> RuleStore::versions(std::string_view name) const 
   return out;
 }
 
-void RuleStore::put_in_force() {
+void RuleStore::put_in_force(const std::set<std::string>& changed) {
+  std::vector<rules::RuleSet::Change> changes;
+  for (const std::string& name : changed) {
+    rules::RuleSet::Change& change = changes.emplace_back(name);
+    const auto found = rules_.find(name);
+    if (found == rules_.end()) continue;
+    change.rule = found->second.rule;
+    if (!finish_(*change.rule)) change.rule.reset();
+  }
+  auto applied = rules::RuleSet::apply(*slot_.current(), std::move(changes));
+  // Each was checked before it was stored; should one be refused all the same, the others run.
+  if (!applied) return put_all_in_force();
+  slot_.replace(std::move(*applied));
+}
+
+void RuleStore::put_all_in_force() {
   std::vector<rules::RuleDefinition> all = configured_;
   for (const auto& [name, stored] : rules_) {
     all.push_back(stored.rule);
-    finish_(all.back());
+    if (const auto fine = finish_(all.back()); !fine) {
+      log::warn("stored_rule_refused", {{"rule", name}, {"reason", fine.error().message()}});
+      all.pop_back();
+    }
   }
   const auto before = slot_.current();
   auto compiled = rules::RuleSet::compile(all, before.get());

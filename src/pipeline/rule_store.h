@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,8 +37,9 @@ class RuleStore : public std::enable_shared_from_this<RuleStore> {
   };
   using Opened = std::move_only_function<void(Result<std::shared_ptr<RuleStore>>)>;
   using Done = std::move_only_function<void(Result<void>)>;
-  /// Turns a stored rule into what runs (a default errorAction, the strict dialect of the whole server).
-  using Finish = std::function<void(rules::RuleDefinition&)>;
+  /// Turns a stored rule into what runs (a default errorAction, the strict dialect of the whole server). An error
+  /// refuses it: this server cannot do what it asks for.
+  using Finish = std::function<Result<void>(rules::RuleDefinition&)>;
 
   /// Reads the table and puts its rules in force beside `configured`. Everything named must outlive the store. A stored
   /// rule that cannot be compiled any more stays stored, does not run, and is told in the log.
@@ -67,8 +69,10 @@ class RuleStore : public std::enable_shared_from_this<RuleStore> {
   Result<void> check(const rules::RuleDefinition& rule) const;
   void put(rules::RuleDefinition rule, std::uint32_t version, Done done);
   /// Puts in force what became durable, once for all changes of one commit, and then answers them.
-  void settle(Done done, Result<void> result);
-  void put_in_force();
+  void settle(const std::string& name, Done done, Result<void> result);
+  /// All rules, from nothing.
+  void put_all_in_force();
+  void put_in_force(const std::set<std::string>& changed);
 
   const Clock& clock_;
   Executor& loop_;
@@ -79,6 +83,7 @@ class RuleStore : public std::enable_shared_from_this<RuleStore> {
   std::map<std::string, Stored, std::less<>> rules_;
   std::map<std::string, std::map<std::uint32_t, Stored>, std::less<>> earlier_;
   std::vector<std::pair<Done, Result<void>>> settled_;  // to be answered when the set is made
+  std::set<std::string> changed_;                       // rules they are about
 };
 
 }  // namespace millrace::pipeline

@@ -46,7 +46,7 @@ class RuleStoreTest : public ::testing::Test {
     slot_ = std::make_unique<RuleSetSlot>(*rules::RuleSet::compile({rule("configured")}));
     std::optional<Result<std::shared_ptr<RuleStore>>> answer;
     RuleStore::open(
-        *log_, clock_, loop_, *slot_, {rule("configured")}, [](rules::RuleDefinition&) {},
+        *log_, clock_, loop_, *slot_, {rule("configured")}, [](rules::RuleDefinition&) { return Result<void>(); },
         [&](auto opened) { answer = std::move(opened); });
     ASSERT_TRUE(loop_.run_until([&] { return answer.has_value(); }));
     ASSERT_TRUE(*answer) << answer->error().message();
@@ -69,7 +69,7 @@ class RuleStoreTest : public ::testing::Test {
   std::string in_force() const {
     std::string out;
     for (const auto& one : slot_->current()->rules()) {
-      out += one->definition.name + (one->definition.disabled ? "(off) " : " ");
+      out += one->name + (one->disabled ? "(off) " : " ");
     }
     return out;
   }

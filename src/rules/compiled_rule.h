@@ -1,33 +1,73 @@
 // CompiledRule: a rule ready to run: statement and action templates. Immutable; shared by all loops.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
-#include "rules/predicate_index.h"
 #include "rules/rule_set.h"
 #include "rules/template_text.h"
-#include "rules/topic_filter.h"
 #include "sql/statement.h"
 
 namespace millrace::rules {
 
-struct CompiledAction {
-  explicit CompiledAction(TemplateText topic_in) : topic(std::move(topic_in)) {}
-  ActionDefinition::Kind kind = ActionDefinition::Kind::kafka;
-  TemplateText topic;
-  bool reserved_topic = false;  // republish to $$...: the author's own word for a topic that starts with $
+/// MQTT 5 properties of a republished message.
+struct CompiledProperties {
+  std::optional<TemplateText> payload_format_indicator;
+  std::optional<TemplateText> content_type;
+  std::optional<TemplateText> response_topic;
+  std::optional<TemplateText> correlation_data;
+  std::optional<TemplateText> message_expiry;
+  struct User {
+    TemplateText key;
+    TemplateText value;
+  };
+  std::vector<User> user_properties;
+};
+
+/// What a deferred action has beyond its target.
+struct CompiledRequest {
+  std::string_view method;  // kept by the program's Paths, as the headers' names
+  struct Header {
+    std::string_view name;
+    TemplateText value;
+  };
+  std::vector<Header> headers;
   std::optional<TemplateText> key;
+  std::optional<TemplateText> body;
+  std::optional<TemplateText> text;
+  std::optional<TemplateText> answer_topic;
+  std::optional<TemplateText> answer_key;
+  std::uint32_t destination = 0;
+  std::uint32_t max_batch_size = 0;
+  std::uint32_t max_batch_bytes = 0;
+  std::uint32_t timeout_ms = 0;
+  std::uint64_t give_up_after_ms = 0;
+};
+
+/// What few kafka actions have.
+struct CompiledPlacement {
   std::optional<TemplateText> partition;
   struct Header {
     TemplateText key;
     TemplateText value;
   };
   std::vector<Header> headers;
-  int qos = 0;
+};
+
+/// Small, as there may be hundreds of thousands.
+struct CompiledAction {
+  explicit CompiledAction(TemplateText topic_in) : topic(std::move(topic_in)) {}
+  ActionDefinition::Kind kind = ActionDefinition::Kind::kafka;
+  bool reserved_topic = false;  // republish to $$...: the author's own word for a topic that starts with $
   bool retain = false;
+  std::uint8_t qos = 0;
+  TemplateText topic;
+  std::optional<TemplateText> key;
+  std::unique_ptr<CompiledPlacement> placement;    // kafka
+  std::unique_ptr<CompiledProperties> properties;  // republish
+  std::unique_ptr<CompiledRequest> request;        // deferred actions; `topic` is URL or file name
 };
 
 class CompiledRule {
@@ -38,32 +78,11 @@ class CompiledRule {
   sql::Program program;  // every expression below
   sql::Statement statement;
   std::vector<CompiledAction> actions;
-  std::optional<CompiledAction> error_action;
+  std::unique_ptr<CompiledAction> error_action;
 
  private:
   CompiledRule(sql::Program program_in, sql::Statement statement_in)
       : program(std::move(program_in)), statement(std::move(statement_in)) {}
-};
-
-/// What RuleSet holds behind its pointer.
-struct RuleSet::Impl {
-  /// The enabled rules of one topic filter.
-  struct Group {
-    std::vector<std::uint32_t> rules;     // ascending
-    std::optional<PredicateIndex> index;  // when there are many
-  };
-  static constexpr std::size_t kIndexFrom = 8;
-
-  void add_to_groups(std::uint32_t rule);
-  void index_groups();
-
-  std::shared_ptr<sql::Paths> paths = std::make_shared<sql::Paths>();  // of all rules; shared with earlier sets
-  std::vector<std::unique_ptr<Rule>> rules;
-  std::uint64_t version = 0;
-  TopicFilterIndex filters;  // values are indices into groups
-  std::vector<Group> groups;
-  std::unordered_map<std::string_view, std::uint32_t> group_of_filter;  // while compiling
-  std::unordered_map<std::string_view, std::uint32_t> by_name;          // enabled rules, for Basic Ingest
 };
 
 }  // namespace millrace::rules

@@ -5,19 +5,17 @@
 
 namespace millrace::rules {
 
-std::string_view write_error_message(sql::Evaluation& evaluation, std::string_view rule,
+std::string_view write_error_message(sql::Arena& arena, const FailedMessage& message,
                                      std::span<const Failure> failures) {
-  const DeviceMessage& message = evaluation.message();
-  const std::string_view trace_id = evaluation.trace_id();
   const std::size_t encoded = base64_size(message.payload.size());
-  sql::TextWriter out(evaluation.arena(), encoded + 1024);
+  sql::TextWriter out(arena, encoded + 1024);
   const auto member = [&out](std::string_view lead, std::string_view value) {
     out.append(lead);
     sql::write_json_string(out, value);
   };
-  member("{\"ruleName\":", rule);
+  member("{\"ruleName\":", message.rule);
   member(",\"topic\":", message.topic);
-  member(",\"cloudwatchTraceId\":", trace_id);
+  member(",\"cloudwatchTraceId\":", message.trace_id);
   member(",\"clientId\":", message.client_id.empty() ? std::string_view("n/a") : message.client_id);
   out.append(",\"base64OriginalPayload\":\"");
   encode_base64(message.payload, out.prepare(encoded));

@@ -6,18 +6,28 @@
 #include <span>
 #include <string_view>
 
-#include "sql/evaluation.h"
+#include "base/bytes.h"
+#include "sql/arena.h"
 
 namespace millrace::rules {
 
 struct Failure {
-  std::string_view action;    // "KafkaAction", "RepublishAction", "SqlStatement"
-  std::string_view resource;  // the topic, as far as it is known
+  std::string_view action;    // "KafkaAction", "RepublishAction", "HttpAction", ..., "SqlStatement"
+  std::string_view resource;  // the topic or URL, as far as it is known
   std::string_view message;
 };
 
-/// In the evaluation's arena.
-std::string_view write_error_message(sql::Evaluation& evaluation, std::string_view rule,
+/// The message that a rule failed for.
+struct FailedMessage {
+  std::string_view rule;
+  std::string_view topic;
+  std::string_view trace_id;
+  std::string_view client_id;
+  ByteView payload;
+};
+
+/// In the arena.
+std::string_view write_error_message(sql::Arena& arena, const FailedMessage& message,
                                      std::span<const Failure> failures);
 
 }  // namespace millrace::rules

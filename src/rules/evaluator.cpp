@@ -1,12 +1,11 @@
 #include "rules/evaluator.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/log.h"
-#include "model/topic_partition.h"
-#include "rules/compiled_rule.h"
+#include "rules/action_resolver.h"
 #include "rules/error_message.h"
+#include "rules/rule_set_impl.h"
 #include "rules/topic_cache.h"
 
 namespace millrace::rules {
@@ -25,101 +24,11 @@ void count(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) {
   counter.fetch_add(n, std::memory_order_relaxed);
 }
 
-std::string_view action_name(ActionDefinition::Kind kind) {
-  return kind == ActionDefinition::Kind::kafka ? "KafkaAction" : "RepublishAction";
-}
-
 std::string_view join(sql::Arena& arena, std::initializer_list<std::string_view> parts) {
   sql::TextWriter out(arena, 128);
   for (const std::string_view part : parts) out.append(part);
   return out.finish();
 }
-
-/// Resolves the templates of one action. What does not resolve, and names nothing may be sent to, become failures.
-class ActionResolver {
- public:
-  ActionResolver(sql::Evaluation& evaluation, const sql::Program& program, const CompiledAction& action)
-      : evaluation_(evaluation), program_(program), action_(action) {}
-
-  /// False: `failure` says why.
-  bool resolve(RuleOutput& out, Failure& failure) {
-    failure.action = action_name(action_.kind);
-    failure.resource = action_.topic.source();
-    failure_ = &failure;
-    return action_.kind == ActionDefinition::Kind::kafka ? kafka(out) : republish(out);
-  }
-
- private:
-  bool fail(std::string_view message) {
-    failure_->message = message;
-    return false;
-  }
-  bool text(const TemplateText& source, std::string_view what, std::string_view& out) {
-    const auto resolved = source.resolve(program_, evaluation_);
-    if (resolved) {
-      out = *resolved;
-      return true;
-    }
-    return fail(join(evaluation_.arena(),
-                     {what, ": ", source.unresolved(program_, evaluation_), " is undefined for this message"}));
-  }
-
-  bool kafka(RuleOutput& out) {
-    out.kind = RuleOutput::Kind::kafka;
-    if (!text(action_.topic, "topic", out.topic)) return false;
-    if (!action_.topic.is_plain()) {
-      failure_->resource = out.topic;
-      if (!is_valid_topic_name(out.topic)) return fail("topic: not a valid Kafka topic name");
-      if (out.topic.starts_with("__")) return fail("topic: topics starting with __ are internal");
-    }
-    if (action_.key) {
-      std::string_view key;
-      if (!text(*action_.key, "key", key)) return false;
-      out.key = as_bytes(key);
-    }
-    if (action_.partition) {
-      std::string_view partition;
-      if (!text(*action_.partition, "partition", partition)) return false;
-      std::int32_t number = 0;
-      const auto read = std::from_chars(partition.data(), partition.data() + partition.size(), number);
-      if (read.ec != std::errc() || read.ptr != partition.data() + partition.size() || number < 0) {
-        return fail(
-            join(evaluation_.arena(), {"partition: '", partition.substr(0, 64), "' is not a partition number"}));
-      }
-      out.partition = number;
-    }
-    if (action_.headers.empty()) return true;
-    auto* headers = evaluation_.arena().array<RecordHeader>(action_.headers.size());
-    for (std::size_t i = 0; i < action_.headers.size(); ++i) {
-      std::string_view key;
-      std::string_view value;
-      if (!text(action_.headers[i].key, "header key", key)) return false;
-      if (!text(action_.headers[i].value, "header value", value)) return false;
-      headers[i] = RecordHeader{key, as_bytes(value)};
-    }
-    out.headers = {headers, action_.headers.size()};
-    return true;
-  }
-
-  bool republish(RuleOutput& out) {
-    out.kind = RuleOutput::Kind::republish;
-    out.qos = static_cast<std::uint8_t>(action_.qos);
-    out.retain = action_.retain;
-    if (!text(action_.topic, "topic", out.topic)) return false;
-    if (action_.topic.is_plain()) return true;
-    failure_->resource = out.topic;
-    if (!is_publishable_topic(out.topic)) return fail("topic: not a topic to publish to");
-    // Only the rule's author may reach $-topics, never a value from a payload.
-    if (out.topic.front() == '$' && !action_.reserved_topic)
-      return fail("topic: a topic that starts with $ is written with $$");
-    return true;
-  }
-
-  sql::Evaluation& evaluation_;
-  const sql::Program& program_;
-  const CompiledAction& action_;
-  Failure* failure_ = nullptr;
-};
 
 }  // namespace
 
@@ -131,6 +40,10 @@ struct Evaluator::Impl {
   bool run_statement(const Rule& rule, std::string_view& problem);
   bool run_expansion(const Rule& rule, std::string_view& problem);
   void run_actions(const Rule& rule, std::string_view value);
+  void defer(const Rule& rule);
+  DeliveryError error_target(const Rule& rule);
+  std::string_view encoded(const Delivery& delivery);
+  FailedMessage failed_message(sql::Evaluation& with, const Rule& rule);
   void report(const Rule& rule, std::uint32_t index, std::span<const Failure> failed);
   std::optional<RuleOutput> make_error_output(sql::Evaluation& with, const Rule& rule, std::span<const Failure> failed);
   void log_failure(const Rule& rule, std::uint32_t index, const Failure& failure, WallTime now);
@@ -145,6 +58,8 @@ struct Evaluator::Impl {
   TopicCache topics;
   std::vector<RuleOutput> outputs;
   std::vector<Failure> failures;
+  std::vector<ResolvedRequest> requests;  // of the rule that is run
+  Buffer delivery;
   std::vector<std::uint32_t> candidates;
   DeviceMessage current;              // of the last evaluate(); compared, never read through
   std::vector<const Rule*> reported;  // rules that already have their error message for `current`
@@ -169,22 +84,24 @@ Evaluator::Outcome Evaluator::evaluate(const RuleSet& rules, const DeviceMessage
   impl.current = message;
   if (impl.logged_version != rules.version()) [[unlikely]] {
     impl.logged_version = rules.version();
-    impl.logged.assign(rules.rules().size(), WallTime{-1});
+    impl.logged.resize(rules.impl().rules.size(), WallTime{-1});
   }
   const RuleSet::Impl& set = rules.impl();
   if (message.topic.starts_with(kBasicIngest)) [[unlikely]] {
     // $aws/rules/<rule>/<topic>: that rule alone, whatever its FROM says; topic() begins behind the rule's name.
     const std::string_view rest = message.topic.substr(kBasicIngest.size());
     const std::size_t slash = rest.find('/');
-    const auto found = set.by_name.find(rest.substr(0, slash));
-    if (found == set.by_name.end()) return {};
+    const auto found = set.slot_of(rest.substr(0, slash));
+    if (!found || set.rules[*found]->disabled) return {};
     impl.evaluation.begin(message, slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1));
-    impl.run_rule(*set.rules[found->second], found->second);
+    impl.run_rule(*set.rules[*found], *found);
   } else {
     const auto groups = impl.topics.find(rules, message.topic);
     if (groups.empty()) return {};
     impl.evaluation.begin(message, message.topic);
-    for (const std::uint32_t index : impl.candidates_of(set, groups)) impl.run_rule(*set.rules[index], index);
+    for (const std::uint32_t slot : impl.candidates_of(set, groups)) {
+      if (const Rule* const rule = set.rules[slot].get()) impl.run_rule(*rule, slot);
+    }
   }
   return {impl.outputs, impl.matched};
 }
@@ -192,16 +109,20 @@ Evaluator::Outcome Evaluator::evaluate(const RuleSet& rules, const DeviceMessage
 /// The rules of these groups that may have something to do, ascending, each once.
 std::span<const std::uint32_t> Evaluator::Impl::candidates_of(const RuleSet::Impl& set,
                                                               std::span<const std::uint32_t> groups) {
-  if (groups.size() == 1 && !set.groups[groups[0]].index) return set.groups[groups[0]].rules;
+  if (groups.size() == 1) {
+    const auto* const layer = set.groups[groups[0]]->rules.alone();
+    if (layer != nullptr && !layer->index) return layer->members;
+  }
   candidates.clear();
   for (const std::uint32_t number : groups) {
-    const RuleSet::Impl::Group& group = set.groups[number];
-    // A payload that is no JSON fails every rule that looks into it, and each of them says so.
-    if (group.index && evaluation.payload_is_json()) {
-      group.index->search(evaluation, candidates);
-    } else {
-      candidates.insert(candidates.end(), group.rules.begin(), group.rules.end());
-    }
+    set.groups[number]->rules.for_each([&](const auto& layer) {
+      // A payload that is no JSON fails every rule that looks into it, and each of them says so.
+      if (layer.index && evaluation.payload_is_json()) {
+        layer.index->search(evaluation, candidates);
+      } else {
+        candidates.insert(candidates.end(), layer.members.begin(), layer.members.end());
+      }
+    });
   }
   std::sort(candidates.begin(), candidates.end());
   candidates.erase(std::unique(candidates.begin(), candidates.end()), candidates.end());
@@ -213,7 +134,7 @@ void Evaluator::Impl::run_rule(const Rule& rule, std::uint32_t index) {
   const auto refuse = [&](std::string_view why) {
     ++matched;
     count(rule.counters->failed);
-    const Failure failure{"SqlStatement", rule.definition.name, why};
+    const Failure failure{"SqlStatement", rule.name, why};
     report(rule, index, {&failure, 1});
   };
   if (compiled.statement.needs_json() && !evaluation.payload_is_json()) [[unlikely]] {
@@ -227,6 +148,7 @@ void Evaluator::Impl::run_rule(const Rule& rule, std::uint32_t index) {
     return;
   }
   failures.clear();
+  requests.clear();
   const std::size_t before = outputs.size();
   std::string_view problem;
   const bool fine = compiled.statement.expands() ? run_expansion(rule, problem) : run_statement(rule, problem);
@@ -236,10 +158,11 @@ void Evaluator::Impl::run_rule(const Rule& rule, std::uint32_t index) {
   }
   ++matched;
   count(rule.counters->matched);
-  if (failures.empty()) [[likely]]
-    return;
-  count(rule.counters->actions_failed, failures.size());
-  report(rule, index, failures);
+  if (!failures.empty()) [[unlikely]] {
+    count(rule.counters->actions_failed, failures.size());
+    report(rule, index, failures);
+  }
+  if (!requests.empty()) defer(rule);
 }
 
 bool Evaluator::Impl::run_statement(const Rule& rule, std::string_view& problem) {
@@ -273,17 +196,87 @@ bool Evaluator::Impl::run_expansion(const Rule& rule, std::string_view& problem)
 void Evaluator::Impl::run_actions(const Rule& rule, std::string_view value) {
   const CompiledRule& compiled = *rule.compiled;
   for (std::size_t i = 0; i < compiled.actions.size(); ++i) {
-    RuleOutput output;
     Failure failure;
-    if (!ActionResolver(evaluation, compiled.program, compiled.actions[i]).resolve(output, failure)) [[unlikely]] {
-      if (failures.size() < kMostFailures) failures.push_back(failure);
-      continue;
+    ActionResolver resolver(evaluation, compiled.program, compiled.actions[i]);
+    if (compiled.actions[i].request != nullptr) {
+      ResolvedRequest request;
+      request.action = i;
+      if (resolver.resolve(value, request, failure)) {
+        requests.push_back(std::move(request));
+        continue;
+      }
+    } else {
+      RuleOutput output;
+      if (resolver.resolve(output, failure)) [[likely]] {
+        output.rule = &rule;
+        output.action = i;
+        output.value = as_bytes(value);
+        outputs.push_back(output);
+        continue;
+      }
     }
-    output.rule = &rule;
-    output.action = i;
-    output.value = as_bytes(value);
-    outputs.push_back(output);
+    if (failures.size() < kMostFailures) failures.push_back(failure);
   }
+}
+
+FailedMessage Evaluator::Impl::failed_message(sql::Evaluation& with, const Rule& rule) {
+  const DeviceMessage& message = with.message();
+  return {rule.name, message.topic, with.trace_id(), message.client_id, message.payload};
+}
+
+std::string_view Evaluator::Impl::encoded(const Delivery& made) {
+  delivery.clear();
+  encode(made, delivery);
+  return as_text(delivery.view());
+}
+
+/// All deferred actions of the rule as one record, so that what fails of them later is told in one error message.
+void Evaluator::Impl::defer(const Rule& rule) {
+  const FailedMessage message = failed_message(evaluation, rule);
+  Delivery made;
+  made.reported = !failures.empty();
+  made.rule = message.rule;
+  made.topic = message.topic;
+  made.client_id = message.client_id;
+  made.trace_id = message.trace_id;
+  made.received_at_ms = evaluation.message().received_at.count();
+  made.payload = message.payload;
+  made.error = error_target(rule);
+  for (ResolvedRequest& request : requests) made.requests.push_back(std::move(request.request));
+  RuleOutput& output = outputs.emplace_back();
+  output.kind = RuleOutput::Kind::delivery;
+  output.rule = &rule;
+  output.action = requests.front().action;
+  output.topic = kRuleDeliveryTopic;
+  output.key = as_bytes(requests.front().key);
+  output.partition = partition_of_destination(requests.front().destination);
+  output.value = as_bytes(evaluation.arena().copy(encoded(made)));
+}
+
+DeliveryError Evaluator::Impl::error_target(const Rule& rule) {
+  DeliveryError out;
+  const auto& action = rule.compiled->error_action;
+  if (!action) return out;
+  Failure ignored;
+  ActionResolver resolver(evaluation, rule.compiled->program, *action);
+  if (action->request != nullptr) {
+    ResolvedRequest request;
+    if (!resolver.resolve({}, request, ignored)) return out;
+    out.kind = DeliveryError::Kind::request;
+    out.request_destination = request.destination;
+    out.request = std::move(request.request);
+    return out;
+  }
+  RuleOutput resolved;
+  if (!resolver.resolve(resolved, ignored)) return out;
+  out.kind = resolved.kind == RuleOutput::Kind::kafka ? DeliveryError::Kind::record : DeliveryError::Kind::publish;
+  out.topic = resolved.topic;
+  out.key = resolved.key;
+  out.partition = resolved.partition;
+  out.headers.assign(resolved.headers.begin(), resolved.headers.end());
+  out.qos = resolved.qos;
+  out.retain = resolved.retain;
+  return out;
 }
 
 /// Hands failures to the rule's errorAction; the last resort is the log.
@@ -303,13 +296,38 @@ std::optional<RuleOutput> Evaluator::Impl::make_error_output(sql::Evaluation& wi
   if (!action) return std::nullopt;
   RuleOutput output;
   Failure failure;
-  if (!ActionResolver(with, rule.compiled->program, *action).resolve(output, failure)) {
+  ActionResolver resolver(with, rule.compiled->program, *action);
+  const FailedMessage message = failed_message(with, rule);
+  const std::string_view text = write_error_message(with.arena(), message, failed);
+  if (action->request != nullptr) {
+    ResolvedRequest request;
+    if (!resolver.resolve(text, request, failure)) {
+      count(rule.counters->actions_failed);
+      return std::nullopt;
+    }
+    Delivery made;
+    made.is_error = true;
+    made.rule = message.rule;
+    made.topic = message.topic;
+    made.client_id = message.client_id;
+    made.trace_id = message.trace_id;
+    made.received_at_ms = with.message().received_at.count();
+    // What reaches __rule_errors when this fails too.
+    made.payload = as_bytes(text);
+    made.requests.push_back(std::move(request.request));
+    output.kind = RuleOutput::Kind::delivery;
+    output.topic = kRuleDeliveryTopic;
+    output.key = as_bytes(request.key);
+    output.partition = partition_of_destination(request.destination);
+    output.value = as_bytes(with.arena().copy(encoded(made)));
+  } else if (!resolver.resolve(output, failure)) {
     count(rule.counters->actions_failed);
     return std::nullopt;
+  } else {
+    output.value = as_bytes(text);
   }
   output.rule = &rule;
   output.action = kErrorAction;
-  output.value = as_bytes(write_error_message(with, rule.definition.name, failed));
   count(rule.counters->error_actions);
   return output;
 }
@@ -318,11 +336,11 @@ void Evaluator::Impl::log_failure(const Rule& rule, std::uint32_t index, const F
   WallTime& last = logged[index];
   if (last.count() >= 0 && now >= last && now - last < kLogInterval) return;
   last = now;
-  log::warn("rule_failed", {{"rule", rule.definition.name},
+  log::warn("rule_failed", {{"rule", rule.name},
                             {"action", failure.action},
                             {"resource", failure.resource},
                             {"reason", failure.message},
-                            {"error_action", rule.compiled->error_action.has_value()}});
+                            {"error_action", rule.compiled->error_action != nullptr}});
 }
 
 std::optional<RuleOutput> Evaluator::error_output(const RuleOutput& failed, const DeviceMessage& message,
@@ -341,7 +359,9 @@ std::optional<RuleOutput> Evaluator::error_output(std::span<const FailedOutput> 
     // An errorAction that fails has nowhere left to go.
     if (one.output->action == kErrorAction) continue;
     const auto& action = rule.compiled->actions[one.output->action];
-    list.push_back(Failure{action_name(action.kind), one.output->topic, one.reason});
+    const bool deferred = one.output->kind == RuleOutput::Kind::delivery;
+    list.push_back(
+        Failure{failed_action_name(action.kind), deferred ? action.topic.source() : one.output->topic, one.reason});
   }
   const bool current = impl.is_current(message);
   if (list.empty() ||

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "model/device_message.h"
+#include "model/publish_properties.h"
 #include "model/record.h"
 #include "rules/rule_set.h"
 
@@ -18,17 +19,20 @@ namespace millrace::rules {
 
 /// One thing to do. `rule` lives as long as the RuleSet.
 struct RuleOutput {
-  enum class Kind : std::uint8_t { kafka, republish };
+  /// delivery: a record of __rule_deliveries, for all deferred actions of the rule together; whoever finds out that
+  /// another action of the rule failed calls mark_reported() on a copy of `value`.
+  enum class Kind : std::uint8_t { kafka, republish, delivery };
   Kind kind = Kind::kafka;
   const Rule* rule = nullptr;
-  std::size_t action = 0;  // index into rule->actions; kErrorAction for the error action
+  std::size_t action = 0;  // index into rule->actions, delivery: the first; kErrorAction for the error action
   std::string_view topic;  // Kafka topic or MQTT topic, resolved and checked
   std::optional<ByteView> key;
   std::optional<std::int32_t> partition;
   ByteView value;
   std::span<const RecordHeader> headers;
-  std::uint8_t qos = 0;  // republish
-  bool retain = false;   // republish
+  std::uint8_t qos = 0;                           // republish
+  bool retain = false;                            // republish
+  const PublishProperties* properties = nullptr;  // republish; null: none
 };
 inline constexpr std::size_t kErrorAction = static_cast<std::size_t>(-1);
 

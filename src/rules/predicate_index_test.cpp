@@ -87,7 +87,7 @@ std::vector<std::string> fired(Evaluator& evaluator, const RuleSet& rules, const
   message.payload = as_bytes(payload);
   std::vector<std::string> out;
   for (const RuleOutput& output : evaluator.evaluate(rules, message).outputs) {
-    out.push_back(output.rule->definition.name + "=" + std::string(as_text(output.value)));
+    out.push_back(output.rule->name + "=" + std::string(as_text(output.value)));
   }
   return out;
 }

@@ -1,45 +1,21 @@
-// RuleSet: all rules as of a moment, compiled; immutable, shared by all loops as shared_ptr<const RuleSet>.
+// RuleSet: all rules as of a moment, compiled; immutable, shared by all loops as shared_ptr<const RuleSet>. A set with
+// a few rules changed shares everything else with the one it was made from.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "config/node.h"
+#include "rules/action.h"
 
 namespace millrace::rules {
 
-/// AWS IoT's topic-rule action objects, in the shape they are written in.
-struct KafkaAction {
-  std::string topic;      // template
-  std::string key;        // template; empty: null key
-  std::string partition;  // template; empty: by key
-  struct Header {
-    std::string key;    // template
-    std::string value;  // template
-    bool operator==(const Header&) const = default;
-  };
-  std::vector<Header> headers;
-  bool internal = false;  // made by millrace itself: may name one of its own topics ("__...")
-  bool operator==(const KafkaAction&) const = default;
-};
-struct RepublishAction {
-  std::string topic;  // template
-  int qos = 0;
-  bool retain = false;
-  bool operator==(const RepublishAction&) const = default;
-};
-struct ActionDefinition {
-  enum class Kind : std::uint8_t { kafka, republish };
-  Kind kind = Kind::kafka;
-  KafkaAction kafka;
-  RepublishAction republish;
-  bool operator==(const ActionDefinition&) const = default;
-};
 struct RuleDefinition {
   std::string name;  // ^[a-zA-Z0-9_]{1,128}$
   std::string sql;
@@ -57,8 +33,8 @@ struct RuleDefinition {
 /// Error: invalid_argument naming rule, key and line.
 Result<RuleDefinition> parse_rule(std::string_view name, const config::Node& node);
 
-/// The same object as JSON, without the name.
-std::string to_json(const RuleDefinition& rule);
+/// The same object as JSON, without the name; `brief` leaves out what parse_rule takes for granted.
+std::string to_json(const RuleDefinition& rule, bool brief = false);
 
 struct RuleCounters {
   std::atomic<std::uint64_t> matched{0};     // FROM and WHERE held
@@ -71,10 +47,16 @@ struct RuleCounters {
 
 class CompiledRule;  // private to rules
 
+/// One rule of a set; immutable but for its counters, and shared by the sets it is in.
 struct Rule {
-  RuleDefinition definition;
+  std::string name;
+  std::string source;  // the definition, packed: there may be a million
+  bool disabled = false;
   std::shared_ptr<const CompiledRule> compiled;
   std::shared_ptr<RuleCounters> counters;  // survives replacement of the rule
+
+  /// As it was given, but for the line.
+  [[nodiscard]] RuleDefinition definition() const;
 };
 
 class RuleSet {
@@ -83,8 +65,21 @@ class RuleSet {
   /// of `previous` are carried over, and rules that did not change are not compiled again.
   static Result<std::shared_ptr<const RuleSet>> compile(std::vector<RuleDefinition> definitions,
                                                         const RuleSet* previous = nullptr);
+
+  struct Change {
+    std::string name;
+    std::optional<RuleDefinition> rule;  // none: it goes
+  };
+  /// `before` with some rules changed, added or gone; costs by the number of changes, not of rules, but for every few
+  /// thousandth. Errors: those of compile, and then nothing is changed.
+  static Result<std::shared_ptr<const RuleSet>> apply(const RuleSet& before, std::vector<Change> changes);
+
   ~RuleSet();
-  [[nodiscard]] const std::vector<std::unique_ptr<Rule>>& rules() const;
+  /// Every rule, disabled ones too. Costs by their number: for metrics and tests.
+  [[nodiscard]] std::vector<const Rule*> rules() const;
+  [[nodiscard]] std::size_t size() const;
+  /// nullptr when no enabled rule has that name.
+  [[nodiscard]] const Rule* find(std::string_view name) const;
   /// Unique per compiled set; caches compare it.
   [[nodiscard]] std::uint64_t version() const;
 

@@ -8,6 +8,7 @@
 #include "codec/base64.h"
 #include "rules/topic_filter.h"
 #include "rules/where_clause.h"
+#include "sql/ast.h"
 #include "sql/statement.h"
 
 namespace millrace::rules {
@@ -57,10 +58,12 @@ class Trying {
       step("payload", "").held = false;
       return failed({"the payload is not JSON: " + evaluation_.document().fault_text(), {}, 0, 0});
     }
+    tell_variables();
     for (const Condition& condition : conditions) where(condition);
     statement->begin(program_, evaluation_);
     trial_.matched = statement->passes(program_, evaluation_);
     if (trial_.matched) select(*statement);
+    if (trial_.matched && !trial_.expands && !evaluation_.exhausted()) tell_items();
     if (evaluation_.exhausted()) return failed({"the rule takes more work than one message may cost", {}, 0, 0});
     return std::move(trial_);
   }
@@ -137,6 +140,33 @@ class Trying {
       bool ignored = false;
       added.members.push_back({std::string(member), value_of(member, ignored)});
     }
+    for (const std::string_view alternative : condition.alternatives) {
+      TrialStep& one = step("OR", alternative);
+      one.value = value_of(alternative, one.held);
+    }
+  }
+  void tell_variables() {
+    const auto parsed = sql::parse_statement(message_.sql, program_.options().dialect);
+    for (std::size_t i = 0; parsed && i < parsed->variables.size(); ++i) {
+      step("SET", "@" + parsed->variables[i].name).value =
+          json_of(evaluation_, evaluation_.variable(static_cast<std::uint32_t>(i)));
+    }
+  }
+  /// What each item of SELECT is by itself; one that is Undefined is why a member is missing.
+  void tell_items() {
+    const auto parsed = sql::parse_statement(message_.sql, program_.options().dialect);
+    for (std::size_t i = 0; parsed && i < parsed->items.size(); ++i) {
+      const sql::SelectItem& item = parsed->items[i];
+      if (item.value.kind == sql::Expression::Kind::star && item.alias.empty()) continue;
+      const auto node = program_.compile(item.value, message_.sql);
+      if (!node) continue;
+      std::string name;
+      for (const std::string& part : item.alias.empty() ? sql::implied_name(item.value) : item.alias) {
+        name += (name.empty() ? "" : ".") + part;
+      }
+      step("SELECT", parsed->value_only ? "VALUE" : name).value =
+          json_of(evaluation_, program_.evaluate(evaluation_, *node));
+    }
   }
 
   void select(const sql::Statement& statement) {
@@ -151,9 +181,19 @@ class Trying {
       return;
     }
     const sql::Value array = statement.expand(program_, evaluation_);
+    TrialStep& expansion = step("FOREACH", "");
+    expansion.value = json_of(evaluation_, array);
+    expansion.held = !array.is_undefined();
     if (array.is_undefined()) return;
+    std::size_t told = 0;
     const auto tried = [&](const sql::Value& element) {
-      return !statement.includes(program_, evaluation_, element) || one();
+      const bool included = statement.includes(program_, evaluation_, element);
+      constexpr std::size_t kMostTold = 100;
+      if (told++ < kMostTold) {
+        TrialStep& each = step("INCASE", json_of(evaluation_, element));
+        each.held = included;
+      }
+      return !included || one();
     };
     if (array.type() != sql::Value::Type::array) {
       tried(array);
@@ -208,7 +248,7 @@ std::string trace_of(const RuleTrial& trial) {
   for (const TrialStep& step : trial.steps) {
     if (out.back() == '}') out += ',';
     out += fmt::format("{{\"clause\":\"{}\",\"text\":{},\"held\":{}", step.clause, quoted(step.text), step.held);
-    if (step.clause == "WHERE") out += "," + value(step.value);
+    if (step.clause != "FROM" && step.clause != "payload" && step.clause != "INCASE") out += "," + value(step.value);
     if (!step.members.empty()) out += ",\"members\":[";
     for (const TrialStep::Member& member : step.members) {
       if (out.back() == '}') out += ',';

@@ -32,10 +32,11 @@ struct TrialError {
 };
 
 struct TrialStep {
-  std::string clause;  // FROM, SET, payload, WHERE, INCASE
-  std::string text;    // as written
-  std::string value;   // JSON; empty: Undefined
-  bool held = true;    // false: the rule stops here
+  /// FROM, SET, payload, WHERE, OR (one side of the condition in front of it), FOREACH, INCASE, SELECT
+  std::string clause;
+  std::string text;   // as written; of SET and SELECT the name, of INCASE the element
+  std::string value;  // JSON; empty: Undefined
+  bool held = true;   // false: the rule stops here; of OR and INCASE: not because of this one
   struct Member {
     std::string name;
     std::string value;

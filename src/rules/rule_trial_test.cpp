@@ -57,8 +57,29 @@ TEST(RuleTrial, EachConditionIsShown) {
   const auto message = parse_trial(R"({"sql":"SELECT a FROM 't' WHERE a = 1 OR b = 2 AND c = 3","payload":{}})", 0);
   ASSERT_TRUE(message);
   const RuleTrial trial = try_rule(*message);
-  ASSERT_EQ(trial.steps.size(), 1U);
+  ASSERT_EQ(trial.steps.size(), 3U);
   EXPECT_EQ(trial.steps[0].text, "a = 1 OR b = 2 AND c = 3");
+  EXPECT_EQ(trial.steps[1].clause + " " + trial.steps[1].text, "OR a = 1");
+  EXPECT_EQ(trial.steps[2].clause + " " + trial.steps[2].text, "OR b = 2 AND c = 3");
+}
+
+std::string steps_of(const std::string& line) {
+  const RuleTrial trial = try_rule(*parse_trial(line, 0));
+  std::string out;
+  for (const TrialStep& step : trial.steps) {
+    out +=
+        step.clause + " " + step.text + " " + (step.value.empty() ? "-" : step.value) + (step.held ? "" : " no") + "; ";
+  }
+  return out;
+}
+
+TEST(RuleTrial, VariablesItemsAndElementsAreShown) {
+  EXPECT_EQ(
+      steps_of(R"({"sql":"SET @v = a + 1, @w = nope SELECT @v AS v, nope AS x.y, * FROM 't'","payload":{"a":1}})"),
+      "SET @v 2; SET @w -; SELECT v 2; SELECT x.y -; ");
+  EXPECT_EQ(steps_of(R"({"sql":"FOREACH l AS e INCASE e > 1 FROM 't'","payload":{"l":[1,2]}})"),
+            "FOREACH  [1,2]; INCASE 1 - no; INCASE 2 -; ");
+  EXPECT_EQ(steps_of(R"({"sql":"FOREACH l FROM 't'","payload":{}})"), "FOREACH  - no; ");
 }
 
 }  // namespace

@@ -1,5 +1,8 @@
 #include "rules/template_text.h"
 
+#include <algorithm>
+#include <vector>
+
 #include "sql/ast.h"
 #include "sql/lexer.h"
 
@@ -27,12 +30,13 @@ Result<TemplateText> TemplateText::compile(std::string_view given, sql::Program&
   const std::string_view text = program.paths().keep(given);
   out.source_ = text;
   if (text.find("${") == std::string_view::npos) return out;
+  std::vector<Part> parts;
   std::size_t at = 0;
   while (at < text.size()) {
     const std::size_t open = text.find("${", at);
     if (open != at) {
       const std::size_t end = open == std::string_view::npos ? text.size() : open;
-      out.parts_.push_back(Part{text.substr(at, end - at), false, 0});
+      parts.push_back(Part{text.substr(at, end - at), false, 0});
       at = end;
       continue;
     }
@@ -45,24 +49,27 @@ Result<TemplateText> TemplateText::compile(std::string_view given, sql::Program&
     const std::string_view source = rest.substr(0, size);
     MR_TRY_ASSIGN(const sql::Expression expression, sql::parse_expression(source, program.options().dialect));
     MR_TRY_ASSIGN(const auto node, program.compile(expression, source));
-    out.parts_.push_back(Part{text.substr(at, size + 3), true, node});
+    parts.push_back(Part{text.substr(at, size + 3), true, node});
     at += size + 3;
   }
-  out.parts_.shrink_to_fit();
+  out.count_ = static_cast<std::uint32_t>(parts.size());
+  out.parts_ = std::make_unique<Part[]>(parts.size());
+  std::ranges::copy(parts, out.parts_.get());
   return out;
 }
 
 std::optional<std::string_view> TemplateText::resolve(const sql::Program& program, sql::Evaluation& evaluation) const {
   if (is_plain()) return source_;
   sql::Arena& arena = evaluation.arena();
-  if (parts_.size() == 1) return sql::to_text(arena, program.evaluate(evaluation, parts_[0].node));
+  const std::span<const Part> parts = this->parts();
+  if (parts.size() == 1) return sql::to_text(arena, program.evaluate(evaluation, parts[0].node));
   // Values first, so that the text grows in one piece.
-  auto* texts = arena.array<std::string_view>(parts_.size());
+  auto* texts = arena.array<std::string_view>(parts.size());
   std::size_t size = 0;
-  for (std::size_t i = 0; i < parts_.size(); ++i) {
-    texts[i] = parts_[i].text;
-    if (parts_[i].expression) {
-      const auto value = sql::to_text(arena, program.evaluate(evaluation, parts_[i].node));
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    texts[i] = parts[i].text;
+    if (parts[i].expression) {
+      const auto value = sql::to_text(arena, program.evaluate(evaluation, parts[i].node));
       if (!value) return std::nullopt;
       texts[i] = *value;
     }
@@ -70,12 +77,12 @@ std::optional<std::string_view> TemplateText::resolve(const sql::Program& progra
   }
   char* const begin = arena.text(size);
   char* to = begin;
-  for (std::size_t i = 0; i < parts_.size(); ++i) to += texts[i].copy(to, texts[i].size());
+  for (std::size_t i = 0; i < parts.size(); ++i) to += texts[i].copy(to, texts[i].size());
   return std::string_view(begin, size);
 }
 
 std::string_view TemplateText::unresolved(const sql::Program& program, sql::Evaluation& evaluation) const {
-  for (const Part& part : parts_) {
+  for (const Part& part : parts()) {
     if (part.expression && !sql::to_text(evaluation.arena(), program.evaluate(evaluation, part.node))) return part.text;
   }
   return {};

@@ -3,9 +3,11 @@
 // at are. Expressions live in the rule's Program. Immutable; shared by all threads.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 #include "sql/evaluation.h"
@@ -25,7 +27,7 @@ class TemplateText {
   [[nodiscard]] std::string_view unresolved(const sql::Program& program, sql::Evaluation& evaluation) const;
 
   [[nodiscard]] std::string_view source() const { return source_; }
-  [[nodiscard]] bool is_plain() const { return parts_.empty(); }
+  [[nodiscard]] bool is_plain() const { return count_ == 0; }
 
  private:
   struct Part {
@@ -34,8 +36,11 @@ class TemplateText {
     sql::Program::NodeIndex node = 0;
   };
 
+  [[nodiscard]] std::span<const Part> parts() const { return {parts_.get(), count_}; }
+
   std::string_view source_;  // kept by the program's Paths
-  std::vector<Part> parts_;  // none: plain
+  std::unique_ptr<Part[]> parts_;
+  std::uint32_t count_ = 0;  // 0: plain
 };
 
 }  // namespace millrace::rules

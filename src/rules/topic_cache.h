@@ -24,12 +24,11 @@ class TopicCache {
  private:
   struct Entry {
     std::string topic;
-    bool used = false;
+    std::uint64_t version = 0;  // of the rule set; 0: nothing
     std::vector<std::uint32_t> matches;
   };
-  void clear(std::uint64_t version);
+  void clear();
 
-  std::uint64_t version_ = 0;
   std::size_t total_ = 0;
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> uncached_;

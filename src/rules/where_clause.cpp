@@ -103,13 +103,17 @@ std::vector<Condition> where_conditions(std::string_view sql) {
   std::size_t begin = 0;
   std::size_t end = 0;
   bool between = false;  // its AND joins bounds, not conditions
-  bool alternatives = false;
+  std::vector<std::string_view> alternatives;
+  std::size_t alternative = 0;
   bool behind_dot = false;
   for (sql::Token token = lexer.next(); !token.is(Kind::end); token = lexer.next()) {
     nesting.see(token, behind_dot);
     const bool outer_word = nesting.outermost() && !behind_dot && token.is(Kind::word);
     if (outer_word && token.is_word("BETWEEN")) between = true;
-    if (outer_word && token.is_word("OR")) alternatives = true;
+    if (outer_word && token.is_word("OR")) {
+      alternatives.push_back(trimmed(clause.substr(alternative, token.at - alternative)));
+      alternative = token.at + token.text.size();
+    }
     if (outer_word && token.is_word("AND") && !std::exchange(between, false)) {
       parts.push_back(trimmed(clause.substr(begin, token.at - begin)));
       begin = token.at + token.text.size();
@@ -118,8 +122,13 @@ std::vector<Condition> where_conditions(std::string_view sql) {
     end = token.at + token.text.size() + (token.is(Kind::string) ? 2 : 0);
   }
   parts.push_back(trimmed(clause.substr(begin, end - begin)));
-  if (alternatives) parts.assign(1, trimmed(clause.substr(0, end)));
   std::vector<Condition> out;
+  if (!alternatives.empty()) {
+    alternatives.push_back(trimmed(clause.substr(alternative, end - alternative)));
+    const std::string_view whole = trimmed(clause.substr(0, end));
+    out.push_back({whole, members_of(whole), std::move(alternatives)});
+    return out;
+  }
   for (const std::string_view part : parts) out.push_back({part, members_of(part)});
   return out;
 }

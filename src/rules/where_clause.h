@@ -8,7 +8,8 @@ namespace millrace::rules {
 
 struct Condition {
   std::string_view text;
-  std::vector<std::string_view> members;  // paths named in it; none when it holds a nested SELECT
+  std::vector<std::string_view> members;         // paths named in it; none when it holds a nested SELECT
+  std::vector<std::string_view> alternatives{};  // what OR joins, when it does
 };
 
 /// Empty when `sql` has no WHERE. Requires a statement that parses.

@@ -34,17 +34,25 @@ class RuleWriter {
   }
   void action(const ActionDefinition& action) {
     open("{");
-    if (action.kind == ActionDefinition::Kind::kafka) {
-      kafka(action.kafka);
-    } else {
-      name("republish");
-      open("{");
-      text("topic", action.republish.topic);
-      name("qos");
-      raw(action.republish.qos == 1 ? "1" : "0");
-      name("retain");
-      raw(action.republish.retain ? "true" : "false");
-      close("}");
+    switch (action.kind) {
+      case ActionDefinition::Kind::kafka:
+        kafka(action.kafka);
+        break;
+      case ActionDefinition::Kind::republish:
+        republish(action.republish);
+        break;
+      case ActionDefinition::Kind::http:
+        http("http", *action.http);
+        break;
+      case ActionDefinition::Kind::webhook:
+        http("webhook", *action.http);
+        break;
+      case ActionDefinition::Kind::file:
+        name("file");
+        open("{");
+        text("name", action.file->name);
+        close("}");
+        break;
     }
     close("}");
   }
@@ -57,18 +65,78 @@ class RuleWriter {
     text("topic", kafka.topic);
     given("key", kafka.key);
     given("partition", kafka.partition);
-    if (!kafka.headers.empty()) {
-      name("headers");
-      raw("[");
-      for (const KafkaAction::Header& header : kafka.headers) {
-        if (&header != kafka.headers.data()) raw(",");
-        open("{");
-        text("key", header.key);
-        text("value", header.value);
-        close("}");
-      }
-      raw("]");
+    pairs("headers", kafka.headers);
+    close("}");
+  }
+  void pairs(std::string_view key, const std::vector<NamedText>& all) {
+    if (all.empty()) return;
+    name(key);
+    raw("[");
+    for (const NamedText& one : all) {
+      if (&one != all.data()) raw(",");
+      open("{");
+      text("key", one.key);
+      text("value", one.value);
+      close("}");
     }
+    raw("]");
+  }
+  void number(std::string_view key, std::int64_t value) {
+    name(key);
+    raw(std::to_string(value));
+  }
+  void republish(const RepublishAction& republish) {
+    name("republish");
+    open("{");
+    text("topic", republish.topic);
+    number("qos", republish.qos);
+    name("retain");
+    raw(republish.retain ? "true" : "false");
+    if (republish.headers) {
+      const RepublishHeaders& headers = *republish.headers;
+      name("headers");
+      open("{");
+      given("payloadFormatIndicator", headers.payload_format_indicator);
+      given("contentType", headers.content_type);
+      given("responseTopic", headers.response_topic);
+      given("correlationData", headers.correlation_data);
+      given("messageExpiry", headers.message_expiry);
+      pairs("userProperties", headers.user_properties);
+      close("}");
+    }
+    close("}");
+  }
+  void http(std::string_view kind, const HttpAction& http) {
+    const HttpAction standard;
+    const bool alert = kind == "webhook";
+    name(kind);
+    open("{");
+    text("url", http.url);
+    if (!alert) text("method", http.method);
+    pairs("headers", http.headers);
+    given("key", http.key);
+    given("body", http.body);
+    given("text", http.text);
+    if (!http.answer_topic.empty()) {
+      name("answer");
+      open("{");
+      text("topic", http.answer_topic);
+      given("key", http.answer_key);
+      close("}");
+    }
+    if (http.batching) {
+      name("enableBatching");
+      raw("true");
+    }
+    if (http.max_batch_size != standard.max_batch_size || http.max_batch_bytes != standard.max_batch_bytes) {
+      name("batchConfig");
+      open("{");
+      number("maxBatchSize", http.max_batch_size);
+      number("maxBatchSizeBytes", http.max_batch_bytes);
+      close("}");
+    }
+    if (http.timeout_ms != standard.timeout_ms) number("timeoutMs", http.timeout_ms);
+    number("giveUpAfterMs", http.give_up_after_ms);
     close("}");
   }
 
@@ -79,7 +147,7 @@ class RuleWriter {
 
 }  // namespace
 
-std::string to_json(const RuleDefinition& rule) {
+std::string to_json(const RuleDefinition& rule, bool brief) {
   RuleWriter out;
   out.open("{");
   out.text("sql", rule.sql);
@@ -91,9 +159,11 @@ std::string to_json(const RuleDefinition& rule) {
     out.action(action);
   }
   out.close("]");
-  out.name("ruleDisabled");
-  out.raw(rule.disabled ? "true" : "false");
-  out.text("awsIotSqlVersion", rule.sql_version);
+  if (!brief || rule.disabled) {
+    out.name("ruleDisabled");
+    out.raw(rule.disabled ? "true" : "false");
+  }
+  if (!brief || rule.sql_version != RuleDefinition().sql_version) out.text("awsIotSqlVersion", rule.sql_version);
   if (rule.strict) {
     out.name("strictSql");
     out.raw("true");

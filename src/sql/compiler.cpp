@@ -71,17 +71,19 @@ void Program::seal() {
   children_.shrink_to_fit();
   operators_.shrink_to_fit();
   constants_.shrink_to_fit();
-  calls_.shrink_to_fit();
   members_.shrink_to_fit();
-  names_.shrink_to_fit();
-  selects_.shrink_to_fit();
+  rare_->calls.shrink_to_fit();
+  rare_->names.shrink_to_fit();
+  rare_->selects.shrink_to_fit();
+  if (rare_->calls.empty() && rare_->names.empty() && rare_->selects.empty()) rare_.reset();
 }
 
 std::size_t Program::memory() const {
   return nodes_.capacity() * sizeof(Node) + children_.capacity() * sizeof(NodeIndex) + operators_.capacity() +
-         constants_.capacity() * sizeof(Value) + calls_.capacity() * sizeof(CalledFunction) +
-         members_.capacity() * sizeof(void*) + names_.capacity() * sizeof(std::string_view) +
-         selects_.capacity() * sizeof(Selection);
+         constants_.capacity() * sizeof(Value) + members_.capacity() * sizeof(void*) +
+         (rare_ ? sizeof(Rare) + rare_->calls.capacity() * sizeof(CalledFunction) +
+                      rare_->names.capacity() * sizeof(std::string_view) + rare_->selects.capacity() * sizeof(Selection)
+                : 0);
 }
 
 Program::Node Program::constant(const Value& value) {
@@ -102,9 +104,9 @@ Program::Node Program::member_of(Node parent, std::span<const std::string> names
   Node node;
   node.op = Op::member;
   node.first = add(parent);
-  node.at = static_cast<std::uint32_t>(names_.size());
+  node.at = static_cast<std::uint32_t>(rare_->names.size());
   node.count = static_cast<std::uint32_t>(names.size());
-  for (const std::string& name : names) names_.push_back(paths_->keep(name));
+  for (const std::string& name : names) rare_->names.push_back(paths_->keep(name));
   return node;
 }
 
@@ -197,8 +199,8 @@ Result<Program::Node> Program::translate_call(const Expression& expression, std:
     called.prepared = function->prepare(constants, problem);
     if (!problem.empty()) return refuse(text, expression.at, problem);
   }
-  node.at = static_cast<std::uint32_t>(calls_.size());
-  calls_.push_back(std::move(called));
+  node.at = static_cast<std::uint32_t>(rare_->calls.size());
+  rare_->calls.push_back(std::move(called));
   return node;
 }
 
@@ -233,8 +235,8 @@ Result<Program::Node> Program::translate_select(const Expression& expression, st
   declared_->scopes.pop_back();
   Node node;
   node.op = Op::select;
-  node.at = static_cast<std::uint32_t>(selects_.size());
-  selects_.push_back(std::move(selection));
+  node.at = static_cast<std::uint32_t>(rare_->selects.size());
+  rare_->selects.push_back(std::move(selection));
   return node;
 }
 
@@ -299,8 +301,8 @@ Result<Program::Node> Program::translate(const Expression& expression, std::stri
   node.flag = expression.truth;
   MR_TRY(add_children(node, expression.arguments, text, false));
   if (node.op == Op::object) {
-    node.at = static_cast<std::uint32_t>(names_.size());
-    for (const std::string& name : expression.names) names_.push_back(paths_->keep(name));
+    node.at = static_cast<std::uint32_t>(rare_->names.size());
+    for (const std::string& name : expression.names) rare_->names.push_back(paths_->keep(name));
   } else if (node.op == Op::chain) {
     node.at = static_cast<std::uint32_t>(operators_.size());
     operators_.insert(operators_.end(), expression.operators.begin(), expression.operators.end());

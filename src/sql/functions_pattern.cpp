@@ -73,7 +73,7 @@ class Matching {
     const auto size = static_cast<std::size_t>(expression_->ProgramSize());
     // The automaton of a small expression fits in kMemory and takes about a nanosecond per byte. That of a larger one
     // may not; then every byte takes time by the expression's size, as the groups of a match always do.
-    if (!evaluation_.spend(10 + (size <= kSmall ? rest / 8 : rest * size / 4))) return false;
+    if (!evaluation_.spend(10 + (size <= kSmall ? rest / 6 : rest * size / 4))) return false;
     if (!expression_->Match(piece(text_), from, text_.size(), RE2::UNANCHORED, pieces, count)) return false;
     return count < 2 || evaluation_.spend(pieces[0].size() * size / 4);
   }

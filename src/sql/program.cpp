@@ -30,7 +30,7 @@ Value Program::run(Evaluation& evaluation, const Node& node) const {
       Value value = run(evaluation, nodes_[node.first]);
       for (std::uint32_t i = 0; i < node.count; ++i) {
         if (!evaluation.spend(1 + value.members_to_search() / 8)) return {};
-        value = value.member(names_[node.at + i]);
+        value = value.member(rare_->names[node.at + i]);
       }
       return value;
     }
@@ -71,7 +71,7 @@ Value Program::run_call(Evaluation& evaluation, const Node& node) const {
     bytes += arguments[i].weight();
   }
   if (!evaluation.spend(2 + bytes / 64)) return {};
-  const CalledFunction& called = calls_[node.at];
+  const CalledFunction& called = rare_->calls[node.at];
   return called.function->call(evaluation, Call{{arguments, count}, called.prepared.get()});
 }
 
@@ -102,15 +102,22 @@ Value Program::run_logical(Evaluation& evaluation, const Node& node) const {
   return undefined ? Value() : Value::boolean(!deciding);
 }
 
+/// What is Undefined is left out here, not when it is written: positions, lengths and equality see what will be read.
 Value Program::run_built(Evaluation& evaluation, const Node& node) const {
-  const std::size_t count = node.count;
+  std::size_t count = 0;
   if (node.op == Op::array) {
-    Value* items = evaluation.arena().array<Value>(count);
-    for (std::size_t i = 0; i < count; ++i) items[i] = run(evaluation, child(node, i));
+    Value* items = evaluation.arena().array<Value>(node.count);
+    for (std::size_t i = 0; i < node.count; ++i) {
+      items[count] = run(evaluation, child(node, i));
+      count += items[count].is_undefined() ? 0 : 1;
+    }
     return Value::array(items, count);
   }
-  Member* members = evaluation.arena().array<Member>(count);
-  for (std::size_t i = 0; i < count; ++i) members[i] = Member{names_[node.at + i], run(evaluation, child(node, i))};
+  Member* members = evaluation.arena().array<Member>(node.count);
+  for (std::size_t i = 0; i < node.count; ++i) {
+    members[count] = Member{rare_->names[node.at + i], run(evaluation, child(node, i))};
+    count += members[count].value.is_undefined() ? 0 : 1;
+  }
   return Value::object(members, count);
 }
 
@@ -136,7 +143,7 @@ Value Program::run_search(Evaluation& evaluation, const Node& node) const {
 
 /// An array gives an array of what is selected, an object what is selected of it, anything else Undefined.
 Value Program::run_select(Evaluation& evaluation, const Node& node) const {
-  const Selection& selection = selects_[node.at];
+  const Selection& selection = rare_->selects[node.at];
   const Value source = run(evaluation, nodes_[selection.source]);
   if (source.type() == Value::Type::object) return select_one(evaluation, selection, source);
   if (source.type() != Value::Type::array) return {};

@@ -54,18 +54,18 @@ class Program {
     variable,  // at: number of the variable
     payload_json,
     payload_bytes,
-    member,  // at: names_, count of them; first: the node whose member it is
-    call,    // at: calls_
+    member,  // at: names, count of them; first: the node whose member it is
+    call,    // at: calls
     negate,
     logical_not,
     logical_and,
     logical_or,
     chain,  // at: operators_
     array,
-    object,  // at: names_
+    object,  // at: names
     when,    // flag: has ELSE
     search,  // flag: has ELSE
-    select,  // at: selects_
+    select,  // at: selects
   };
   struct Node {
     Op op = Op::constant;
@@ -129,11 +129,16 @@ class Program {
   std::vector<NodeIndex> children_;
   std::vector<Operator> operators_;
   std::vector<Value> constants_;
-  std::vector<CalledFunction> calls_;
   std::vector<const Paths::Path*> members_;
-  std::vector<std::string_view> names_;
-  std::vector<Selection> selects_;
   bool reads_members_ = false;
+
+  /// What simple rules have none of; null then, once sealed.
+  struct Rare {
+    std::vector<CalledFunction> calls;
+    std::vector<std::string_view> names;
+    std::vector<Selection> selects;
+  };
+  std::unique_ptr<Rare> rare_ = std::make_unique<Rare>();
 
   struct Declared {
     std::vector<std::string> variables;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 
 #include "sql/output_tree.h"
 
@@ -18,19 +19,31 @@ constexpr std::size_t kMaxItems = 4096;
 
 }  // namespace
 
+bool Statement::Item::is_named_as(const Item& other) const {
+  if (parts != other.parts || front() != other.front()) return false;
+  for (std::uint32_t i = 1; i < parts; ++i) {
+    if (names[i] != other.names[i]) return false;
+  }
+  return true;
+}
+
 Result<void> Statement::add_item(const SelectItem& item, std::string_view text, Program& program) {
   Item out;
   MR_TRY_ASSIGN(out.node, program.compile(item.value, text));
   const auto name = item.alias.empty() ? implied_name(item.value) : item.alias;
   if (name.empty()) return refuse(text, item.at, "this item needs a name: ... AS name");
-  for (const std::string& part : name) out.name.push_back(program.paths().keep(part));
   Arena arena(256);
   TextWriter key(arena);
   write_json_string(key, name.front());
   key.push(':');
   out.key_text = program.paths().keep(key.view());
+  out.parts = static_cast<std::uint32_t>(name.size());
+  if (out.parts > 1 || out.front() != name.front()) {
+    out.names = std::make_unique<std::string_view[]>(name.size());
+    for (std::size_t i = 0; i < name.size(); ++i) out.names[i] = program.paths().keep(name[i]);
+  }
   // Of two items with one name the later counts.
-  std::erase_if(items_, [&](const Item& earlier) { return earlier.name == out.name; });
+  std::erase_if(items_, [&](const Item& earlier) { return earlier.is_named_as(out); });
   items_.push_back(std::move(out));
   return {};
 }
@@ -81,7 +94,7 @@ Result<void> Statement::add_items(const SelectStatement& parsed, std::string_vie
       continue;
     }
     MR_TRY(add_item(item, text, program));
-    dotted = dotted || items_.back().name.size() > 1;
+    dotted = dotted || items_.back().parts > 1;
   }
   shape_ = items_.empty() ? Shape::payload : dotted ? Shape::tree : star ? Shape::merge : Shape::object;
   merges_ = star && !items_.empty();
@@ -154,7 +167,7 @@ std::optional<std::string_view> Statement::select_merged(const Program& program,
     values[i] = program.evaluate(evaluation, items_[i].node);
     if (values[i].is_undefined()) continue;
     if (!evaluation.spend((root.end - JsonDocument::kRoot) / 8)) return std::string_view();
-    const std::uint32_t found = document.find(JsonDocument::kRoot, items_[i].name.front());
+    const std::uint32_t found = document.find(JsonDocument::kRoot, items_[i].front());
     if (found != JsonDocument::kAbsent) replacements[replaced++] = {found, i};
   }
   std::sort(replacements, replacements + replaced,
@@ -198,7 +211,11 @@ std::optional<std::string_view> Statement::select_tree(const Program& program, E
   }
   for (const Item& item : items_) {
     const Value value = program.evaluate(evaluation, item.node);
-    if (!value.is_undefined()) tree.set(item.name, value);
+    const std::string_view one = item.front();
+    if (value.is_undefined()) continue;
+    tree.set(item.names ? std::span<const std::string_view>(item.names.get(), item.parts)
+                        : std::span<const std::string_view>(&one, 1),
+             value);
   }
   TextWriter out(arena, evaluation.payload().size() + 512);
   tree.write(out);

@@ -7,6 +7,7 @@
 // threads.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,10 +59,15 @@ class Statement {
     merge,    // * and named items
     tree,     // dotted names
   };
+  /// Small, as there may be millions: a plain name stands in key_text alone.
   struct Item {
     Program::NodeIndex node = 0;
-    std::string_view key_text;           // "name": as JSON
-    std::vector<std::string_view> name;  // several: AS a.b
+    std::uint32_t parts = 1;                    // AS a.b has two
+    std::string_view key_text;                  // "name": as JSON, of the first part
+    std::unique_ptr<std::string_view[]> names;  // when there are several, or the one is escaped in key_text
+
+    [[nodiscard]] std::string_view front() const { return names ? names[0] : key_text.substr(1, key_text.size() - 3); }
+    [[nodiscard]] bool is_named_as(const Item& other) const;
   };
   struct Expanded {
     Program::NodeIndex array = 0;

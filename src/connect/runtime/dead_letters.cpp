@@ -4,6 +4,8 @@
 #include <optional>
 #include <vector>
 
+#include "topics/append_and_wait.h"
+
 namespace millrace::connect {
 namespace {
 
@@ -56,28 +58,11 @@ topics::Placement DeadLetters::add(const FailedRecord& failed) {
 }
 
 Result<void> DeadLetters::append_all() {
-  // Shared with the answer, which may come after this thread has given up waiting.
-  struct Waiting {
-    QueueExecutor executor;
-    std::optional<Result<void>> answer;
-  };
-  const auto waiting = std::make_shared<Waiting>();
-  auto request = std::make_unique<topics::AppendRequest>();
-  gathered_.take(request->items);
-  if (request->items.empty()) return {};
-  request->reply_to = &waiting->executor;
-  request->done = [waiting](std::unique_ptr<topics::AppendRequest> answered) {
-    Result<void> all;
-    for (const auto& item : answered->items) {
-      if (!item.outcome) all = std::unexpected<Error>(item.outcome.error());
-    }
-    waiting->answer = all;
-  };
-  log_.append(std::move(request));
-  if (!waiting->executor.run_until([&] { return waiting->answer.has_value(); }, kPatience)) {
+  auto written = topics::append_and_wait(log_, gathered_, kPatience);
+  if (!written && written.error().code == ErrorCode::timed_out) {
     return fail(ErrorCode::timed_out, "the dead letter topic took no record", options_.topic);
   }
-  return *waiting->answer;
+  return written;
 }
 
 Result<void> DeadLetters::report(std::span<const FailedRecord> failed) {

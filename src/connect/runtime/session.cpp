@@ -79,21 +79,21 @@ Result<void> SinkTask::Session::open() {
   watched_.assign(lanes_.size(), false);
   TaskCounters& counters = *task_.counters_;
   counters.delivered = counters.dead = counters.skipped = 0;
-  sink_ = task_.setup_.sink_class->make(
-      {.connector = task_.setup_.connector,
-       .task = task_.setup_.number,
-       .settings = settings_,
-       .surroundings = task_.host_.surroundings,
-       .rng = rng_.fork(),
-       .stopping = task_.stopping_,
-       .replay = replay_,
-       .record_plan = [this](std::uint32_t lane, Offset bookmark,
-                             const std::string& note) { return record_plan(lane, bookmark, note); },
-       .account =
-           [this](std::int64_t change) {
-             accounted_ += change;
-             return task_.host_.memory.add(change);
-           }});
+  SinkContext context{.connector = task_.setup_.connector,
+                      .task = task_.setup_.number,
+                      .settings = settings_,
+                      .surroundings = task_.host_.surroundings,
+                      .rng = rng_.fork(),
+                      .stopping = task_.stopping_,
+                      .replay = replay_,
+                      .record_plan = [this](std::uint32_t lane, Offset bookmark,
+                                            const std::string& note) { return record_plan(lane, bookmark, note); },
+                      .account =
+                          [this](std::int64_t change) {
+                            accounted_ += change;
+                            return task_.host_.memory.add(change);
+                          }};
+  sink_ = task_.setup_.make ? task_.setup_.make(std::move(context)) : task_.setup_.sink_class->make(std::move(context));
   std::vector<LaneStart> starts;
   for (const Lane& lane : lanes_) starts.push_back({&lane.name(), lane.position(), lane.note()});
   return sink_->open(starts);

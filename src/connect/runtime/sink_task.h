@@ -53,6 +53,8 @@ class SinkTask {
     std::uint64_t seed = 0;
     /// A replay: these records alone are delivered, bookmarks stay, and the task ends as STOPPED.
     std::map<TopicPartition, std::set<Offset>> only{};
+    /// Makes the sink instead of the class's own function: for a sink of the program's, which knows what it serves.
+    std::function<std::unique_ptr<Sink>(SinkContext)> make{};
   };
   /// Told on the task's thread at every change. `trace` is empty unless something failed.
   using StateChanged = std::function<void(State state, const std::string& trace)>;

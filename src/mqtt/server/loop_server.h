@@ -37,7 +37,8 @@ class LoopServer final : public ReceiptSink {
   void tick();
   void end_turn();
   /// Delivers to subscribers of all loops; nothing is stored, no rule sees it. True when there may be a subscriber.
-  bool publish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain);
+  bool publish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain,
+               const PublishProperties& properties = {});
   /// Delivers to subscribers of all loops and retains, in memory only.
   void publish_of_its_own(std::string_view topic, ByteView payload);
   /// Stops reading, waits until what was handed over is settled, says goodbye, closes; `done` is called once, when all
@@ -315,6 +316,7 @@ class LoopServer final : public ReceiptSink {
   Delivery delivery_;
   Delivery queue_delivery_;
   Buffer property_scratch_;
+  Buffer own_properties_;  // of the message publish() is given
 
   std::array<std::uint64_t, 3> received_{};
   std::array<std::uint64_t, 3> delivered_{};

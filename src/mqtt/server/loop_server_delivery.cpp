@@ -8,8 +8,11 @@
 
 namespace millrace::mqtt {
 
-bool LoopServer::publish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain) {
-  const Message message{topic, payload, {}, {}, ConnectionId{}, qos, retain};
+bool LoopServer::publish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain,
+                         const PublishProperties& properties) {
+  own_properties_.clear();
+  add_properties(properties, own_properties_);
+  const Message message{topic, payload, own_properties_.view(), properties.expiry_s, ConnectionId{}, qos, retain};
   if (retain) keep_republished(message);
   if (qos != 0 && is_logged(topic)) {  // from within the receiver's own receive(): joins the commit being gathered
     stored_.clear();

@@ -164,8 +164,9 @@ Administration& Server::administration() {
   return impl_->administration;
 }
 
-bool Server::publish(std::size_t loop, std::string_view topic, ByteView payload, std::uint8_t qos, bool retain) {
-  return impl_->loops[loop].server->publish(topic, payload, qos, retain);
+bool Server::publish(std::size_t loop, std::string_view topic, ByteView payload, std::uint8_t qos, bool retain,
+                     const PublishProperties& properties) {
+  return impl_->loops[loop].server->publish(topic, payload, qos, retain, properties);
 }
 
 }  // namespace millrace::mqtt

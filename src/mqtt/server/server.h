@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/publish_properties.h"
 #include "mqtt/server/settings.h"
 #include "net/listener.h"
 
@@ -59,7 +60,8 @@ class Server {
 
   /// Delivers to the subscribers of all loops, for the rules' republish action; true when there may be one. Thread: the
   /// loop's.
-  bool publish(std::size_t loop, std::string_view topic, ByteView payload, std::uint8_t qos, bool retain);
+  bool publish(std::size_t loop, std::string_view topic, ByteView payload, std::uint8_t qos, bool retain,
+               const PublishProperties& properties = {});
 
  private:
   struct Impl;

@@ -36,4 +36,14 @@ ByteView forwardable(const protocol::Properties& properties, Buffer& scratch) {
   return scratch.view();
 }
 
+void add_properties(const PublishProperties& properties, Buffer& out) {
+  using enum protocol::PropertyId;
+  protocol::PropertyWriter writer(out);
+  if (properties.utf8_payload) writer.add(payload_format_indicator, *properties.utf8_payload ? 1U : 0U);
+  if (!properties.content_type.empty()) writer.add(content_type, properties.content_type);
+  if (!properties.response_topic.empty()) writer.add(response_topic, properties.response_topic);
+  if (!properties.correlation_data.empty()) writer.add(correlation_data, as_text(properties.correlation_data));
+  for (const UserProperty& user : properties.user_properties) writer.add_user(user.key, user.value);
+}
+
 }  // namespace millrace::mqtt

@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/strong_id.h"
+#include "model/publish_properties.h"
 #include "mqtt/protocol/property.h"
 
 namespace millrace::mqtt {
@@ -51,5 +52,8 @@ using SharedMessagePtr = std::shared_ptr<const SharedMessage>;
 /// The properties of a PUBLISH or a will that go on to subscribers. Views `properties` when they can go as they are,
 /// else `scratch`.
 [[nodiscard]] ByteView forwardable(const protocol::Properties& properties, Buffer& scratch);
+
+/// Appends all of them but the expiry, which a Message keeps apart.
+void add_properties(const PublishProperties& properties, Buffer& out);
 
 }  // namespace millrace::mqtt

@@ -10,6 +10,7 @@
 #include "connect/json_members.h"
 #include "connect/runtime/failed_record.h"
 #include "connect/settings/destination_url.h"
+#include "connect/sinks/http/http_answer.h"
 #include "connect/sinks/retry_after.h"
 #include "net/http/client.h"
 
@@ -223,18 +224,20 @@ class HttpSink final : public Sink {
     const auto response =
         client_.perform({.method = method_, .url = url, .headers = headers_, .body = body_.view(), .has_body = true});
     if (!response) return Outcome::retry(response.error());
-    if (response->ok()) return Outcome::done();
-    const Error error{ErrorCode::unavailable, "the HTTP endpoint refuses",
-                      fmt::format("{} {}", response->status, response->body.substr(0, 300))};
-    if (response->status == 401 || response->status == 403) {
-      return Outcome::fatal({ErrorCode::permission_denied, error.context, error.detail});
+    switch (judge(*response)) {
+      case Verdict::taken:
+        break;
+      case Verdict::later: {
+        Outcome waiting = Outcome::retry(refusal(*response));
+        waiting.retry_after = retry_after(*response);
+        return waiting;
+      }
+      case Verdict::unauthorized:
+        return Outcome::fatal(refusal(*response));
+      case Verdict::refused:
+        return Outcome::reject(refusal(*response), std::string(kConnectException));
     }
-    if (response->status == 408 || response->status == 429 || response->status >= 500) {
-      Outcome waiting = Outcome::retry(error);
-      waiting.retry_after = retry_after(*response);
-      return waiting;
-    }
-    return Outcome::reject(error, std::string(kConnectException));
+    return Outcome::done();
   }
 
   SinkContext context_;
