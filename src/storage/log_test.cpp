@@ -116,5 +116,31 @@ TEST(Log, LongRunWithRecycledJournalAndKills) {
   }
 }
 
+// However the batches fall, what is left waits for less than a whole piece: no clock is needed to get it written.
+TEST(Log, NoWholePieceIsLeftWaiting) {
+  for (const std::size_t batch : {std::size_t{1'000}, std::size_t{3'000}, std::size_t{5'000}, std::size_t{9'000}}) {
+    LogOnDisk disk;
+    disk.options.tail_memory_bytes = 1_MiB;
+    ASSERT_TRUE(disk.open());
+    ASSERT_TRUE(disk.create("t"));
+    std::uint64_t appended = 0;
+    for (int round = 1; round < 12; ++round) {
+      for (int i = 0; i < round; ++i) {
+        const SharedBytes bytes = batch_of({std::string(batch, 'x')});
+        appended += bytes.size();
+        ASSERT_TRUE(disk.append(*disk.find("t"), bytes));
+      }
+      for (bool more = true; more;) {
+        const auto step = disk.log->write_behind();
+        ASSERT_TRUE(step);
+        more = *step;
+      }
+      const std::string path = "topics/t-0/00000000000000000000.log";
+      const std::uint64_t written = disk.files().exists(path) ? disk.files().file_size(path).value() : 0;
+      EXPECT_LT(appended - written, disk.options.write_piece_bytes) << batch << " bytes, round " << round;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace millrace::storage

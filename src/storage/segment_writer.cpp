@@ -131,8 +131,7 @@ DiskLog::PartitionPtr DiskLog::choose_partition() {
     const bool whole = waiting.bytes >= options_.write_piece_bytes && !partition->deleted();
     pieces_.pop_front();
     if (!whole) continue;
-    // It has its turn again as long as there is another piece.
-    if (waiting.bytes >= 2 * options_.write_piece_bytes) pieces_.push_back(partition);
+    pieces_.push_back(partition);  // its turn comes again until there is no whole piece
     return partition;
   }
   if (short_of_memory) return in_the_way;
