@@ -52,7 +52,7 @@ class Kafka(Process):
             "process.roles": "broker,controller", "node.id": 1, "controller.quorum.voters": f"1@127.0.0.1:{controller}",
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}", "controller.listener.names": "CONTROLLER",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT", "log.dirs": self.folder / "log",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT", "log.dirs": self.folder / "kraft",
             "offsets.topic.replication.factor": 1, "group.initial.rebalance.delay.ms": 0,
             **({"log.flush.interval.messages": 1} if durable else {})}
         (self.folder / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in properties.items()))

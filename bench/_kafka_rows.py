@@ -16,10 +16,19 @@ KEPT = WORK / "peer.jsonl"
 
 
 def create_topic(server, name, partitions):
+    """Returns when every partition answers: Apache Kafka acknowledges a topic before its partitions have a leader."""
     done = subprocess.run([MILLRACE, "topics", "create", name, "--partitions", str(partitions), "--if-not-exists", "--kafka",
                            server.kafka], capture_output=True, text=True, timeout=60)
     if done.returncode != 0:
         raise Failure(f"{server.label}: {done.stderr.strip()}")
+    look = [MILLRACE, "bench", "kafka", "--kafka", server.kafka, "--topic", name, "--no-create", "--producers", "0",
+            "--consumers", "1", "--duration", "0", "--json"]
+    for _ in range(60):
+        done = subprocess.run(look, capture_output=True, text=True, timeout=60)
+        if done.returncode == 0:
+            return
+        time.sleep(0.5)
+    raise Failure(f"{server.label}: topic {name} is not ready: {done.stderr.strip()}")
 
 
 def with_cpu(server, bytes_of, measure):
@@ -45,6 +54,7 @@ def java_producer(bench, server):
 def java_consumer(bench, server):
     """Reads what a producer has just written."""
     records = 500_000 if bench.quick else 3_000_000
+    create_topic(server, "read", PARTITIONS)
     bench.generate("kafka", server, "--topic", "read", "--partitions", PARTITIONS, "--record-bytes", SIZE, "--warmup", 0,
                    "--rate", records // 5, "--duration", 5)
     result = with_cpu(server, lambda result: result["records"] * SIZE, lambda: consumer_performance(
@@ -56,6 +66,7 @@ def fetch(bench, server, *, cold):
     """`millrace bench` as the consumer, which costs less than the server: from memory, or with every page dropped."""
     words = ["--topic", "fetch", "--partitions", PARTITIONS, "--record-bytes", 1024]
     megabytes = 2000 if cold else 100
+    create_topic(server, "fetch", PARTITIONS)
     bench.generate("kafka", server, *words, "--warmup", 0, "--rate", megabytes * 1000 // 5, "--duration", 5)
     if cold:
         server.restart()
@@ -80,6 +91,7 @@ def paced(bench, server):
     words = ["--topic", "paced", "--partitions", 16, "--record-bytes", SIZE, "--rate", 10_000, "--linger", 0,
              "--batches-per-request", 16, "--warmup", 10 if not bench.quick else 2, "--duration", 20 if not bench.quick else 3,
              "--consumers", 1]
+    create_topic(server, "paced", 16)
     result = bench.generate("kafka", server, *words)
     return {"per_s": result["acknowledged_per_s"], "mb_per_s": result["acknowledged_per_s"] * SIZE / 1e6,
             "cores": result["generator_cores"], "cpu_s_per_gb": result["cpu_s_per_gb"],
@@ -91,6 +103,7 @@ def librdkafka(bench, server, partitions=PARTITIONS, size=SIZE):
     client = bench.build_rdkafka_client()
     if not client:
         raise Failure("librdkafka: no client")
+    create_topic(server, "bench", partitions)
     result = bench.rdkafka(client, server, partitions, size)
     return {"per_s": result["acknowledged_per_s"], "mb_per_s": result["acknowledged_per_s"] * size / 1e6,
             "cores": result["generator_cores"], "cpu_s_per_gb": result["cpu_s_per_gb"], "problem": result["problem"]}
