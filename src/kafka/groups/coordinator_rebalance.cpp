@@ -31,7 +31,11 @@ void GroupCoordinator::prepare_rebalance(Now now, Group& group) {
 }
 
 void GroupCoordinator::maybe_complete_join(Now now, Group& group) {
-  if (!group.join_phase || group.join_phase->initial) return;
+  if (!group.join_phase) return;
+  // Nobody has come and stayed: there is no first generation to wait for, and an administrator may commit for the group
+  // (a stopped sink connector's offsets are altered in that moment).
+  const bool deserted = group.members().empty() && group.pending().empty();
+  if (group.join_phase->initial && !deserted) return;
   if (group.all_joined()) complete_join(now, group);
 }
 

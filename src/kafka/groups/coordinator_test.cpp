@@ -28,6 +28,20 @@ TEST_F(Coordinator, FirstGenerationWaitsForMoreMembers) {
   EXPECT_TRUE(a.member_id.starts_with("client-"));
 }
 
+TEST_F(Coordinator, GroupThatEverybodyLeftBeforeItsFirstGenerationIsEmptyAtOnce) {
+  const std::string member = [&] {
+    JoinGroup request = join_request();
+    request.needs_member_id = true;
+    return join(request).take().member_id;
+  }();
+  auto joined = join(join_request(member));
+  EXPECT_EQ(commit(7).take().at(0), KafkaError::unknown_member_id);
+  EXPECT_EQ(leave({{member, std::nullopt, std::nullopt}}).error, KafkaError::none);
+  EXPECT_EQ(joined.take().error, KafkaError::unknown_member_id);
+  EXPECT_EQ(describe().state, GroupState::empty);
+  EXPECT_EQ(commit(7).take().at(0), KafkaError::none) << "an administrator alters the offsets of a stopped connector";
+}
+
 TEST_F(Coordinator, DynamicMemberIsToldItsIdFirst) {
   JoinGroup request = join_request();
   request.needs_member_id = true;
