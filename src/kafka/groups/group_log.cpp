@@ -7,7 +7,7 @@
 namespace millrace::kafka {
 namespace {
 
-constexpr std::size_t kLoadPiece = 1_MiB;     // read and visited in one turn of the loop: some milliseconds
+constexpr std::size_t kLoadPiece = 1_MiB;     // read at once
 constexpr std::size_t kBatchBytes = 512_KiB;  // a batch is closed there, unless one record is larger
 constexpr std::size_t kRequestBytes = 4_MiB;  // records of one append request, about
 
@@ -29,14 +29,6 @@ KafkaError refusal(ErrorCode code) {
 
 }  // namespace
 
-struct GroupLog::Loading {
-  std::vector<std::shared_ptr<topics::Partition>> partitions;  // yet to be read; the last is being read
-  Offset next{0};
-  Visit visit;
-  Loaded loaded;
-  topics::BatchRecords records = topics::BatchRecords();
-};
-
 GroupLog::GroupLog(topics::TopicLog& log, const Clock& clock, Executor& loop, const GroupSettings& settings,
                    Task settled)
     : log_(log),
@@ -52,41 +44,29 @@ std::int32_t GroupLog::partition_count(const topics::TopicLog& log, const GroupS
   return topic == nullptr ? settings.offsets_partitions : static_cast<std::int32_t>(topic->partitions.size());
 }
 
-void GroupLog::load(std::int32_t first, std::int32_t step, Visit visit, Loaded loaded) {
-  auto loading = std::make_unique<Loading>();
-  loading->visit = std::move(visit);
-  loading->loaded = std::move(loaded);
-  const auto table = log_.table();
-  if (const topics::Topic* topic = table->find(kOffsetsTopic)) {
-    for (std::size_t i = static_cast<std::size_t>(first); i < topic->partitions.size();
-         i += static_cast<std::size_t>(step)) {
-      loading->partitions.push_back(topic->partitions[i]);
+Result<void> GroupLog::load(const topics::TopicLog& log, std::int32_t first, std::int32_t step, const Visit& visit,
+                            const std::atomic<bool>& abandoned) {
+  const auto table = log.table();
+  const topics::Topic* topic = table->find(kOffsetsTopic);
+  if (topic == nullptr) return {};
+  topics::BatchRecords records;
+  for (std::size_t i = static_cast<std::size_t>(first); i < topic->partitions.size();
+       i += static_cast<std::size_t>(step)) {
+    topics::Partition& partition = *topic->partitions[i];
+    Offset next = partition.log_start();
+    while (next < partition.high_watermark()) {
+      if (abandoned.load(std::memory_order_relaxed)) return fail(ErrorCode::closed, "stopping");
+      MR_TRY_ASSIGN(const auto read, partition.read(next, kLoadPiece));
+      // The rest may have been compacted away.
+      if (read.batches.empty()) break;
+      for (const SharedBytes& batch : read.batches) {
+        MR_TRY_ASSIGN(next, records.visit(batch.view(), next, [&](const ReadRecord& record) {
+          if (record.record.key) visit(*record.record.key, record.record.value);
+        }));
+      }
     }
-    if (!loading->partitions.empty()) loading->next = loading->partitions.back()->log_start();
   }
-  load_piece(std::move(loading));
-}
-
-void GroupLog::load_piece(std::unique_ptr<Loading> loading) {
-  if (loading->partitions.empty()) return loading->loaded({});
-  topics::Partition& partition = *loading->partitions.back();
-  if (loading->next >= partition.high_watermark()) {
-    loading->partitions.pop_back();
-    if (!loading->partitions.empty()) loading->next = loading->partitions.back()->log_start();
-  } else {
-    const auto read = partition.read(loading->next, kLoadPiece);
-    if (!read) return loading->loaded(std::unexpected(read.error()));
-    for (const SharedBytes& batch : read->batches) {
-      const auto next = loading->records.visit(batch.view(), loading->next, [&](const ReadRecord& record) {
-        if (record.record.key) loading->visit(*record.record.key, record.record.value);
-      });
-      if (!next) return loading->loaded(std::unexpected(next.error()));
-      loading->next = *next;
-    }
-    // The rest may have been compacted away.
-    if (read->batches.empty()) loading->next = partition.high_watermark();
-  }
-  loop_.post([this, loading = std::move(loading)]() mutable { load_piece(std::move(loading)); });
+  return {};
 }
 
 void GroupLog::store(std::string_view group, std::vector<GroupRecord> records, Stored stored) {

@@ -2,10 +2,11 @@
 // is in flight at a time and carries everything stored meanwhile, and read once at the start.
 //
 // The topic is made when the first record is stored, with cleanup.policy=compact. A group's records are all in the
-// partition that Kafka would choose for it. Thread: the loop's. It must outlive the loop's last task and the log's last
-// reply.
+// partition that Kafka would choose for it. Thread: the loop's, but for load(). It must outlive the loop's last task
+// and the log's last reply.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -31,23 +32,22 @@ class GroupLog final : public GroupStore {
   void store(std::string_view group, std::vector<GroupRecord> records, Stored stored) override;
 
   using Visit = std::function<void(ByteView key, std::optional<ByteView> value)>;
-  using Loaded = std::move_only_function<void(Result<void>)>;
-  /// Visits the records of the partitions `first`, `first + step`, … in order, a piece per turn of the loop. Nothing is
-  /// read when there is no topic yet. Errors: those of PartitionLog::read; malformed.
-  void load(std::int32_t first, std::int32_t step, Visit visit, Loaded loaded);
+  /// Visits the records of the partitions `first`, `first + step`, … in order, a piece at a time, until `abandoned`.
+  /// Waits for the disk. Nothing is read when there is no topic yet. Errors: those of PartitionLog::read; malformed;
+  /// closed when abandoned. Thread: any, before anything is stored.
+  static Result<void> load(const topics::TopicLog& log, std::int32_t first, std::int32_t step, const Visit& visit,
+                           const std::atomic<bool>& abandoned);
 
   /// Of the topic, or of the one that will be made.
   [[nodiscard]] static std::int32_t partition_count(const topics::TopicLog& log, const GroupSettings& settings);
 
  private:
-  struct Loading;
   struct Write {
     std::vector<GroupRecord> records;
     Stored stored;
     std::int32_t partition = -1;
     KafkaError error = KafkaError::none;
   };
-  void load_piece(std::unique_ptr<Loading> loading);
   void post_send();
   void send();
   void make_topic();

@@ -25,6 +25,26 @@ metrics::Labels labels_of(const GroupSnapshot::Group& group, const GroupPartitio
 
 }  // namespace
 
+void GroupSnapshot::add(const kafka::Group& group) {
+  ++all_groups;
+  if (groups.size() >= kMaxGroupSeries) {
+    ++left_out;
+    return;
+  }
+  Group& one = groups.emplace_back(Group{group.id(), group.state(), group.members().size()});
+  for (const auto& [topic, partitions] : group.offsets()) {
+    for (const auto& [partition, entry] : partitions) {
+      if (!entry.stored) continue;
+      if (offsets >= kMaxOffsetSeries) {
+        ++left_out;
+        continue;
+      }
+      ++offsets;
+      one.offsets.push_back({{topic, partition}, entry.stored->offset.offset});
+    }
+  }
+}
+
 GroupMetrics::GroupMetrics(metrics::Registry& registry)
     : commits_(registry.counter("millrace_kafka_group_offset_commits_total", "Offsets committed by consumer groups")),
       rebalances_(registry.counter("millrace_kafka_group_rebalances_total", "Rebalances of consumer groups completed")),
@@ -44,6 +64,17 @@ void GroupMetrics::count(const GroupCoordinator::Counts& now, const GroupCoordin
 }
 
 void register_group_series(metrics::Registry& registry, const topics::TopicLog& log, Snapshots snapshots) {
+  const auto total = [&](std::string_view name, std::string_view help, std::size_t GroupSnapshot::* count) {
+    registry.collect_gauge(name, help, [snapshots, count] {
+      std::size_t sum = 0;
+      for (const auto& snapshot : snapshots()) sum += (*snapshot).*count;
+      return Samples{{metrics::Labels{}, static_cast<double>(sum)}};
+    });
+  };
+  total("millrace_kafka_groups", "Consumer groups", &GroupSnapshot::all_groups);
+  total("millrace_kafka_group_series_left_out",
+        "Groups and committed offsets that are not on this page, which has 1,000 and 10,000 of a loop",
+        &GroupSnapshot::left_out);
   registry.collect_gauge("millrace_kafka_group_members", "Members of a consumer group",
                          per_group(snapshots, [](const GroupSnapshot::Group& group, Samples& samples) {
                            samples.emplace_back(metrics::Labels{{"group", group.id}},

@@ -30,7 +30,12 @@ struct GroupSnapshot {
     std::vector<CommittedOffset> offsets = {};
   };
   std::vector<Group> groups = {};
-  std::size_t offsets = 0;
+  std::size_t all_groups = 0;  // there are, shown or not
+  std::size_t offsets = 0;     // shown
+  std::size_t left_out = 0;    // groups that are not shown, and offsets of those that are
+
+  /// Adds a group and as many of its offsets as the limits allow.
+  void add(const kafka::Group& group);
 };
 
 class GroupMetrics {

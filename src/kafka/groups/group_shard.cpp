@@ -25,12 +25,15 @@ GroupShard::GroupShard(TimedExecutor& loop, topics::TopicLog& log, const Clock& 
       coordinator_(settings, group_log_, rng),
       snapshot_(std::make_shared<const GroupSnapshot>()) {}
 
-void GroupShard::start() {
+void GroupShard::start(Executor& loader) {
   loading_since_ = clock_.mono();
   table_ = log_.table();
-  group_log_.load(
-      index_, count_, [this](ByteView key, std::optional<ByteView> value) { load_record(key, value); },
-      [this](const Result<void>& loaded) { finish_loading(loaded); });
+  loader.post([this] {
+    auto loaded = GroupLog::load(
+        log_, index_, count_, [this](ByteView key, std::optional<ByteView> value) { load_record(key, value); },
+        abandoned_);
+    loop_.post([this, loaded = std::move(loaded)] { finish_loading(loaded); });
+  });
 }
 
 void GroupShard::load_record(ByteView key, std::optional<ByteView> value) {
@@ -53,7 +56,10 @@ void GroupShard::load_record(ByteView key, std::optional<ByteView> value) {
 }
 
 void GroupShard::finish_loading(const Result<void>& loaded) {
-  if (refusal_ != KafkaError::coordinator_load_in_progress) return;  // stopped meanwhile
+  if (stopped_) {
+    refusal_ = KafkaError::not_coordinator;
+    return;
+  }
   if (!loaded) {
     // Groups that are only half known would go back to old offsets: better none.
     refusal_ = KafkaError::coordinator_not_available;
@@ -74,6 +80,10 @@ void GroupShard::finish_loading(const Result<void>& loaded) {
 }
 
 void GroupShard::stop() {
+  stopped_ = true;
+  abandon_loading();
+  if (refusal_ == KafkaError::coordinator_load_in_progress)
+    return;  // nobody waits, and the coordinator is the loader's
   refusal_ = KafkaError::not_coordinator;
   run([](GroupCoordinator& coordinator, Now) { coordinator.stop(); });
   if (timer_ != 0) loop_.cancel(std::exchange(timer_, 0));
@@ -137,17 +147,7 @@ void GroupShard::drop_offsets_of_missing_topics() {
 
 void GroupShard::publish() {
   auto snapshot = std::make_shared<GroupSnapshot>();
-  for (const auto& [id, group] : coordinator_.groups()) {
-    if (snapshot->groups.size() >= kMaxGroupSeries) break;
-    auto& one = snapshot->groups.emplace_back(GroupSnapshot::Group{id, group->state(), group->members().size()});
-    for (const auto& [topic, partitions] : group->offsets()) {
-      for (const auto& [partition, entry] : partitions) {
-        if (!entry.stored || snapshot->offsets >= kMaxOffsetSeries) continue;
-        ++snapshot->offsets;
-        one.offsets.push_back({{topic, partition}, entry.stored->offset.offset});
-      }
-    }
-  }
+  for (const auto& [id, group] : coordinator_.groups()) snapshot->add(*group);
   snapshot_.with([&](auto& current) { current = std::move(snapshot); });
 }
 

@@ -1,8 +1,10 @@
 // GroupShard: the groups of one loop: their coordinator, its records, its timer. Loads what the log holds at the start
-// and answers "loading" until then. Thread: the loop's, but for the constructor and snapshot(). It must outlive the
-// loop's last task and the log's last reply.
+// and answers "loading" until then: the coordinator is the loader's as long as refusal() says so, and the loop's from
+// then on. Thread: the loop's, but for the constructor, abandon_loading() and snapshot(). It must outlive the loader,
+// the loop's last task and the log's last reply.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,7 +25,10 @@ class GroupShard {
   GroupShard(TimedExecutor& loop, topics::TopicLog& log, const Clock& clock, const GroupSettings& settings,
              GroupMetrics& metrics, std::int32_t index, std::int32_t count, Rng rng);
 
-  void start();
+  /// `loader` reads the log.
+  void start(Executor& loader);
+  /// What is not read yet will not be.
+  void abandon_loading() { abandoned_.store(true, std::memory_order_relaxed); }
   /// Answers everybody who waits; what comes later is told to find another coordinator.
   void stop();
 
@@ -62,6 +67,8 @@ class GroupShard {
   GroupLog group_log_;
   GroupCoordinator coordinator_;
   GroupCoordinator::Counts counted_;
+  std::atomic<bool> abandoned_{false};
+  bool stopped_ = false;
   KafkaError refusal_ = KafkaError::coordinator_load_in_progress;
   std::size_t unreadable_ = 0;
   MonoTime loading_since_{};

@@ -36,8 +36,8 @@ struct Listing {
 }  // namespace
 
 Groups::Groups(std::vector<TimedExecutor*> loops, topics::TopicLog& log, const Clock& clock,
-               metrics::Registry& registry, GroupSettings settings, std::uint64_t seed)
-    : metrics_(registry), partitions_(GroupLog::partition_count(log, settings)) {
+               metrics::Registry& registry, GroupSettings settings, std::uint64_t seed, Executor* loader)
+    : metrics_(registry), partitions_(GroupLog::partition_count(log, settings)), loader_(loader) {
   MR_ASSERT(!loops.empty());
   Rng rng(seed);
   const auto count = static_cast<std::int32_t>(loops.size());
@@ -56,11 +56,18 @@ std::size_t Groups::shard_of(std::string_view group) const {
   return static_cast<std::size_t>(offsets_partition(group, partitions_)) % shards_.size();
 }
 
+Groups::~Groups() {
+  for (const auto& shard : shards_) shard->abandon_loading();
+}
+
 void Groups::start() {
-  for (const auto& shard : shards_) shard->loop().post([&shard = *shard] { shard.start(); });
+  if (loader_ == nullptr) own_loader_ = std::make_unique<WorkerThread>("group-loader");
+  Executor& loader = loader_ != nullptr ? *loader_ : *own_loader_;
+  for (const auto& shard : shards_) shard->loop().post([&shard = *shard, &loader] { shard.start(loader); });
 }
 
 void Groups::stop() {
+  for (const auto& shard : shards_) shard->abandon_loading();
   for (const auto& shard : shards_) shard->loop().post([&shard = *shard] { shard.stop(); });
 }
 

@@ -14,6 +14,7 @@
 #include <memory>
 #include <vector>
 
+#include "base/worker_thread.h"
 #include "kafka/groups/group_refusal.h"
 #include "kafka/groups/group_shard.h"
 #include "topics/offset_store.h"
@@ -22,8 +23,10 @@ namespace millrace::kafka {
 
 class Groups final : public topics::OffsetStore {
  public:
+  /// `loader` reads what the log holds at the start, and ends before this object does; null: a thread of its own.
   Groups(std::vector<TimedExecutor*> loops, topics::TopicLog& log, const Clock& clock, metrics::Registry& registry,
-         GroupSettings settings, std::uint64_t seed);
+         GroupSettings settings, std::uint64_t seed, Executor* loader = nullptr);
+  ~Groups();
 
   /// Of loop number `index`, in the order given.
   [[nodiscard]] TimedExecutor& executor(std::size_t index) { return shards_[index]->loop(); }
@@ -73,6 +76,8 @@ class Groups final : public topics::OffsetStore {
   GroupMetrics metrics_;
   std::vector<std::unique_ptr<GroupShard>> shards_;
   std::int32_t partitions_ = 1;
+  Executor* const loader_;
+  std::unique_ptr<WorkerThread> own_loader_;  // ends first
 };
 
 }  // namespace millrace::kafka

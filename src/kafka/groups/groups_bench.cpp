@@ -21,7 +21,7 @@ struct Bench {
   testing::ManualExecutor executor{clock};
   testing::MemoryTopicLog topic_log;
   metrics::Registry registry;
-  Groups groups{{&executor}, topic_log, clock, registry, GroupSettings{}, 1};
+  Groups groups{{&executor}, topic_log, clock, registry, GroupSettings{}, 1, &executor};
 };
 
 void commits(benchmark::State& state) {

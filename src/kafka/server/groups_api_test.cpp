@@ -218,7 +218,7 @@ TEST_F(GroupsApiTest, ALoadedServerKnowsEverything) {
   const Joined joined = join("g", 9);
   EXPECT_EQ(commit("simple", 0, 5), 0);
   EXPECT_EQ(commit("simple", 0, 6), 0);
-  Groups again({&executor}, log, clock, registry, group_settings, 2);
+  Groups again({&executor}, log, clock, registry, group_settings, 2, &executor);
   again.start();
   std::optional<Result<topics::CommittedOffsets>> early;
   again.fetch("simple", executor, [&](auto result) { early = std::move(result); });

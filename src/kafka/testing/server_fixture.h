@@ -33,7 +33,7 @@ class ServerFixture : public ::testing::Test {
   }
   Endpoint& endpoint() {
     if (!endpoint_) {
-      groups.emplace(std::vector<TimedExecutor*>{&executor}, log, clock, registry, group_settings, 1);
+      groups.emplace(std::vector<TimedExecutor*>{&executor}, log, clock, registry, group_settings, 1, &executor);
       groups->start();
       executor.run();
       endpoint_.emplace(executor, disk, *groups, log, clock, metrics, settings);
