@@ -2,12 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <iterator>
 #include <map>
 #include <set>
 
 #include "app/group_offsets.h"
 #include "app/kafka_verb.h"
+#include "app/offset_target.h"
 #include "kafka/protocol/messages/delete_groups.h"
 #include "kafka/protocol/messages/list_groups.h"
 #include "kafka/protocol/messages/offset_commit.h"
@@ -18,20 +19,21 @@ namespace {
 
 using namespace kafka;
 
-constexpr OptionRow kOptions[] = {
+constexpr OptionRow kOwnOptions[] = {
     {"--kafka", "HOST:PORT", "where the server listens (127.0.0.1:9092)"},
-    {"--all-groups", "", "describe: every group"},
+    {"--all-groups", "", "describe, reset, delete: every group"},
     {"--members", "", "describe: the members instead of the offsets"},
     {"--state", "", "list, describe: the state"},
     {"--topic", "TOPIC[:P,P]", "reset, delete-offsets: a topic, or some partitions of it; may be given several times"},
     {"--all-topics", "", "reset: every topic the group has committed"},
-    {"--to-earliest", "", "reset: to the first record there is"},
-    {"--to-latest", "", "reset: behind the last record"},
-    {"--to-offset", "N", "reset: to this offset"},
-    {"--shift-by", "N", "reset: forwards, or backwards when negative"},
-    {"--to-timestamp", "MS", "reset: to the first record that is not older (milliseconds since 1970)"},
     {"--execute", "", "reset: do it; without, only show what would be done"},
 };
+
+std::vector<OptionRow> all_options() {
+  std::vector<OptionRow> rows(std::begin(kOwnOptions), std::end(kOwnOptions));
+  std::ranges::copy(offset_target_options(), std::back_inserter(rows));
+  return rows;
+}
 
 constexpr std::string_view kUsage =
     "usage: millrace groups list|describe|reset|delete|delete-offsets [GROUP...] [options]\n\n{}\n"
@@ -51,6 +53,17 @@ Result<std::vector<std::pair<std::string, std::string>>> groups_and_states(Clien
   for (const auto& group : answer.message.groups) groups.emplace_back(group.group_id, group.group_state);
   std::ranges::sort(groups);
   return groups;
+}
+
+// Those named, or all; an error when there are none.
+Result<std::vector<std::string>> wanted_groups(Session& session, std::string_view action) {
+  std::vector<std::string> wanted = session.groups;
+  if (session.options.has("--all-groups")) {
+    MR_TRY_ASSIGN(const auto groups, groups_and_states(session.client));
+    for (const auto& [group, state] : groups) wanted.push_back(group);
+  }
+  if (!wanted.empty()) return wanted;
+  return fail(ErrorCode::invalid_argument, "", fmt::format("{} needs a group, or --all-groups", action));
 }
 
 Result<void> list(Session& session) {
@@ -91,12 +104,7 @@ void print_members(const GroupView& group) {
 }
 
 Result<void> describe(Session& session) {
-  std::vector<std::string> wanted = session.groups;
-  if (session.options.has("--all-groups")) {
-    MR_TRY_ASSIGN(const auto groups, groups_and_states(session.client));
-    for (const auto& [group, state] : groups) wanted.push_back(group);
-  }
-  if (wanted.empty()) return fail(ErrorCode::invalid_argument, "", "describe needs a group, or --all-groups");
+  MR_TRY_ASSIGN(const auto wanted, wanted_groups(session, "describe"));
   for (const std::string& id : wanted) {
     MR_TRY_ASSIGN(const GroupView group, look_at_group(session.client, id));
     if (group.state == "Dead") {
@@ -115,16 +123,6 @@ Result<void> describe(Session& session) {
   return {};
 }
 
-Result<std::int64_t> number(const Options& options, std::string_view name) {
-  const std::string text = options.get(name);
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    return fail(ErrorCode::invalid_argument, "", fmt::format("{} is a number, not '{}'", name, text));
-  }
-  return value;
-}
-
 // The partitions that --topic and --all-topics name.
 Result<std::vector<TopicPartition>> wanted_partitions(Session& session, const GroupView& group) {
   std::vector<TopicPartition> wanted;
@@ -139,39 +137,6 @@ Result<std::vector<TopicPartition>> wanted_partitions(Session& session, const Gr
   std::ranges::sort(wanted);
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
   return wanted;
-}
-
-// Where each partition shall go, kept within what the log holds, as kafka-consumer-groups does.
-Result<std::map<TopicPartition, std::int64_t>> new_offsets(Session& session, const GroupView& group,
-                                                           const std::vector<TopicPartition>& partitions) {
-  const Options& options = session.options;
-  MR_TRY_ASSIGN(const auto first, log_offsets(session.client, partitions, kEarliest));
-  MR_TRY_ASSIGN(const auto last, log_offsets(session.client, partitions, kLatest));
-  std::map<TopicPartition, std::int64_t> target;
-  if (options.has("--to-earliest")) {
-    target = first;
-  } else if (options.has("--to-latest")) {
-    target = last;
-  } else if (options.has("--to-timestamp")) {
-    MR_TRY_ASSIGN(const std::int64_t time, number(options, "--to-timestamp"));
-    MR_TRY_ASSIGN(target, log_offsets(session.client, partitions, time));
-    for (auto& [partition, offset] : target) {
-      if (offset < 0) offset = last.at(partition);
-    }
-  } else if (options.has("--to-offset") || options.has("--shift-by")) {
-    const bool shift = options.has("--shift-by");
-    MR_TRY_ASSIGN(const std::int64_t value, number(options, shift ? "--shift-by" : "--to-offset"));
-    for (const TopicPartition& partition : partitions) {
-      const auto row = group.partitions.find(partition);
-      const std::int64_t from = row == group.partitions.end() ? first.at(partition) : row->second.committed;
-      target[partition] = shift ? from + value : value;
-    }
-  } else {
-    return fail(ErrorCode::invalid_argument, "",
-                "reset needs --to-earliest, --to-latest, --to-offset, --shift-by or --to-timestamp");
-  }
-  for (auto& [partition, offset] : target) offset = std::clamp(offset, first.at(partition), last.at(partition));
-  return target;
 }
 
 Result<void> commit(Session& session, const std::string& group, const std::map<TopicPartition, std::int64_t>& offsets) {
@@ -194,8 +159,9 @@ Result<void> commit(Session& session, const std::string& group, const std::map<T
 }
 
 Result<void> reset(Session& session) {
+  MR_TRY_ASSIGN(const auto wanted, wanted_groups(session, "reset"));
   fmt::print("\n{:<30} {:<30} {:<10} {:<15}\n", "GROUP", "TOPIC", "PARTITION", "NEW-OFFSET");
-  for (const std::string& id : session.groups) {
+  for (const std::string& id : wanted) {
     MR_TRY_ASSIGN(const GroupView group, look_at_group(session.client, id));
     if (!group.members.empty()) {
       return fail(
@@ -204,7 +170,7 @@ Result<void> reset(Session& session) {
                       group.state));
     }
     MR_TRY_ASSIGN(const auto partitions, wanted_partitions(session, group));
-    MR_TRY_ASSIGN(const auto offsets, new_offsets(session, group, partitions));
+    MR_TRY_ASSIGN(const auto offsets, new_offsets(session.client, session.options, group, partitions));
     if (session.options.has("--execute")) MR_TRY(commit(session, id, offsets));
     for (const auto& [partition, offset] : offsets) {
       fmt::print("{:<30} {:<30} {:<10} {:<15}\n", id, partition.topic, partition.partition.value(), offset);
@@ -215,8 +181,9 @@ Result<void> reset(Session& session) {
 }
 
 Result<void> remove(Session& session) {
+  MR_TRY_ASSIGN(const auto wanted, wanted_groups(session, "delete"));
   DeleteGroupsRequest request;
-  for (const std::string& group : session.groups) request.groups_names.emplace_back(group);
+  for (const std::string& group : wanted) request.groups_names.emplace_back(group);
   MR_TRY_ASSIGN(const auto answer, session.client.ask<DeleteGroupsResponse>(ApiKey::delete_groups, 2, request));
   for (const auto& result : answer.message.results) {
     if (result.error_code != 0) return group_refused(std::string(result.group_id), result.error_code);
@@ -253,17 +220,18 @@ Result<void> delete_offsets(Session& session) {
 
 constexpr KafkaAction<Session> kActions[] = {{"list", &list, false},
                                              {"describe", &describe, false},
-                                             {"reset", &reset, true},
-                                             {"delete", &remove, true},
+                                             {"reset", &reset, false},
+                                             {"delete", &remove, false},
                                              {"delete-offsets", &delete_offsets, true}};
 
 }  // namespace
 
 int groups_main(Arguments arguments) {
+  const std::vector<OptionRow> options = all_options();
   return run_kafka_verb(KafkaVerb<Session>{.name = "groups",
                                            .named = "group",
                                            .usage = kUsage,
-                                           .options = kOptions,
+                                           .options = options,
                                            .actions = kActions,
                                            .error = "Error"},
                         arguments);
