@@ -16,6 +16,8 @@ import sys
 from gen_kafka_cases import emit_case_list, emit_cases
 from gen_kafka_schema import BANNER, INTEGERS, NEVER, Message, condition, guarded, load, snake
 
+CALLS = {"bool": "boolean", "float64": "float64", "uuid": "uuid"}  # of Decoder and Encoder, besides the integers'
+
 
 # ---- structs -----------------------------------------------------------------------------------------------------------------
 
@@ -57,8 +59,8 @@ def read_item(field, target, decoder):
         return f"read({decoder}, {target}, version);"
     if field.item in INTEGERS:
         return f"{target} = {decoder}.be<std::{field.item}_t>();"
-    if field.item in ("bool", "uuid"):
-        return f"{target} = {decoder}.{'boolean' if field.item == 'bool' else 'uuid'}();"
+    if field.item in CALLS:
+        return f"{target} = {decoder}.{CALLS[field.item]}();"
     if field.item == "records" and field.message.kind == "response":
         return f"{target}.bytes = {decoder}.bytes(flexible);"
     return f"{target} = {decoder}.{'string' if field.item == 'string' else 'bytes'}(flexible);"
@@ -106,8 +108,8 @@ def write_item(field, value, encoder):
         return f"write({encoder}, {value}, version);"
     if field.item in INTEGERS:
         return f"{encoder}.be({value});"
-    if field.item in ("bool", "uuid"):
-        return f"{encoder}.{'boolean' if field.item == 'bool' else 'uuid'}({value});"
+    if field.item in CALLS:
+        return f"{encoder}.{CALLS[field.item]}({value});"
     if field.item == "records" and field.message.kind == "response":
         return f"{encoder}.records({value}, flexible);"
     return f"{encoder}.{'string' if field.item == 'string' else 'bytes'}({value}, flexible);"

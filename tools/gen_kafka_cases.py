@@ -4,7 +4,8 @@ from gen_kafka_schema import BANNER, INTEGERS, condition, guarded, snake
 
 def random_field(field):
     target = f"out.{field.name}"
-    simple = {"bool": "random.boolean()", "string": "random.string()", "bytes": "random.bytes()", "uuid": "random.uuid()"}
+    simple = {"bool": "random.boolean()", "string": "random.string()", "bytes": "random.bytes()", "uuid": "random.uuid()",
+              "float64": "random.float64()"}
 
     def item(place):
         if field.is_struct():

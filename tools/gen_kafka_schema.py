@@ -67,7 +67,7 @@ class Field:
             return self.item
         request = self.message.kind == "request"
         return {"bool": "bool", "string": "std::string_view", "bytes": "ByteView", "uuid": "UuidBytes",
-                "records": "ByteView" if request else "RecordSet"}.get(self.item) or f"std::{self.item}_t"
+                "float64": "double", "records": "ByteView" if request else "RecordSet"}.get(self.item) or f"std::{self.item}_t"
 
     def cpp_type(self):
         base = f"std::vector<{self.item_type()}>" if self.array else self.item_type()
@@ -105,10 +105,8 @@ class Field:
             return self.message.structs[self.item].min_wire(version)
         if self.item in INTEGERS:
             return INTEGERS[self.item]
-        if self.item == "bool":
-            return 1
-        if self.item == "uuid":
-            return 16
+        if self.item in ("bool", "float64", "uuid"):
+            return {"bool": 1, "float64": 8, "uuid": 16}[self.item]
         return 1 if flexible else (2 if self.item == "string" else 4)
 
     def min_wire(self, version):

@@ -28,7 +28,7 @@ constexpr app::Verb kVerbs[] = {
     {"rules", app::rules_main, "try rules on messages"},
     {"config", app::config_main, "check, show or document the configuration"},
     {"users", app::users_main, "add, list and remove users; make lines of a password file"},
-    {"acls", app::acls_main, "check a permissions file and ask what it allows"},
+    {"acls", app::acls_main, "who may do what: check a permissions file; list, add, delete ACLs for Kafka"},
 };
 
 void print_usage(std::FILE* out) {

@@ -50,13 +50,30 @@ void warn_of_expiry(const net::TlsContext& context) {
 
 }  // namespace
 
-/// The users topic.
-struct Security::Storage final : auth::UserStorage {
+/// A topic of the log that holds a table of names. Thread: the worker's, but for open().
+class Security::Table final : public auth::Storage {
+ public:
+  /// Blocks until `restore` has seen all of it.
+  static Result<std::unique_ptr<Table>> open(topics::TopicLog& log, const Clock& clock, WorkerThread& worker,
+                                             std::string_view name, topics::TableTopic::Visit restore) {
+    std::promise<Result<std::shared_ptr<topics::TableTopic>>> opened;
+    auto result = opened.get_future();
+    worker.post([&] {
+      topics::TableTopic::open(
+          log, clock, worker, {.name = std::string(name)}, std::move(restore),
+          [&opened](Result<std::shared_ptr<topics::TableTopic>> table) { opened.set_value(std::move(table)); });
+    });
+    auto made = std::make_unique<Table>();
+    MR_TRY_ASSIGN(made->topic_, result.get());
+    return made;
+  }
   void put(std::string_view name, const std::optional<std::string>& text, Done done) override {
     const auto value = text ? std::optional<ByteView>(as_bytes(*text)) : std::nullopt;
-    table->put(as_bytes(name), value, std::move(done));
+    topic_->put(as_bytes(name), value, std::move(done));
   }
-  std::shared_ptr<topics::TableTopic> table;
+
+ private:
+  std::shared_ptr<topics::TableTopic> topic_;
 };
 
 Security::Security(const Settings& settings, metrics::Registry& metrics)
@@ -66,6 +83,7 @@ Security::Security(const Settings& settings, metrics::Registry& metrics)
       worker_("security"),
       users_(true),
       authenticator_(users_, &worker_, metrics, &system_entropy),
+      acls_(true, settings.security.everyone_without_acl),
       mqtt_tls_metrics_(metrics, "mqtts"),
       kafka_tls_metrics_(metrics, "kafka_tls"),
       http_tls_metrics_(metrics, "https") {}
@@ -111,11 +129,15 @@ Result<void> Security::read_files() {
     MR_TRY_ASSIGN(const std::string text, read_file(settings_.password_file, "auth.password.file"));
     MR_TRY(users_.load_password_file(text));
   }
-  if (!settings_.permissions_file.empty()) {
-    MR_TRY_ASSIGN(const std::string text, read_file(settings_.permissions_file, "auth.permissions.file"));
-    MR_TRY_ASSIGN(auto permissions, auth::Permissions::parse(text));
-    permissions_.store(std::move(permissions));
-  }
+  if (!settings_.permissions_file.empty()) return read_permissions();
+  return {};
+}
+
+Result<void> Security::read_permissions() {
+  MR_TRY_ASSIGN(const std::string text, read_file(settings_.permissions_file, "auth.permissions.file"));
+  MR_TRY_ASSIGN(auto permissions, auth::Permissions::parse(text));
+  acls_.set_fixed(permissions->acls());
+  permissions_.store(std::move(permissions));
   return {};
 }
 
@@ -147,33 +169,23 @@ Result<void> Security::reload() {
       return users_.load_password_file(text);
     }());
   }
-  if (!settings_.permissions_file.empty()) {
-    note("permissions", [this]() -> Result<void> {
-      MR_TRY_ASSIGN(const std::string text, read_file(settings_.permissions_file, "auth.permissions.file"));
-      MR_TRY_ASSIGN(auto permissions, auth::Permissions::parse(text));
-      permissions_.store(std::move(permissions));
-      return {};
-    }());
-  }
+  if (!settings_.permissions_file.empty()) note("permissions", read_permissions());
   return first;
 }
 
-Result<void> Security::open_users(topics::TopicLog& log, const Clock& clock) {
-  std::promise<Result<std::shared_ptr<topics::TableTopic>>> opened;
-  auto result = opened.get_future();
-  worker_.post([&] {
-    topics::TableTopic::open(
-        log, clock, worker_, {.name = std::string(auth::kUsersTopic)},
-        [this](ByteView key, std::optional<ByteView> value) {
-          users_.restore(as_text(key), value ? std::optional(as_text(*value)) : std::nullopt);
-        },
-        [&opened](Result<std::shared_ptr<topics::TableTopic>> table) { opened.set_value(std::move(table)); });
-  });
-  auto table = result.get();
-  if (!table) return std::unexpected(std::move(table).error());
-  storage_ = std::make_unique<Storage>();
-  storage_->table = *std::move(table);
-  users_.set_storage(*storage_, worker_);
+Result<void> Security::open_tables(topics::TopicLog& log, const Clock& clock) {
+  MR_TRY_ASSIGN(
+      users_table_,
+      Table::open(log, clock, worker_, auth::kUsersTopic, [this](ByteView key, std::optional<ByteView> value) {
+        users_.restore(as_text(key), value ? std::optional(as_text(*value)) : std::nullopt);
+      }));
+  users_.set_storage(*users_table_, worker_);
+  if (acls() == nullptr) return {};
+  MR_TRY_ASSIGN(acls_table_,
+                Table::open(log, clock, worker_, auth::kAclsTopic, [this](ByteView key, std::optional<ByteView> value) {
+                  acls_.restore(as_text(key), value.has_value());
+                }));
+  acls_.set_storage(*acls_table_, worker_);
   return {};
 }
 
@@ -183,6 +195,10 @@ void Security::stop() {
 
 const auth::PermissionSlot* Security::permissions() const {
   return settings_.permissions_file.empty() ? nullptr : &permissions_;
+}
+
+auth::Acls* Security::acls() {
+  return settings_.kafka_authorization == "acls" ? &acls_ : nullptr;
 }
 
 net::StreamLayers Security::layers(const std::shared_ptr<net::TlsContext>& tls, net::TlsMetrics* tls_metrics,
@@ -233,10 +249,11 @@ net::http::Guard Security::http_guard(net::Loop& loop) {
 }
 
 void Security::add_routes(net::http::Router& router, net::Loop& loop) {
-  add_security_routes(router,
-                      {.users = users_, .permissions = permissions_, .loop = loop, .worker = worker_, .reload = [this] {
-                         return reload();
-                       }});
+  add_security_routes(
+      router,
+      {.users = users_, .permissions = permissions_, .acls = acls_, .loop = loop, .worker = worker_, .reload = [this] {
+         return reload();
+       }});
 }
 
 }  // namespace millrace::app

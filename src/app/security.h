@@ -9,6 +9,7 @@
 #include <string>
 
 #include "app/settings.h"
+#include "auth/acls.h"
 #include "auth/authenticator.h"
 #include "auth/permissions.h"
 #include "auth/users.h"
@@ -28,8 +29,8 @@ class Security {
   static Result<std::unique_ptr<Security>> open(const Settings& settings, metrics::Registry& metrics);
   ~Security();
 
-  /// Users of the log from here on. Blocks until they are read. `log` and `clock` outlive stop().
-  Result<void> open_users(topics::TopicLog& log, const Clock& clock);
+  /// Users and ACLs of the log from here on. Blocks until they are read. `log` and `clock` outlive stop().
+  Result<void> open_tables(topics::TopicLog& log, const Clock& clock);
 
   [[nodiscard]] net::StreamLayers mqtt_layers(bool tls);
   [[nodiscard]] net::StreamLayers kafka_layers(bool tls);
@@ -37,6 +38,8 @@ class Security {
   [[nodiscard]] auth::Authenticator& authenticator() { return authenticator_; }
   /// Null while no file of rules is configured.
   [[nodiscard]] const auth::PermissionSlot* permissions() const;
+  /// Null while Kafka clients may do everything.
+  [[nodiscard]] auth::Acls* acls();
   /// Lets only super users in; empty when the HTTP interface asks for no log-in.
   [[nodiscard]] net::http::Guard http_guard(net::Loop& loop);
   /// GET /api/v1/users, PUT and DELETE /api/v1/users/{name}, GET /api/v1/acls, POST /api/v1/security/reload.
@@ -49,10 +52,11 @@ class Security {
   void stop();
 
  private:
-  struct Storage;
+  class Table;
   Security(const Settings& settings, metrics::Registry& metrics);
   Result<void> open_tls();
   Result<void> read_files();
+  Result<void> read_permissions();
   [[nodiscard]] net::StreamLayers layers(const std::shared_ptr<net::TlsContext>& tls, net::TlsMetrics* tls_metrics,
                                          const std::vector<std::string>& proxies);
 
@@ -63,13 +67,15 @@ class Security {
   auth::Users users_;
   auth::Authenticator authenticator_;
   auth::PermissionSlot permissions_;
+  auth::Acls acls_;
   std::shared_ptr<net::TlsContext> mqtt_tls_;
   std::shared_ptr<net::TlsContext> kafka_tls_;
   std::shared_ptr<net::TlsContext> http_tls_;
   net::TlsMetrics mqtt_tls_metrics_;
   net::TlsMetrics kafka_tls_metrics_;
   net::TlsMetrics http_tls_metrics_;
-  std::unique_ptr<Storage> storage_;
+  std::unique_ptr<Table> users_table_;
+  std::unique_ptr<Table> acls_table_;
 };
 
 }  // namespace millrace::app

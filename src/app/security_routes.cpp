@@ -33,13 +33,20 @@ std::string list_users(const auth::UserTable& table) {
   return text + "]\n";
 }
 
-std::string list_rules(const auth::Permissions& permissions) {
+std::string list_rules(const auth::Permissions& permissions, const auth::AclTable& acls) {
   std::string text = "{\"everything_allowed\":";
   text += permissions.allows_everything() ? "true" : "false";
   text += ",\"rules\":[";
   for (const auth::PermissionRule& rule : permissions.rules()) {
     text += (text.back() == '[' ? "" : ",") + json_string(auth::to_text(rule));
   }
+  text += "],\"kafka\":[";
+  const auto add = [&](const auth::Acl& acl, std::string_view source) {
+    text += (text.back() == '[' ? "" : ",") + std::string("{\"acl\":") + json_string(auth::to_text(acl)) +
+            ",\"source\":" + json_string(source) + "}";
+  };
+  for (const auth::Acl& acl : acls.fixed()) add(acl, "file");
+  for (const auth::Acl& acl : acls.stored()) add(acl, "log");
   return text + "]}\n";
 }
 
@@ -70,8 +77,8 @@ void add_security_routes(net::http::Router& router, const SecuritySubject& subje
   router.add_simple("GET", "/api/v1/users", [&users = subject.users](const Request&) {
     return Response::json(200, list_users(*users.table()));
   });
-  router.add_simple("GET", "/api/v1/acls", [&permissions = subject.permissions](const Request&) {
-    return Response::json(200, list_rules(*permissions.load()));
+  router.add_simple("GET", "/api/v1/acls", [&permissions = subject.permissions, &acls = subject.acls](const Request&) {
+    return Response::json(200, list_rules(*permissions.load(), *acls.table()));
   });
   router.add("PUT", "/api/v1/users/{name}",
              [&users = subject.users, &loop = subject.loop](Request request, Responder responder) {

@@ -78,16 +78,25 @@ void add_log_in(std::vector<config::Setting>& rows) {
   rows.push_back(duration<S>(
       "connections.max.reauth.ms", [](S& s) -> auto& { return s.security.max_reauth; }, {0, 2'147'483'647},
       "How long a Kafka log-in holds before the client must renew it. 0: as long as the connection."));
-  rows.push_back(names("super.users", "list of user names", &SecuritySettings::super_users, is_anything, "",
-                       "Users who may change other users, and use the HTTP interface when that asks for a log-in."));
+  rows.push_back(
+      names("super.users", "list of user names", &SecuritySettings::super_users, is_anything, "",
+            "Users who may do everything on Kafka's listeners, change other users, and use the HTTP interface "
+            "when that asks for a log-in. ANONYMOUS: Kafka clients that did not log in."));
+  rows.push_back(choice<S>(
+      "kafka.authorization", [](S& s) -> auto& { return s.security.kafka_authorization; }, {"off", "acls"},
+      "acls: a Kafka client may do what an ACL allows (kafka-acls, 'millrace acls', auth.permissions.file) and nothing "
+      "else. off: everything."));
+  rows.push_back(boolean<S>(
+      "allow.everyone.if.no.acl.found", [](S& s) -> auto& { return s.security.everyone_without_acl; },
+      "With kafka.authorization: whether everybody may use a topic, group or cluster that no ACL is about."));
   rows.push_back(text<S>(
       "auth.password.file", [](S& s) -> auto& { return s.security.password_file; },
       "File of users, lines of name:credential as 'millrace users hash' prints them. SIGHUP reads it again."));
   rows.push_back(text<S>(
       "auth.permissions.file", [](S& s) -> auto& { return s.security.permissions_file; },
-      "File of rules about who may publish and subscribe to what over MQTT. Without it everybody who may connect may "
-      "do "
-      "everything. SIGHUP reads it again."));
+      "File of rules about who may publish and subscribe to what over MQTT, and of ACLs for Kafka. Without it "
+      "everybody "
+      "who may connect over MQTT may do everything. SIGHUP reads it again."));
   rows.push_back(names("mqtt.proxies", "list of networks", &SecuritySettings::mqtt_proxies, is_network,
                        "is not an address or a network like 10.0.0.0/8",
                        "Proxies that begin every MQTT connection with a PROXY header. Others may then not connect."));
@@ -113,6 +122,12 @@ void check_security(const Settings& s, config::Problems& problems) {
   const bool certificates = security.mqtt_client_certificates != "none" || security.kafka_client_certificates != "none";
   if (certificates && security.tls_client_ca_file.empty()) {
     problems.add(nowhere, "client certificates need 'tls.client.ca.file': the authorities that sign them");
+  }
+  if (security.kafka_authorization == "acls" && security.super_users.empty() && security.permissions_file.empty() &&
+      !security.everyone_without_acl) {
+    problems.add(nowhere,
+                 "'kafka.authorization' allows nothing without 'super.users' or 'auth.permissions.file': name who may "
+                 "make ACLs");
   }
   if (security.http_authentication == "required" && security.super_users.empty()) {
     problems.add(nowhere, "'http.authentication' lets only users of 'super.users' in: name at least one");

@@ -18,6 +18,8 @@ struct SecuritySettings {
   std::string mqtt_authentication = "off";         // off, required
   std::string http_authentication = "off";
   bool http_tls = false;
+  std::string kafka_authorization = "off";  // off, acls
+  bool everyone_without_acl = false;
   std::vector<std::string> kafka_sasl;      // mechanisms of the plain listener; empty: no log-in
   std::vector<std::string> kafka_tls_sasl;  // of the TLS listener
   std::vector<std::string> mqtt_proxies;    // networks that must begin connections with a PROXY header

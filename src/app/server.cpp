@@ -120,6 +120,7 @@ kafka::ServerSettings kafka_settings(const Settings& settings, Security& securit
   kafka.further.assign(listeners.begin() + 1, listeners.end());
   kafka.authenticator = &security.authenticator();
   kafka.super_users = settings.security.super_users;
+  kafka.acls = security.acls();
   kafka.max_reauth = settings.security.max_reauth;
   kafka.node_id = settings.kafka.node_id;
   kafka.max_connections = static_cast<std::size_t>(settings.kafka.max_connections);
@@ -341,7 +342,7 @@ Result<std::unique_ptr<Server>> Server::start(Settings settings, std::function<v
   MR_TRY_ASSIGN(parts->security, Security::open(parts->settings, parts->metrics));
   MR_TRY(parts->start_admin());
   MR_TRY(parts->open_log(std::move(on_fatal)));
-  MR_TRY(parts->security->open_users(*parts->log, parts->clock));
+  MR_TRY(parts->security->open_tables(*parts->log, parts->clock));
   MR_TRY(parts->start_loops());
   parts->start_groups();
   MR_TRY(parts->start_kafka());

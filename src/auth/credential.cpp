@@ -50,7 +50,7 @@ std::optional<std::uint32_t> number_after(std::string_view text, std::string_vie
 }
 
 bool is_salt(const std::optional<std::vector<std::uint8_t>>& salt) {
-  return salt && salt->size() >= 8 && salt->size() <= kLongestSalt;
+  return salt && !salt->empty() && salt->size() <= kLongestSalt;  // its length is the client's choice
 }
 
 Result<Credential> parse_scram(ScramKind kind, std::span<const std::string_view> fields) {

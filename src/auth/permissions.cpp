@@ -64,14 +64,21 @@ Result<std::shared_ptr<const Permissions>> Permissions::parse(std::string_view t
     std::string_view look = line;
     const std::string_view first = take_word(look);
     if (first.empty() || first.starts_with('#')) continue;
-    auto rule = parse_rule(line);
-    if (!rule) {
-      return fail(ErrorCode::malformed, rule.error().context,
-                  fmt::format("line {}{}{}", number, rule.error().detail.empty() ? "" : ": ", rule.error().detail));
+    const Result<void> added = [&]() -> Result<void> {
+      if (is_acl_line(line)) {
+        MR_TRY_ASSIGN(permissions->acls_.emplace_back(), parse_acl(line));
+      } else {
+        MR_TRY_ASSIGN(permissions->rules_.emplace_back(), parse_rule(line));
+      }
+      return {};
+    }();
+    if (!added) {
+      return fail(ErrorCode::malformed, added.error().context,
+                  fmt::format("line {}{}{}", number, added.error().detail.empty() ? "" : ": ", added.error().detail));
     }
-    permissions->rules_.push_back(*std::move(rule));
   }
-  if (permissions->rules_.empty()) return fail(ErrorCode::malformed, "a permissions file has at least one rule");
+  if (permissions->rules_.empty() && permissions->acls_.empty())
+    return fail(ErrorCode::malformed, "a permissions file has at least one rule");
   return permissions;
 }
 

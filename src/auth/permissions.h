@@ -1,5 +1,6 @@
-// Permissions: which client may publish and subscribe to what. Deny by default: what no rule allows is not allowed, and
-// a rule that denies wins over every rule that allows.
+// Permissions: the permissions file: which client may publish and subscribe to what, and what Kafka clients may do
+// (acl.h). Deny by default: what no rule allows is not allowed, and a rule that denies wins over every rule that
+// allows.
 //
 //   # who                what        topics
 //   allow user:dispatch  all         #
@@ -7,8 +8,10 @@
 //   allow *              subscribe   commands/${clientid}/+
 //   deny  user:guest     subscribe   trucks/+/driver
 //   allow anonymous      publish     demo/#
+//   allow user:dash      kafka:read  topic:message-log
 //
-// "*" is everybody who proved who he is. Thread: Permissions and its slot any; an Access its connection's loop.
+// "*" is everybody who proved who he is (in a rule about Kafka: everybody). Thread: Permissions and its slot any; an
+// Access its connection's loop.
 #pragma once
 
 #include <array>
@@ -19,6 +22,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/acl.h"
 #include "auth/identity.h"
 #include "auth/topic_pattern.h"
 #include "base/guarded.h"
@@ -44,10 +48,13 @@ class Permissions {
   static Result<std::shared_ptr<const Permissions>> parse(std::string_view text);
 
   [[nodiscard]] const std::vector<PermissionRule>& rules() const { return rules_; }
+  /// The rules about Kafka.
+  [[nodiscard]] const std::vector<Acl>& acls() const { return acls_; }
   [[nodiscard]] bool allows_everything() const { return everything_; }
 
  private:
   std::vector<PermissionRule> rules_;
+  std::vector<Acl> acls_;
   bool everything_ = false;
 };
 

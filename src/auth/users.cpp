@@ -8,7 +8,7 @@ namespace millrace::auth {
 
 Users::Users(bool kept) : table_(std::make_shared<const UserTable>()), kept_(kept) {}
 
-void Users::set_storage(UserStorage& storage, Executor& loop) {
+void Users::set_storage(Storage& storage, Executor& loop) {
   storage_ = &storage;
   loop_.store(&loop, std::memory_order_release);
 }

@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "auth/storage.h"
 #include "auth/user_table.h"
 #include "base/executor.h"
 #include "base/guarded.h"
@@ -18,15 +19,6 @@
 namespace millrace::auth {
 
 inline constexpr std::string_view kUsersTopic = "__users";
-
-/// Where changes are made durable. Thread: the loop's.
-class UserStorage {
- public:
-  using Done = std::move_only_function<void(Result<void>)>;
-  virtual ~UserStorage() = default;
-  /// nullopt removes. `done` comes on the loop.
-  virtual void put(std::string_view name, const std::optional<std::string>& text, Done done) = 0;
-};
 
 class Users {
  public:
@@ -38,7 +30,7 @@ class Users {
   /// `kept`: no user is changed before set_storage(). Otherwise users live in memory only.
   explicit Users(bool kept = false);
   /// `loop` runs every change.
-  void set_storage(UserStorage& storage, Executor& loop);
+  void set_storage(Storage& storage, Executor& loop);
   /// What the storage held at the start.
   void restore(std::string_view name, std::optional<std::string_view> text);
 
@@ -55,7 +47,7 @@ class Users {
 
   Guarded<std::shared_ptr<const UserTable>> table_;
   const bool kept_;
-  UserStorage* storage_ = nullptr;         // the loop's
+  Storage* storage_ = nullptr;             // the loop's
   std::atomic<Executor*> loop_ = nullptr;  // set after storage_
 };
 

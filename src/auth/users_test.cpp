@@ -63,7 +63,7 @@ TEST(PasswordFile, IsAllOrNothingAndNeverQuotesASecret) {
 }
 
 /// Keeps what was put until the test says how it went.
-struct HeldStorage final : UserStorage {
+struct HeldStorage final : Storage {
   void put(std::string_view name, const std::optional<std::string>& text, Done done) override {
     last = std::string(name) + "=" + text.value_or("(removed)");
     waiting.push_back(std::move(done));

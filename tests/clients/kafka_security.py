@@ -77,7 +77,8 @@ def kafka_configs(server, folder, authority):
     log_in_as("admin", "secret")
     done = configs("--alter", "--entity-name", "ann", "--add-config", "SCRAM-SHA-512=[iterations=8192,password=pw]")
     check("Completed updating" in done.stdout, f"kafka-configs adds a user: {done}")
-    # Not --describe: it asks for quotas first, which there are none of.
+    done = configs("--describe", "--entity-name", "ann")
+    check("SCRAM-SHA-512=iterations=8192" in done.stdout, f"kafka-configs describes a user: {done}")
     log_in_as("ann", "pw")
     done = configs("--alter", "--entity-name", "bob", "--add-config", "SCRAM-SHA-512=[iterations=8192,password=pw]")
     check("super.users" in done.stdout + done.stderr, f"the new user is let in and may not make others: {done}")

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -34,6 +35,7 @@ class Decoder {
     return reader_.be<T>();
   }
   bool boolean() { return reader_.u8() != 0; }
+  double float64() { return std::bit_cast<double>(be<std::uint64_t>()); }
   UuidBytes uuid();
 
   std::string_view string(bool flexible);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -48,6 +49,7 @@ class Encoder {
     writer_.be(value);
   }
   void boolean(bool value) { writer_.u8(value ? 1 : 0); }
+  void float64(double value) { be(std::bit_cast<std::uint64_t>(value)); }
   void uuid(const UuidBytes& id) { writer_.bytes(id); }
 
   void string(std::string_view text, bool flexible);

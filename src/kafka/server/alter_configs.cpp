@@ -2,6 +2,7 @@
 #include "kafka/protocol/messages/alter_configs.h"
 
 #include "kafka/server/config_change.h"
+#include "kafka/server/config_resource.h"
 #include "kafka/server/served_apis.h"
 
 namespace millrace::kafka {
@@ -15,6 +16,7 @@ void handle_alter_configs(Endpoint& endpoint, Request request) {
     auto& change = changes.emplace_back();
     change.type = resource.resource_type;
     change.name = resource.resource_name;
+    change.refusal = check_permission(request, AclOperation::alter_configs, change.type, change.name);
     change.replace_all = true;
     for (const auto& config : resource.configs) {
       change.edits.push_back({std::string(config.name), ConfigOperation::set, std::nullopt});

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/refusal.h"
@@ -43,6 +44,10 @@ void handle_alter_partition_reassignments(Endpoint& endpoint, Request request) {
   if (!message) return request.malformed(message.error());
   const auto& table = endpoint.table();
   AlterPartitionReassignmentsResponse response;
+  if (!may_cluster(request, AclOperation::alter)) {
+    response.error_code = code(KafkaError::cluster_authorization_failed);
+    return request.respond(response);
+  }
   std::deque<Refusal> refusals;  // the answer's texts
   response.responses.reserve(message->topics.size());
   for (const auto& asked : message->topics) {

@@ -4,16 +4,15 @@
 
 #include <map>
 
+#include "kafka/server/authorization.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
-#include "kafka/server/user_administration.h"
 
 namespace millrace::kafka {
 namespace {
 
 using Message = AlterUserScramCredentialsRequest;
 
-constexpr std::size_t kShortestSalt = 8;
 constexpr std::size_t kLongestSalt = 64;
 
 struct Changes {
@@ -79,7 +78,7 @@ void add(const Message::ScramCredentialUpsertion& upsertion, Changes& changes) {
   if (iterations > auth::kMaxIterations) {
     return changes.refuse(KafkaError::unacceptable_credential, "Too many iterations: at most 16384");
   }
-  if (upsertion.salt.size() < kShortestSalt || upsertion.salt.size() > kLongestSalt ||
+  if (upsertion.salt.empty() || upsertion.salt.size() > kLongestSalt ||
       upsertion.salted_password.size() != digest_size(auth::digest_of(*kind))) {
     return changes.refuse(KafkaError::unacceptable_credential, "the salt or the salted password has a wrong size");
   }
@@ -135,7 +134,7 @@ void handle_alter_user_scram_credentials(Endpoint& endpoint, Request request) {
   const auto message = request.decode<Message>();
   if (!message) return request.malformed(message.error());
   auth::Authenticator* authenticator = endpoint.settings().authenticator;
-  const bool allowed = authenticator != nullptr && may_administer_users(endpoint, request.connection());
+  const bool allowed = authenticator != nullptr && may_users(request, AclOperation::alter);
   auto all = changes_of(*message);
   const auto pending = std::make_shared<Pending>(std::move(request));
   pending->left = all.size();

@@ -137,6 +137,7 @@ void change_configs(Endpoint& endpoint, std::vector<ResourceChange> changes, boo
   const auto table = endpoint.table();
   for (std::size_t i = 0; i < pending->changes.size(); ++i) {
     ResourceChange& change = pending->changes[i];
+    if (change.refusal) continue;
     if (times[{change.type, change.name}] > 1) {
       change.refusal = {KafkaError::invalid_request, "Each resource must appear at most once."};
       continue;

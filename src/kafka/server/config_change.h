@@ -25,7 +25,7 @@ struct ResourceChange {
   std::string name;
   bool replace_all = false;  // AlterConfigs: what is not named is removed
   std::vector<ConfigEdit> edits;
-  Refusal refusal;  // the outcome
+  Refusal refusal;  // the outcome; one that is there already is not tried
 };
 
 /// What settings become through `edits`. invalid_argument: detail is Kafka's text.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "auth/acl_access.h"
 #include "base/assert.h"
 #include "base/byte_writer.h"
 #include "base/endian.h"
@@ -20,6 +21,8 @@ constexpr std::int32_t kMinFrame = 8;  // api key, version and correlation id
 // An unfinished frame of at least this size is read by the stream straight into its own memory; a smaller one is left
 // to come again.
 constexpr std::size_t kGatherBytes = 64_KiB;
+
+constexpr std::string_view kAnonymousUser = "ANONYMOUS";  // the name Kafka gives to who did not log in
 
 /// What a client may send before it has logged in.
 bool may_come_first(ApiKey key) {
@@ -64,6 +67,18 @@ auth::Identity Connection::identity() const {
   const auto certificate = stream_->peer_identity();
   if (!certificate) return {};
   return {certificate->common_name, auth::Proof::certificate};
+}
+
+auth::AclAccess* Connection::access() {
+  const ServerSettings& settings = endpoint_.settings();
+  if (settings.acls == nullptr) return nullptr;
+  if (!access_) {
+    const auth::Identity who = identity();
+    const std::string_view name = who.anonymous() ? kAnonymousUser : std::string_view(who.name);
+    const bool super = std::ranges::find(settings.super_users, name) != settings.super_users.end();
+    access_ = std::make_unique<auth::AclAccess>(*settings.acls, who, peer(), super);
+  }
+  return access_.get();
 }
 
 void Connection::set_checking(bool checking) {

@@ -21,6 +21,10 @@
 #include "kafka/server/settings.h"
 #include "net/stream.h"
 
+namespace millrace::auth {
+class AclAccess;
+}
+
 namespace millrace::kafka {
 
 class Endpoint;
@@ -87,6 +91,8 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
   void admit(auth::Identity identity, MonoTime until);
   /// Who is logged in, or whose certificate was shown.
   [[nodiscard]] auth::Identity identity() const;
+  /// What the client may do; null: everything.
+  [[nodiscard]] auth::AclAccess* access();
   /// A log-in is being checked: nothing is read meanwhile.
   void set_checking(bool checking);
   [[nodiscard]] bool closed() const { return closed_; }
@@ -122,6 +128,7 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
   std::unique_ptr<net::Stream> stream_;
   std::unique_ptr<SaslSession> sasl_;
   auth::Identity identity_;
+  std::unique_ptr<auth::AclAccess> access_;  // made at the first question
   MonoTime admitted_until_{};
   std::deque<Slot> slots_;        // front: the next answer to send
   std::uint64_t first_slot_ = 0;  // number of slots_.front()

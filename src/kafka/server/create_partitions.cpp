@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/refusal.h"
 #include "kafka/server/served_apis.h"
@@ -87,7 +88,10 @@ void handle_create_partitions(Endpoint& endpoint, Request request) {
   std::map<std::string_view, int> times;
   for (const Wanted& topic : wanted) ++times[topic.name];
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    growth->outcomes[i] = check(wanted[i], times[wanted[i].name] > 1, table->find(wanted[i].name), endpoint.settings());
+    growth->outcomes[i] =
+        may_topic(growth->request, AclOperation::alter, wanted[i].name)
+            ? check(wanted[i], times[wanted[i].name] > 1, table->find(wanted[i].name), endpoint.settings())
+            : Refusal{KafkaError::topic_authorization_failed, "The topic authorization is failed."};
     if (growth->outcomes[i] || growth->message.validate_only) continue;
     ++growth->open;
     endpoint.log().create_partitions(std::string(wanted[i].name), wanted[i].count, endpoint.executor(),

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/refusal.h"
 #include "kafka/server/served_apis.h"
@@ -122,6 +123,13 @@ void respond(Creation& creation) {
     out.topic_id = outcome.topic->id.bytes;
     out.num_partitions = outcome.partitions;
     out.replication_factor = 1;
+    if (!may_topic(creation.request, AclOperation::describe_configs, outcome.topic->name)) {
+      out.topic_config_error_code = code(KafkaError::topic_authorization_failed);
+      out.configs.reset();
+      out.num_partitions = -1;
+      out.replication_factor = -1;
+      continue;
+    }
     for (const auto& [name, value] : outcome.topic->config) {
       constexpr std::int8_t kTopicConfig = 1;
       out.configs->push_back({name, value, false, kTopicConfig, false});
@@ -148,7 +156,9 @@ void handle_create_topics(Endpoint& endpoint, Request request) {
                            .config = {},
                            .validate_only = creation->message.validate_only};
     static_cast<Refusal&>(creation->outcomes[i]) =
-        check(wanted, times[wanted.name] > 1, endpoint.settings(), topic.partitions);
+        may_create_topic(creation->request, wanted.name)
+            ? check(wanted, times[wanted.name] > 1, endpoint.settings(), topic.partitions)
+            : refuse(KafkaError::topic_authorization_failed, "Authorization failed.");
     if (creation->outcomes[i].error != KafkaError::none) {
       --creation->open;
       continue;

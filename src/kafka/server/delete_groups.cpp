@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "kafka/groups/groups.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/served_apis.h"
 
@@ -35,6 +36,11 @@ void handle_delete_groups(Endpoint& endpoint, Request request) {
   deleting->results.resize(deleting->groups.size(), KafkaError::none);
   deleting->open += deleting->groups.size();
   for (std::size_t i = 0; i < deleting->groups.size(); ++i) {
+    if (!may_group(deleting->request, AclOperation::remove, deleting->groups[i])) {
+      deleting->results[i] = KafkaError::group_authorization_failed;
+      --deleting->open;
+      continue;
+    }
     Reply<KafkaError> reply = [deleting, i](KafkaError error) {
       deleting->results[i] = error;
       if (--deleting->open == 0) respond(*deleting);

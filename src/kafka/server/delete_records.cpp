@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
@@ -20,7 +21,8 @@ struct Deletion {
   std::vector<KafkaError> refused;  // one per partition of the message, in order; none: asked of the log
 };
 
-KafkaError check(const topics::Topic* topic, const DeleteRecordsRequest::DeleteRecordsPartition& wanted) {
+KafkaError check(bool allowed, const topics::Topic* topic, const DeleteRecordsRequest::DeleteRecordsPartition& wanted) {
+  if (!allowed) return KafkaError::topic_authorization_failed;
   if (find_partition(topic, wanted.partition_index) == nullptr) return KafkaError::unknown_topic_or_partition;
   if (topic->internal) return KafkaError::invalid_topic;
   // As Apache Kafka: records of a topic that is only compacted may not be cut off.
@@ -67,8 +69,9 @@ void handle_delete_records(Endpoint& endpoint, Request request) {
   std::vector<topics::RecordDeletion> wanted;
   for (const auto& asked : deletion->message.topics) {
     const topics::Topic* topic = table->find(asked.name);
+    const bool allowed = may_topic(deletion->request, AclOperation::remove, asked.name);
     for (const auto& partition : asked.partitions) {
-      const KafkaError refused = deletion->refused.emplace_back(check(topic, partition));
+      const KafkaError refused = deletion->refused.emplace_back(check(allowed, topic, partition));
       if (refused != KafkaError::none) continue;
       wanted.push_back({.partition = {std::string(asked.name), PartitionIndex(partition.partition_index)},
                         .before = Offset(partition.offset)});

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
@@ -56,7 +57,9 @@ void handle_delete_topics(Endpoint& endpoint, Request request) {
     auto& outcome = deletion->outcomes.emplace_back();
     if (wanted.name) outcome.name = *wanted.name;
     outcome.id = wanted.topic_id;
-    if (topic != nullptr) {
+    if (topic != nullptr && !wanted.name && !may_topic(deletion->request, AclOperation::describe, topic->name)) {
+      outcome.error = KafkaError::topic_authorization_failed;  // its name is not told
+    } else if (topic != nullptr) {
       outcome.name = topic->name;
       outcome.id = topic->id.bytes;
     } else if (!wanted.name) {
@@ -66,6 +69,12 @@ void handle_delete_topics(Endpoint& endpoint, Request request) {
   for (std::size_t i = 0; i < deletion->outcomes.size(); ++i) {
     auto& outcome = deletion->outcomes[i];
     if (outcome.error != KafkaError::none) continue;
+    if (!may_topic(deletion->request, AclOperation::remove, *outcome.name)) {
+      outcome.error = KafkaError::topic_authorization_failed;
+      // By name: who may not see the topic does not learn whether it exists.
+      if (!may_topic(deletion->request, AclOperation::describe, *outcome.name)) outcome.id = {};
+      continue;
+    }
     if (is_reserved_topic(*outcome.name)) {
       outcome.error = KafkaError::invalid_topic;
       outcome.message = "topics whose names begin with \"__\" belong to millrace itself";

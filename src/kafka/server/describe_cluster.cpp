@@ -1,7 +1,7 @@
 // DescribeCluster (KIP-700): one broker, which is its own controller.
 #include "kafka/protocol/messages/describe_cluster.h"
 
-#include "kafka/server/authorized_operations.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
@@ -22,7 +22,10 @@ void handle_describe_cluster(Endpoint& endpoint, Request request) {
   response.controller_id = settings.node_id;
   const ListenerSettings& listener = request.connection().listener();
   response.brokers.push_back({settings.node_id, listener.advertised_host, listener.advertised_port, std::nullopt});
-  if (message->include_cluster_authorized_operations) response.cluster_authorized_operations = kClusterOperations;
+  if (message->include_cluster_authorized_operations) {
+    response.cluster_authorized_operations =
+        allowed_operations(request, auth::AclResource::cluster, auth::kClusterName);
+  }
   request.respond(response);
 }
 

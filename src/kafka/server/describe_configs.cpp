@@ -119,7 +119,9 @@ void handle_describe_configs(Endpoint& endpoint, Request request) {
     answer.resource_type = wanted.resource_type;
     answer.resource_name = wanted.resource_name;
     answer.error_message.reset();
-    const Refusal refusal = description.add(wanted, *table, answer);
+    Refusal refusal =
+        check_permission(request, AclOperation::describe_configs, wanted.resource_type, wanted.resource_name);
+    if (!refusal) refusal = description.add(wanted, *table, answer);
     if (!refusal) continue;
     answer.error_code = code(refusal.error);
     if (!refusal.message.empty()) answer.error_message = description.keep(refusal.message);

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "kafka/groups/groups.h"
-#include "kafka/server/authorized_operations.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/served_apis.h"
 
@@ -27,7 +27,9 @@ void respond(Describing& describing) {
     out.group_state = to_string(group.state);
     out.protocol_type = group.protocol_type;
     out.protocol_data = group.protocol;
-    if (describing.operations) out.authorized_operations = kGroupOperations;
+    if (describing.operations) {
+      out.authorized_operations = allowed_operations(describing.request, auth::AclResource::group, group.group);
+    }
     for (const DescribedMember& member : group.members) {
       out.members.push_back({.member_id = member.id,
                              .group_instance_id = member.instance_id,
@@ -49,6 +51,14 @@ void handle_describe_groups(Endpoint& endpoint, Request request) {
   describing->groups.resize(message->groups.size());
   describing->open += message->groups.size();
   for (std::size_t i = 0; i < message->groups.size(); ++i) {
+    if (!may_group(describing->request, AclOperation::describe, message->groups[i])) {
+      GroupDescription& refused = describing->groups[i];
+      refused.group = message->groups[i];
+      refused.error = KafkaError::group_authorization_failed;
+      refused.state = GroupState::dead;
+      --describing->open;
+      continue;
+    }
     Reply<GroupDescription> reply = [describing, i](GroupDescription group) {
       describing->groups[i] = std::move(group);
       if (--describing->open == 0) respond(*describing);

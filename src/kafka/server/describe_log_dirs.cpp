@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/served_apis.h"
 #include "kafka/server/topic_lookup.h"
@@ -27,6 +28,10 @@ void handle_describe_log_dirs(Endpoint& endpoint, Request request) {
   const auto& table = endpoint.table();
   const ServerSettings& settings = endpoint.settings();
   DescribeLogDirsResponse response;
+  if (!may_cluster(request, AclOperation::describe)) {
+    response.error_code = code(KafkaError::cluster_authorization_failed);  // up to version 2: no directory, no word
+    return request.respond(response);
+  }
   Directory& directory = response.results.emplace_back();
   directory.log_dir = settings.log_dir;
   if (settings.volume) {

@@ -1,6 +1,7 @@
 // DescribeProducers (KIP-664): which idempotent producers a partition remembers.
 #include "kafka/protocol/messages/describe_producers.h"
 
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
@@ -18,12 +19,14 @@ void handle_describe_producers(Endpoint& endpoint, Request request) {
     auto& topic = response.topics.emplace_back();
     topic.name = asked.name;
     topic.partitions.reserve(asked.partition_indexes.size());
+    const bool allowed = may_topic(request, AclOperation::read, asked.name);
     for (const std::int32_t index : asked.partition_indexes) {
       auto& out = topic.partitions.emplace_back();
       out.partition_index = index;
       const auto partition = find_partition(table->find(asked.name), index);
-      if (partition == nullptr) {
-        out.error_code = code(KafkaError::unknown_topic_or_partition);
+      if (!allowed || partition == nullptr) {
+        out.error_code =
+            code(allowed ? KafkaError::unknown_topic_or_partition : KafkaError::topic_authorization_failed);
         continue;
       }
       constexpr std::int32_t kNoCoordinator = -1;  // no transactions

@@ -4,9 +4,9 @@
 #include <map>
 #include <set>
 
+#include "kafka/server/authorization.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
-#include "kafka/server/user_administration.h"
 
 namespace millrace::kafka {
 namespace {
@@ -42,9 +42,9 @@ void handle_describe_user_scram_credentials(Endpoint& endpoint, Request request)
   Answer response;
   response.error_message = std::nullopt;
   auth::Authenticator* authenticator = endpoint.settings().authenticator;
-  if (authenticator == nullptr || !may_administer_users(endpoint, request.connection())) {
+  if (authenticator == nullptr || !may_users(request, AclOperation::describe)) {
     response.error_code = code(KafkaError::cluster_authorization_failed);
-    response.error_message = "only users named in super.users may see users";
+    response.error_message = "only users named in super.users, or with an ACL for it, may see users";
     return request.respond(response);
   }
   const auto table = authenticator->users().table();

@@ -1,6 +1,7 @@
 // ElectLeaders (KIP-183, KIP-460): every partition has one replica, and it leads already.
 #include "kafka/protocol/messages/elect_leaders.h"
 
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
@@ -12,6 +13,10 @@ void handle_elect_leaders(Endpoint& endpoint, Request request) {
   const auto message = request.decode<ElectLeadersRequest>();
   if (!message) return request.malformed(message.error());
   ElectLeadersResponse response;
+  if (!may_cluster(request, AclOperation::alter)) {
+    response.error_code = code(KafkaError::cluster_authorization_failed);
+    return request.respond(response);
+  }
   // No list means every partition that needs an election: there is none.
   if (message->topic_partitions) {
     const auto& table = endpoint.table();

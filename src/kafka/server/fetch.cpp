@@ -6,13 +6,13 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/fetch_plan.h"
 #include "kafka/server/partition_watches.h"
 #include "kafka/server/served_apis.h"
 #include "kafka/server/topic_lookup.h"
-#include "kafka/server/user_administration.h"
 
 namespace millrace::kafka {
 namespace {
@@ -50,15 +50,17 @@ class WaitingFetch final : public Waiter, public std::enable_shared_from_this<Wa
     const auto& table = endpoint_.table();
     for (const auto& topic : message_.topics) {
       const topics::Topic* found = table->find(topic.topic);
+      const bool allowed = may_topic(request_, AclOperation::read, topic.topic);
       for (const auto& asked : topic.partitions) {
         FetchPlan::Part part;
         part.partition = find_partition(found, asked.partition);
         part.from = Offset(asked.fetch_offset);
         part.max_bytes = bytes(asked.partition_max_bytes);
-        if (part.partition == nullptr) {
-          part.error = KafkaError::unknown_topic_or_partition;
-        } else if (!may_read_topic(endpoint_, request_.connection(), topic.topic)) {
+        if (!allowed) {
+          part.partition = nullptr;
           part.error = KafkaError::topic_authorization_failed;
+        } else if (part.partition == nullptr) {
+          part.error = KafkaError::unknown_topic_or_partition;
         } else if (asked.current_leader_epoch > kLeaderEpoch) {
           part.error = KafkaError::unknown_leader_epoch;
         }

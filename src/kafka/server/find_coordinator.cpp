@@ -2,6 +2,7 @@
 // nobody for transactions or share groups, which is said in a way that no client tries again.
 #include "kafka/protocol/messages/find_coordinator.h"
 
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
@@ -35,7 +36,17 @@ void handle_find_coordinator(Endpoint& endpoint, Request request) {
              .error_message = transaction ? "transactions are not supported" : "share groups are not supported"};
   }
   FindCoordinatorResponse response;
+  const FindCoordinatorResponse::Coordinator refused{.key = {},
+                                                     .node_id = -1,
+                                                     .host = {},
+                                                     .port = -1,
+                                                     .error_code = code(KafkaError::group_authorization_failed),
+                                                     .error_message = std::nullopt};
+  const auto may_find = [&](std::string_view key) {
+    return message->key_type != kGroup || may_group(request, AclOperation::describe, key);
+  };
   if (request.version() < 4) {
+    if (!may_find(message->key)) found = refused;
     response.error_code = found.error_code;
     response.error_message = found.error_message;
     response.node_id = found.node_id;
@@ -44,8 +55,8 @@ void handle_find_coordinator(Endpoint& endpoint, Request request) {
     return request.respond(response);
   }
   for (const std::string_view key : message->coordinator_keys) {
-    found.key = key;
-    response.coordinators.push_back(found);
+    response.coordinators.push_back(may_find(key) ? found : refused);
+    response.coordinators.back().key = key;
   }
   request.respond(response);
 }

@@ -2,7 +2,9 @@
 // fresh id, also one that names its old id and epoch (KIP-360), as Apache Kafka does.
 #include "kafka/protocol/messages/init_producer_id.h"
 
+#include "auth/acl_access.h"
 #include "base/log.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
@@ -18,6 +20,14 @@ void handle_init_producer_id(Endpoint& endpoint, Request request) {
               {{"peer", request.connection().peer()}, {"transactional_id", *message->transactional_id}});
     InitProducerIdResponse response;
     response.error_code = code(KafkaError::invalid_request);
+    return request.respond(response);
+  }
+  // Whoever may write some topic may do so idempotently (KIP-679).
+  auth::AclAccess* const access = request.connection().access();
+  if (access != nullptr && !may_cluster(request, AclOperation::idempotent_write) &&
+      !access->may_any(AclOperation::write, auth::AclResource::topic)) {
+    InitProducerIdResponse response;
+    response.error_code = code(KafkaError::cluster_authorization_failed);
     return request.respond(response);
   }
   endpoint.log().next_producer_id(endpoint.executor(), [request = std::move(request)](Result<ProducerId> id) mutable {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kafka/groups/groups.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/owned_text.h"
 #include "kafka/server/served_apis.h"
@@ -66,6 +67,11 @@ void respond(Request& request, const JoinGroupResult& result) {
 void handle_join_group(Endpoint& endpoint, Request request) {
   const auto message = request.decode<JoinGroupRequest>();
   if (!message) return request.malformed(message.error());
+  if (!may_group(request, AclOperation::read, message->group_id)) {
+    JoinGroupResult refused;
+    refused.error = KafkaError::group_authorization_failed;
+    return respond(request, refused);
+  }
   JoinGroup event = event_of(request, *message);
   Reply<JoinGroupResult> reply = [request = std::move(request)](JoinGroupResult result) mutable {
     respond(request, result);

@@ -3,6 +3,7 @@
 // little would get past it.
 #include <cstdint>
 
+#include "auth/acls.h"
 #include "base/endian.h"
 #include "base/log.h"
 #include "kafka/groups/groups.h"
@@ -24,7 +25,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   ServerMetrics metrics(registry);
   ServerSettings settings;
   settings.max_partitions_per_topic = 10;
-  Groups groups({&executor}, topic_log, clock, registry, GroupSettings{}, 1);
+  auth::Acls acls;
+  if ((data[0] & 4) != 0) settings.acls = &acls;
+  if ((data[0] & 8) != 0) settings.super_users = {"ANONYMOUS"};
+  Groups groups({&executor}, topic_log, clock, registry, GroupSettings{}, 1, &executor);
   groups.start();
   executor.run();
   auto endpoint = std::make_unique<Endpoint>(executor, executor, groups, topic_log, clock, metrics, settings);

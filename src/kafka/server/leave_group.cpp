@@ -2,6 +2,7 @@
 #include "kafka/protocol/messages/leave_group.h"
 
 #include "kafka/groups/groups.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/owned_text.h"
 #include "kafka/server/served_apis.h"
@@ -16,6 +17,11 @@ constexpr std::int16_t kFirstWithSeveral = 3;
 void handle_leave_group(Endpoint& endpoint, Request request) {
   auto message = request.decode<LeaveGroupRequest>();
   if (!message) return request.malformed(message.error());
+  if (!may_group(request, AclOperation::read, message->group_id)) {
+    LeaveGroupResponse response;
+    response.error_code = code(KafkaError::group_authorization_failed);
+    return request.respond(response);
+  }
   LeaveGroup event{.group = std::string(message->group_id), .members = {}};
   if (request.version() < kFirstWithSeveral) {
     event.members.push_back({std::string(message->member_id), std::nullopt, std::nullopt});

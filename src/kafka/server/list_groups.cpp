@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kafka/groups/groups.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/served_apis.h"
 
@@ -31,7 +32,9 @@ void handle_list_groups(Endpoint& endpoint, Request request) {
                                    message = std::move(*message)](ListGroupsResult result) mutable {
     ListGroupsResponse response;
     response.error_code = code(result.error);
+    const bool all = may_cluster(request, AclOperation::describe);
     for (const ListedGroup& group : result.groups) {
+      if (!all && !may_group(request, AclOperation::describe, group.group)) continue;
       if (!wanted(message.states_filter, to_string(group.state)) || !wanted(message.types_filter, kType)) continue;
       response.groups.push_back({group.group, group.protocol_type, to_string(group.state), kType});
     }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
@@ -43,7 +44,16 @@ KafkaError look_up(topics::Partition& partition, const Wanted& wanted, std::int1
   return KafkaError::none;
 }
 
-ListOffsetsResponse answer(const ListOffsetsRequest& message, const topics::TopicTable& table, std::int16_t version) {
+// One per topic of the message: whether the client may know. Asked on the loop.
+std::vector<bool> allowed_topics(const Request& request, const ListOffsetsRequest& message) {
+  std::vector<bool> allowed;
+  allowed.reserve(message.topics.size());
+  for (const auto& topic : message.topics) allowed.push_back(may_topic(request, AclOperation::describe, topic.name));
+  return allowed;
+}
+
+ListOffsetsResponse answer(const ListOffsetsRequest& message, const std::vector<bool>& allowed,
+                           const topics::TopicTable& table, std::int16_t version) {
   ListOffsetsResponse response;
   response.topics.reserve(message.topics.size());
   for (const auto& asked : message.topics) {
@@ -53,6 +63,10 @@ ListOffsetsResponse answer(const ListOffsetsRequest& message, const topics::Topi
     for (const auto& wanted : asked.partitions) {
       auto& out = topic.partitions.emplace_back();
       out.partition_index = wanted.partition_index;
+      if (!allowed[response.topics.size() - 1]) {
+        out.error_code = code(KafkaError::topic_authorization_failed);
+        continue;
+      }
       const auto partition = find_partition(table.find(asked.name), wanted.partition_index);
       out.error_code = code(partition == nullptr ? KafkaError::unknown_topic_or_partition
                                                  : look_up(*partition, wanted, version, out));
@@ -72,6 +86,7 @@ bool asks_the_disk(const ListOffsetsRequest& message) {
 struct Lookup {
   Request request;
   ListOffsetsRequest message;
+  std::vector<bool> allowed;
   std::shared_ptr<const topics::TopicTable> table;
 };
 
@@ -80,11 +95,14 @@ struct Lookup {
 void handle_list_offsets(Endpoint& endpoint, Request request) {
   auto message = request.decode<ListOffsetsRequest>();
   if (!message) return request.malformed(message.error());
-  if (!asks_the_disk(*message)) return request.respond(answer(*message, *endpoint.table(), request.version()));
-  auto lookup = std::make_unique<Lookup>(std::move(request), std::move(*message), endpoint.table());
+  auto allowed = allowed_topics(request, *message);
+  if (!asks_the_disk(*message)) {
+    return request.respond(answer(*message, allowed, *endpoint.table(), request.version()));
+  }
+  auto lookup = std::make_unique<Lookup>(std::move(request), std::move(*message), std::move(allowed), endpoint.table());
   lookup->request.connection().begin_disk_read();
   endpoint.disk().post([&loop = endpoint.executor(), lookup = std::move(lookup)]() mutable {
-    auto response = answer(lookup->message, *lookup->table, lookup->request.version());
+    auto response = answer(lookup->message, lookup->allowed, *lookup->table, lookup->request.version());
     loop.post([lookup = std::move(lookup), response = std::move(response)] {
       lookup->request.respond(response);
       lookup->request.connection().end_disk_read();

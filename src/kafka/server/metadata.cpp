@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "kafka/server/authorized_operations.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
@@ -27,7 +27,9 @@ void add_topic(const Lookup& lookup, const ServerSettings& settings, const topic
   out.name = topic.name;
   out.topic_id = topic.id.bytes;
   out.is_internal = topic.internal;
-  if (lookup.message.include_topic_authorized_operations) out.topic_authorized_operations = kTopicOperations;
+  if (lookup.message.include_topic_authorized_operations) {
+    out.topic_authorized_operations = allowed_operations(lookup.request, auth::AclResource::topic, topic.name);
+  }
   out.partitions.resize(topic.partitions.size());
   for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
     auto& partition = out.partitions[i];
@@ -47,13 +49,18 @@ void respond(Endpoint& endpoint, Lookup& lookup) {
   response.brokers.push_back({settings.node_id, listener.advertised_host, listener.advertised_port, std::nullopt});
   response.cluster_id = endpoint.cluster_id();
   response.controller_id = settings.node_id;
-  if (lookup.message.include_cluster_authorized_operations) response.cluster_authorized_operations = kClusterOperations;
+  if (lookup.message.include_cluster_authorized_operations) {
+    response.cluster_authorized_operations =
+        allowed_operations(lookup.request, auth::AclResource::cluster, auth::kClusterName);
+  }
 
   const auto& asked = lookup.message.topics;
   // Version 0 has no null: there an empty list means all topics.
   if (!asked || (lookup.request.version() == 0 && asked->empty())) {
     response.topics.reserve(table->topics.size());
-    for (const auto& [name, topic] : table->topics) add_topic(lookup, settings, *topic, response);
+    for (const auto& [name, topic] : table->topics) {
+      if (may_topic(lookup.request, AclOperation::describe, name)) add_topic(lookup, settings, *topic, response);
+    }
     std::ranges::sort(response.topics, {}, [](const auto& topic) { return *topic.name; });
     return lookup.request.respond(response);
   }
@@ -61,20 +68,24 @@ void respond(Endpoint& endpoint, Lookup& lookup) {
   response.topics.reserve(asked->size());
   for (const auto& wanted : *asked) {
     const topics::Topic* topic = wanted.name ? table->find(*wanted.name) : by_id.find(wanted.topic_id);
-    if (topic != nullptr) {
+    const bool visible = topic == nullptr
+                             ? !wanted.name || may_topic(lookup.request, AclOperation::describe, *wanted.name)
+                             : may_topic(lookup.request, AclOperation::describe, topic->name);
+    if (topic != nullptr && visible) {
       add_topic(lookup, settings, *topic, response);
       continue;
     }
     auto& out = response.topics.emplace_back();
     out.name = wanted.name;
     out.topic_id = wanted.topic_id;
-    KafkaError error = KafkaError::unknown_topic_id;
-    if (wanted.name) {
+    // Who may not see a topic does not learn whether it exists.
+    KafkaError error = visible ? KafkaError::unknown_topic_id : KafkaError::topic_authorization_failed;
+    if (wanted.name && visible) {
       const auto failed = lookup.failed.find(*wanted.name);
       error = failed != lookup.failed.end()       ? failed->second
               : is_valid_topic_name(*wanted.name) ? KafkaError::unknown_topic_or_partition
                                                   : KafkaError::invalid_topic;
-    } else if (lookup.request.version() < 12) {
+    } else if (!wanted.name && lookup.request.version() < 12) {
       out.name = "";  // only version 12 lets the name be null
     }
     out.error_code = code(error);
@@ -95,6 +106,11 @@ void handle_metadata(Endpoint& endpoint, Request request) {
     for (const auto& wanted : *lookup->message.topics) {
       if (!wanted.name || !is_valid_topic_name(*wanted.name) || is_reserved_topic(*wanted.name) ||
           table->find(*wanted.name) != nullptr) {
+        continue;
+      }
+      if (!may_topic(lookup->request, AclOperation::describe, *wanted.name)) continue;
+      if (!may_create_topic(lookup->request, *wanted.name)) {
+        lookup->failed.emplace(*wanted.name, KafkaError::topic_authorization_failed);
         continue;
       }
       ++lookup->creating;

@@ -2,6 +2,7 @@
 #include "kafka/protocol/messages/offset_commit.h"
 
 #include "kafka/groups/groups.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/owned_text.h"
 #include "kafka/server/served_apis.h"
@@ -10,8 +11,8 @@
 namespace millrace::kafka {
 namespace {
 
-// Results are for the partitions that exist, in order; `known` says which those are.
-void respond(Request& request, const OffsetCommitRequest& message, const std::vector<bool>& known,
+// `refused`: one per partition of the message; results are for the others, in order.
+void respond(Request& request, const OffsetCommitRequest& message, const std::vector<KafkaError>& refused,
              const OffsetCommitResult& results) {
   OffsetCommitResponse response;
   response.topics.reserve(message.topics.size());
@@ -22,7 +23,8 @@ void respond(Request& request, const OffsetCommitRequest& message, const std::ve
     out.name = topic.name;
     out.partitions.reserve(topic.partitions.size());
     for (const auto& partition : topic.partitions) {
-      const KafkaError error = known[next++] ? results[next_known++] : KafkaError::unknown_topic_or_partition;
+      const KafkaError refusal = refused[next++];
+      const KafkaError error = refusal == KafkaError::none ? results[next_known++] : refusal;
       out.partitions.push_back({partition.partition_index, code(error)});
     }
   }
@@ -42,22 +44,28 @@ void handle_offset_commit(Endpoint& endpoint, Request request) {
                      .entries = {}};
   if (message->retention_time_ms >= 0) event.retention = std::chrono::milliseconds(message->retention_time_ms);
   const auto& table = endpoint.table();
-  std::vector<bool> known;
+  const bool group_allowed = may_group(request, AclOperation::read, message->group_id);
+  std::vector<KafkaError> refused;
   for (const auto& topic : message->topics) {
     const topics::Topic* found = table->find(topic.name);
+    const bool allowed = may_topic(request, AclOperation::read, topic.name);
     for (const auto& partition : topic.partitions) {
-      known.push_back(find_partition(found, partition.partition_index) != nullptr);
-      if (!known.back()) continue;
+      const bool known = find_partition(found, partition.partition_index) != nullptr;
+      refused.push_back(!group_allowed ? KafkaError::group_authorization_failed
+                        : !allowed     ? KafkaError::topic_authorization_failed
+                        : known        ? KafkaError::none
+                                       : KafkaError::unknown_topic_or_partition);
+      if (refused.back() != KafkaError::none) continue;
       event.entries.push_back({{std::string(topic.name), partition.partition_index},
                                {.offset = partition.committed_offset,
                                 .leader_epoch = partition.committed_leader_epoch,
                                 .metadata = std::string(partition.committed_metadata.value_or(""))}});
     }
   }
-  if (event.entries.empty()) return respond(request, *message, known, {});
+  if (event.entries.empty()) return respond(request, *message, refused, {});
   Reply<OffsetCommitResult> reply = [request = std::move(request), message = std::move(*message),
-                                     known = std::move(known)](OffsetCommitResult results) mutable {
-    respond(request, message, known, results);
+                                     refused = std::move(refused)](OffsetCommitResult results) mutable {
+    respond(request, message, refused, results);
   };
   endpoint.groups().ask(&GroupCoordinator::commit, std::move(event), endpoint.executor(), std::move(reply));
 }

@@ -2,6 +2,7 @@
 #include "kafka/protocol/messages/offset_delete.h"
 
 #include "kafka/groups/groups.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/served_apis.h"
 #include "kafka/server/topic_lookup.h"
@@ -9,7 +10,8 @@
 namespace millrace::kafka {
 namespace {
 
-void respond(Request& request, const OffsetDeleteRequest& message, const std::vector<bool>& known,
+// `refused`: one per partition of the message; those of the group are asked for the others.
+void respond(Request& request, const OffsetDeleteRequest& message, const std::vector<KafkaError>& refused,
              const OffsetDeleteResult& result) {
   OffsetDeleteResponse response;
   response.error_code = code(result.error);
@@ -20,7 +22,8 @@ void respond(Request& request, const OffsetDeleteRequest& message, const std::ve
     auto& out = response.topics.emplace_back();
     out.name = topic.name;
     for (const auto& partition : topic.partitions) {
-      const KafkaError error = known[next++] ? result.partitions[next_known++] : KafkaError::unknown_topic_or_partition;
+      const KafkaError refusal = refused[next++];
+      const KafkaError error = refusal == KafkaError::none ? result.partitions[next_known++] : refusal;
       out.partitions.push_back({partition.partition_index, code(error)});
     }
   }
@@ -34,17 +37,25 @@ void handle_offset_delete(Endpoint& endpoint, Request request) {
   if (!message) return request.malformed(message.error());
   OffsetDelete event{.group = std::string(message->group_id), .partitions = {}};
   const auto& table = endpoint.table();
-  std::vector<bool> known;
+  std::vector<KafkaError> refused;
+  if (!may_group(request, AclOperation::remove, message->group_id)) {
+    return respond(request, *message, refused, {.error = KafkaError::group_authorization_failed, .partitions = {}});
+  }
   for (const auto& topic : message->topics) {
     const topics::Topic* found = table->find(topic.name);
+    const bool allowed = may_topic(request, AclOperation::read, topic.name);
     for (const auto& partition : topic.partitions) {
-      known.push_back(find_partition(found, partition.partition_index) != nullptr);
-      if (known.back()) event.partitions.push_back({std::string(topic.name), partition.partition_index});
+      const bool known = find_partition(found, partition.partition_index) != nullptr;
+      refused.push_back(!allowed ? KafkaError::topic_authorization_failed
+                        : known  ? KafkaError::none
+                                 : KafkaError::unknown_topic_or_partition);
+      if (allowed && known) event.partitions.push_back({std::string(topic.name), partition.partition_index});
     }
   }
+  if (event.partitions.empty()) return respond(request, *message, refused, {});
   Reply<OffsetDeleteResult> reply = [request = std::move(request), message = std::move(*message),
-                                     known = std::move(known)](OffsetDeleteResult result) mutable {
-    respond(request, message, known, result);
+                                     refused = std::move(refused)](OffsetDeleteResult result) mutable {
+    respond(request, message, refused, result);
   };
   endpoint.groups().ask(&GroupCoordinator::delete_offsets, std::move(event), endpoint.executor(), std::move(reply));
 }

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "kafka/groups/groups.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/owned_text.h"
 #include "kafka/server/served_apis.h"
@@ -40,8 +41,46 @@ std::optional<std::vector<GroupPartition>> partitions_of(const std::optional<Top
   return partitions;
 }
 
-void respond_one(Request& request, const OffsetFetchRequest& message, OffsetFetchResult result) {
+// What one group is asked for: the partitions of topics that the client may not see are answered here.
+struct Question {
+  OffsetFetch event;
+  bool all = false;
+  OffsetFetchResult denied;
+};
+
+template <class Topics>
+Question question_of(const Request& request, std::string_view group, const std::optional<Topics>& topics) {
+  Question question{.event = {.group = std::string(group), .partitions = partitions_of(topics)}, .denied = {}};
+  question.all = !topics;
+  if (!topics) return question;
+  std::vector<GroupPartition> allowed;
+  for (GroupPartition& partition : *question.event.partitions) {
+    if (may_topic(request, AclOperation::describe, partition.topic)) {
+      allowed.push_back(std::move(partition));
+    } else {
+      question.denied.entries.push_back({std::move(partition), {}});
+    }
+  }
+  question.event.partitions = std::move(allowed);
+  return question;
+}
+
+OffsetFetchResult refused_group() {
+  OffsetFetchResult result;
+  result.error = KafkaError::group_authorization_failed;
+  return result;
+}
+
+// Of all offsets of a group: those of topics that the client may see.
+void keep_visible(const Request& request, OffsetFetchResult& result) {
+  std::erase_if(result.entries,
+                [&](const auto& entry) { return !may_topic(request, AclOperation::describe, entry.partition.topic); });
+}
+
+void respond_one(Request& request, const OffsetFetchRequest& message, OffsetFetchResult result,
+                 const OffsetFetchResult& denied = {}) {
   OffsetFetchResponse response;
+  if (!message.topics) keep_visible(request, result);
   KafkaError partition_error = KafkaError::none;
   if (result.error != KafkaError::none) {
     // Version 1 has no place for an error but the partitions.
@@ -55,6 +94,7 @@ void respond_one(Request& request, const OffsetFetchRequest& message, OffsetFetc
     }
   }
   add_topics(result, partition_error, response.topics);
+  if (result.error == KafkaError::none) add_topics(denied, KafkaError::topic_authorization_failed, response.topics);
   request.respond(response);
 }
 
@@ -62,6 +102,7 @@ struct SeveralGroups {
   Request request;
   std::vector<std::string> groups;
   std::vector<OffsetFetchResult> results;
+  std::vector<Question> questions;  // their events are gone
   std::size_t open = 0;
 };
 
@@ -70,8 +111,12 @@ void respond_several(SeveralGroups& fetch) {
   for (std::size_t i = 0; i < fetch.groups.size(); ++i) {
     auto& out = response.groups.emplace_back();
     out.group_id = fetch.groups[i];
-    out.error_code = code(fetch.results[i].error);
-    add_topics(fetch.results[i], KafkaError::none, out.topics);
+    OffsetFetchResult& result = fetch.results[i];
+    out.error_code = code(result.error);
+    if (fetch.questions[i].all) keep_visible(fetch.request, result);
+    add_topics(result, KafkaError::none, out.topics);
+    if (result.error != KafkaError::none) continue;
+    add_topics(fetch.questions[i].denied, KafkaError::topic_authorization_failed, out.topics);
   }
   fetch.request.respond(response);
 }
@@ -82,25 +127,36 @@ void handle_offset_fetch(Endpoint& endpoint, Request request) {
   auto message = request.decode<OffsetFetchRequest>();
   if (!message) return request.malformed(message.error());
   if (request.version() < kFirstWithSeveral) {
-    OffsetFetch event{.group = std::string(message->group_id), .partitions = partitions_of(message->topics)};
-    Reply<OffsetFetchResult> reply = [request = std::move(request),
-                                      message = std::move(*message)](OffsetFetchResult result) mutable {
-      respond_one(request, message, std::move(result));
+    if (!may_group(request, AclOperation::describe, message->group_id)) {
+      return respond_one(request, *message, refused_group());
+    }
+    Question question = question_of(request, message->group_id, message->topics);
+    Reply<OffsetFetchResult> reply = [request = std::move(request), message = std::move(*message),
+                                      denied = std::move(question.denied)](OffsetFetchResult result) mutable {
+      respond_one(request, message, std::move(result), denied);
     };
-    return endpoint.groups().ask(&GroupCoordinator::fetch, std::move(event), endpoint.executor(), std::move(reply));
+    return endpoint.groups().ask(&GroupCoordinator::fetch, std::move(question.event), endpoint.executor(),
+                                 std::move(reply));
   }
   auto fetch = std::make_shared<SeveralGroups>(std::move(request));
   fetch->results.resize(message->groups.size());
   fetch->open = message->groups.size() + 1;
   for (const auto& group : message->groups) {
-    const std::size_t i = fetch->groups.size();
     fetch->groups.emplace_back(group.group_id);
-    OffsetFetch event{.group = std::string(group.group_id), .partitions = partitions_of(group.topics)};
+    fetch->questions.push_back(question_of(fetch->request, group.group_id, group.topics));
+  }
+  for (std::size_t i = 0; i < fetch->groups.size(); ++i) {
+    if (!may_group(fetch->request, AclOperation::describe, fetch->groups[i])) {
+      fetch->results[i] = refused_group();
+      --fetch->open;
+      continue;
+    }
     Reply<OffsetFetchResult> reply = [fetch, i](OffsetFetchResult result) {
       fetch->results[i] = std::move(result);
       if (--fetch->open == 0) respond_several(*fetch);
     };
-    endpoint.groups().ask(&GroupCoordinator::fetch, std::move(event), endpoint.executor(), std::move(reply));
+    endpoint.groups().ask(&GroupCoordinator::fetch, std::move(fetch->questions[i].event), endpoint.executor(),
+                          std::move(reply));
   }
   if (--fetch->open == 0) respond_several(*fetch);
 }

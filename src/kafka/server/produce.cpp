@@ -7,6 +7,7 @@
 #include <string>
 
 #include "codec/compression.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
 #include "kafka/server/served_apis.h"
@@ -175,6 +176,7 @@ void handle_produce(Endpoint& endpoint, Request request) {
   const bool acks_known = asked.acks >= -1 && asked.acks <= 1;
   for (const auto& topic : asked.topic_data) {
     const topics::Topic* found = table->find(topic.name);
+    const bool allowed = may_topic(production->request, AclOperation::write, topic.name);
     for (const auto& partition : topic.partition_data) {
       Entry& entry = production->entries.emplace_back();
       const auto target = find_partition(found, partition.index);
@@ -182,6 +184,8 @@ void handle_produce(Endpoint& endpoint, Request request) {
         entry = refuse(KafkaError::invalid_required_acks, "acks must be 0, 1 or -1");
       } else if (asked.transactional_id) {
         entry = refuse(KafkaError::invalid_txn_state, "transactions are not supported");
+      } else if (!allowed) {
+        entry = refuse(KafkaError::topic_authorization_failed, nullptr);
       } else if (target == nullptr) {
         entry = refuse(KafkaError::unknown_topic_or_partition, nullptr);
       } else if (found->internal) {

@@ -43,6 +43,11 @@ constexpr ServedApi kServedApis[] = {
     {ApiKey::init_producer_id, 0, 0, 4, &handle_init_producer_id,
      "Idempotent producers. A transactional id is answered with INVALID_REQUEST."},
     {ApiKey::offset_for_leader_epoch, 2, 2, 4, &handle_offset_for_leader_epoch, "One leader, one epoch: 0."},
+    {ApiKey::describe_acls, 1, 1, 2, &handle_describe_acls,
+     "ACLs of the permissions file and of the log. SECURITY_DISABLED unless kafka.authorization is acls."},
+    {ApiKey::create_acls, 1, 1, 2, &handle_create_acls,
+     "Answered when they are on disk. Topics, groups, the cluster, transactional ids; principals of type User."},
+    {ApiKey::delete_acls, 1, 1, 2, &handle_delete_acls, "Those of the permissions file are refused one by one."},
     {ApiKey::describe_configs, 1, 1, 4, &handle_describe_configs,
      "Topics, and the broker: every setting of the program, read-only. With sources, synonyms, types, documentation."},
     {ApiKey::alter_configs, 0, 0, 2, &handle_alter_configs, "Topics only."},
@@ -58,10 +63,15 @@ constexpr ServedApi kServedApis[] = {
      "A partition can only be given to the node that has it."},
     {ApiKey::list_partition_reassignments, 0, 0, 0, &handle_list_partition_reassignments, "There never are any."},
     {ApiKey::offset_delete, 0, 0, 0, &handle_offset_delete, "Of topics the group does not subscribe to."},
+    {ApiKey::describe_client_quotas, 0, 0, 1, &handle_describe_client_quotas, "There are no quotas: finds nothing."},
+    {ApiKey::alter_client_quotas, 0, 0, 1, &handle_alter_client_quotas,
+     "Setting a quota is refused with INVALID_REQUEST; removing one succeeds."},
     {ApiKey::describe_user_scram_credentials, 0, 0, 0, &handle_describe_user_scram_credentials,
      "Users of the password file and of the log."},
     {ApiKey::alter_user_scram_credentials, 0, 0, 0, &handle_alter_user_scram_credentials,
-     "4,096 to 16,384 iterations. On a listener with log-in only by users named in super.users."},
+     "4,096 to 16,384 iterations. On a listener with log-in only by users named in super.users, or whom ACLs let alter "
+     "the "
+     "cluster."},
     {ApiKey::describe_cluster, 0, 0, 1, &handle_describe_cluster, "One broker, which is the controller."},
     {ApiKey::describe_producers, 0, 0, 0, &handle_describe_producers, "Idempotent producers of a partition."},
 };

@@ -61,6 +61,11 @@ void handle_elect_leaders(Endpoint& endpoint, Request request);
 void handle_incremental_alter_configs(Endpoint& endpoint, Request request);
 void handle_alter_partition_reassignments(Endpoint& endpoint, Request request);
 void handle_list_partition_reassignments(Endpoint& endpoint, Request request);
+void handle_describe_acls(Endpoint& endpoint, Request request);
+void handle_create_acls(Endpoint& endpoint, Request request);
+void handle_delete_acls(Endpoint& endpoint, Request request);
+void handle_describe_client_quotas(Endpoint& endpoint, Request request);
+void handle_alter_client_quotas(Endpoint& endpoint, Request request);
 void handle_describe_producers(Endpoint& endpoint, Request request);
 
 }  // namespace millrace::kafka

@@ -13,6 +13,10 @@
 #include "kafka/server/broker_config.h"
 #include "net/listener.h"
 
+namespace millrace::auth {
+class Acls;
+}
+
 namespace millrace::kafka {
 
 /// Of the volume that holds the log; -1: not known.
@@ -39,7 +43,8 @@ struct ServerSettings : ListenerSettings {
   std::int32_t node_id = 1;
 
   auth::Authenticator* authenticator = nullptr;  // required with SASL; outlives the server
-  std::vector<std::string> super_users{};        // super.users: who may change other users
+  std::vector<std::string> super_users{};        // super.users: who may do everything; ANONYMOUS: who did not log in
+  auth::Acls* acls = nullptr;                    // who else may do what; null: everybody may; outlives the server
   std::chrono::milliseconds max_reauth{0};       // connections.max.reauth.ms: how long a log-in holds; 0: for ever
   std::size_t unauthenticated_request_max_bytes = 64_KiB;    // one frame before the log-in
   std::chrono::milliseconds authentication_timeout{30'000};  // for the log-in, from the accept

@@ -2,6 +2,7 @@
 #include "kafka/protocol/messages/sync_group.h"
 
 #include "kafka/groups/groups.h"
+#include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/owned_text.h"
 #include "kafka/server/served_apis.h"
@@ -11,6 +12,11 @@ namespace millrace::kafka {
 void handle_sync_group(Endpoint& endpoint, Request request) {
   const auto message = request.decode<SyncGroupRequest>();
   if (!message) return request.malformed(message.error());
+  if (!may_group(request, AclOperation::read, message->group_id)) {
+    SyncGroupResponse response;
+    response.error_code = code(KafkaError::group_authorization_failed);
+    return request.respond(response);
+  }
   SyncGroup event{.group = std::string(message->group_id),
                   .generation = message->generation_id,
                   .member_id = std::string(message->member_id),

@@ -37,6 +37,7 @@ class RandomSource {
     }
   }
   bool boolean() { return rng_.chance(1, 2); }
+  double float64() { return static_cast<double>(integer<std::int64_t>()) / 1024; }
   bool null() { return rng_.chance(1, 4); }
   std::size_t count() { return rng_.below(4); }
   UuidBytes uuid() {
