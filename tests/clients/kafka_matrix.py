@@ -1,8 +1,8 @@
 """Other people's Kafka clients, each: produce with headers, keys and every codec it has, consume in a group of two with a
 rebalance in between, commit, and go on after the server was killed with -9. `kafka_matrix.py NAME...` runs only these.
 
-Java 4.3.1 and 2.8.2, aiokafka, franz-go, sarama, kafkajs. (confluent-kafka, kafka-python: kafka_python_clients.py and
-kafka_groups_python.py; Debian's librdkafka: tests/scenarios/kafka_kcat.py.)"""
+Java 4.3.1 and 2.8.2, aiokafka, franz-go, sarama, kafkajs, rdkafka (Rust). (confluent-kafka, kafka-python:
+kafka_python_clients.py and kafka_groups_python.py; Debian's librdkafka: tests/scenarios/kafka_kcat.py.)"""
 # timeout: 1800
 import os
 import re
@@ -87,6 +87,17 @@ def go(library):
     return [folder / "matrix", library]
 
 
+def rust():
+    need_tool("cargo")
+    folder = KEPT / "rust"
+    program = folder / "target" / "debug" / "matrix"
+    if not program.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(HERE / "rust", folder)
+        install(["cargo", "build", "--quiet"], folder)  # librdkafka too, from the package's own source
+    return [program]
+
+
 CLIENTS = {
     "java-4.3.1": (lambda: java("4.3.1"), ALL),
     "java-2.8.2": (lambda: java("2.8.2"), ALL),
@@ -94,6 +105,7 @@ CLIENTS = {
     "franz-go": (lambda: go("franz"), ALL),
     "sarama": (lambda: go("sarama"), ALL),
     "kafkajs": (kafkajs, ("none", "gzip")),
+    "rdkafka": (rust, ALL),
 }
 
 
