@@ -185,7 +185,7 @@ void GroupEncoder::add(const JournalEntry& entry) {
 
 ByteView GroupEncoder::finish(std::uint64_t salt, Generation generation, GroupSequence sequence, std::int64_t wall_ms) {
   std::uint8_t* at = buffer_.data();
-  std::memcpy(at, kMagic, 8);
+  std::copy_n(kMagic, 8, at);
   store_le(at + 8, kJournalVersion);
   store_le(at + 10, std::uint16_t{0});
   store_le(at + 16, salt);

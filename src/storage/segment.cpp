@@ -28,8 +28,9 @@ std::string segment_file_name(Offset base, std::string_view extension) {
 std::optional<SegmentFileName> parse_segment_file_name(std::string_view name) {
   if (name.size() <= kNameDigits || name[kNameDigits] != '.') return std::nullopt;
   std::int64_t base = 0;
-  const auto end = name.data() + kNameDigits;
-  const auto result = std::from_chars(name.data(), end, base);
+  const char* const begin = name.data();
+  const char* const end = begin + kNameDigits;
+  const auto result = std::from_chars(begin, end, base);
   if (result.ec != std::errc{} || result.ptr != end || base < 0) return std::nullopt;
   return SegmentFileName{Offset(base), name.substr(kNameDigits)};
 }

@@ -45,13 +45,14 @@ void answer_closed(std::unique_ptr<AppendRequest> request) {
 
 }  // namespace
 
-EmbeddedTopicLog::EmbeddedTopicLog(EmbeddedSettings settings, const Clock& clock, Fatal on_fatal)
-    : settings_(std::move(settings)), clock_(clock), on_fatal_(std::move(on_fatal)), rng_(system_entropy()) {}
+EmbeddedTopicLog::EmbeddedTopicLog(const EmbeddedSettings& settings, const Clock& clock, Fatal on_fatal)
+    : settings_(settings), clock_(clock), on_fatal_(std::move(on_fatal)), rng_(system_entropy()) {}
 
 Result<std::unique_ptr<EmbeddedTopicLog>> EmbeddedTopicLog::open(io::FileSystem& files, const Clock& clock,
-                                                                 metrics::Registry& metrics, EmbeddedSettings settings,
-                                                                 Fatal on_fatal, storage::RecoveryReport* report) {
-  std::unique_ptr<EmbeddedTopicLog> topics(new EmbeddedTopicLog(std::move(settings), clock, std::move(on_fatal)));
+                                                                 metrics::Registry& metrics,
+                                                                 const EmbeddedSettings& settings, Fatal on_fatal,
+                                                                 storage::RecoveryReport* report) {
+  std::unique_ptr<EmbeddedTopicLog> topics(new EmbeddedTopicLog(settings, clock, std::move(on_fatal)));
   MR_TRY_ASSIGN(topics->log_, storage::Log::open(files, clock, metrics, topics->settings_.log, report));
   // The server's own defaults may have changed since.
   if (auto changes = plan_defaults(topics->log_->partitions(), topics->settings_.topic_defaults); !changes.empty()) {

@@ -47,7 +47,7 @@ class EmbeddedTopicLog final : public TopicLog {
   using Fatal = std::function<void(const Error&)>;
   /// Recovers and starts both threads. Errors: those of storage::Log::open.
   static Result<std::unique_ptr<EmbeddedTopicLog>> open(io::FileSystem& files, const Clock& clock,
-                                                        metrics::Registry& metrics, EmbeddedSettings settings,
+                                                        metrics::Registry& metrics, const EmbeddedSettings& settings,
                                                         Fatal on_fatal, storage::RecoveryReport* report = nullptr);
   ~EmbeddedTopicLog() override;
 
@@ -107,7 +107,7 @@ class EmbeddedTopicLog final : public TopicLog {
   };
   using Control = std::variant<Create, Delete, EditConfig, Grow, DeleteRecords, NextProducerId>;
 
-  EmbeddedTopicLog(EmbeddedSettings settings, const Clock& clock, Fatal on_fatal);
+  EmbeddedTopicLog(const EmbeddedSettings& settings, const Clock& clock, Fatal on_fatal);
   void run_log();
   void run_writer();
   // Log thread. Each answers false when the log is dead.
