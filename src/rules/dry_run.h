@@ -25,14 +25,16 @@ struct DryMessage {
   std::int64_t offset = 0;
 };
 
+struct DryRunCounts {
+  std::uint64_t matched = 0;
+  std::uint64_t not_passed = 0;      // WHERE was not true
+  std::uint64_t failed = 0;          // payload or statement could not be evaluated
+  std::uint64_t outputs = 0;         // what actions would have handed on
+  std::uint64_t actions_failed = 0;  // templates that did not resolve
+};
+
 struct DryRunReport {
-  struct Counts {
-    std::uint64_t matched = 0;
-    std::uint64_t not_passed = 0;      // WHERE was not true
-    std::uint64_t failed = 0;          // payload or statement could not be evaluated
-    std::uint64_t outputs = 0;         // what actions would have handed on
-    std::uint64_t actions_failed = 0;  // templates that did not resolve
-  };
+  using Counts = DryRunCounts;
   /// A message worth showing: what it is of ("matched", "failed", "changed"), where it is, and what came of it (JSON).
   struct Sample {
     std::string kind;
