@@ -9,6 +9,9 @@
 #include <cctype>
 #include <cstring>
 #include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
 
 namespace millrace::net::http {
 
@@ -18,10 +21,15 @@ struct Client::Handle {
   CURL* easy = nullptr;
   ClientResponse response;
   bool too_large = false;
+  curl_slist* lines = nullptr;  // of the request under way
   char error[CURL_ERROR_SIZE] = {};
 
+  Handle() = default;
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
   ~Handle() {
     if (easy != nullptr) curl_easy_cleanup(easy);
+    curl_slist_free_all(lines);
   }
 };
 
@@ -122,41 +130,27 @@ void set_fixed_options(CURL* easy, Client::Handle& handle) {
   if (!handle.options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, handle.options.ca_file.c_str());
 }
 
-}  // namespace
-
-std::string_view ClientResponse::header(std::string_view name) const {
-  for (const auto& [key, value] : headers) {
-    if (key == name) return value;
-  }
-  return {};
-}
-
-Client::Client(ClientOptions options, const std::atomic<bool>* abort) : handle_(std::make_unique<Handle>()) {
+void set_up(Client::Handle& handle, ClientOptions options, const std::atomic<bool>* abort) {
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-  handle_->options = std::move(options);
-  handle_->abort = abort;
-  handle_->easy = curl_easy_init();
-  if (handle_->easy != nullptr) set_fixed_options(handle_->easy, *handle_);
+  handle.options = std::move(options);
+  handle.abort = abort;
+  handle.easy = curl_easy_init();
+  if (handle.easy != nullptr) set_fixed_options(handle.easy, handle);
 }
 
-Client::~Client() = default;
-Client::Client(Client&&) noexcept = default;
-Client& Client::operator=(Client&&) noexcept = default;
-
-Result<ClientResponse> Client::perform(const ClientRequest& request) {
-  Handle& handle = *handle_;
-  if (handle.easy == nullptr) return fail(ErrorCode::internal, "libcurl gave no handle");
+void prepare(Client::Handle& handle, const ClientRequest& request) {
   handle.response = {};
   handle.too_large = false;
   handle.error[0] = '\0';
-  curl_slist* lines = curl_slist_append(nullptr, "Expect:");  // no round trip before the body
+  handle.lines = curl_slist_append(nullptr, "Expect:");  // no round trip before the body
   for (const auto& [name, value] : request.headers) {
-    lines = curl_slist_append(lines, value.empty() ? (name + ";").c_str() : (name + ": " + value).c_str());
+    handle.lines =
+        curl_slist_append(handle.lines, value.empty() ? (name + ";").c_str() : (name + ": " + value).c_str());
   }
   const bool with_body = request.has_body || !request.body.empty();
   curl_easy_setopt(handle.easy, CURLOPT_URL, request.url.c_str());
-  curl_easy_setopt(handle.easy, CURLOPT_HTTPHEADER, lines);
+  curl_easy_setopt(handle.easy, CURLOPT_HTTPHEADER, handle.lines);
   curl_easy_setopt(handle.easy, CURLOPT_NOBODY, request.method == "HEAD" ? 1L : 0L);
   if (with_body) {
     curl_easy_setopt(handle.easy, CURLOPT_POST, 1L);
@@ -167,14 +161,106 @@ Result<ClientResponse> Client::perform(const ClientRequest& request) {
     curl_easy_setopt(handle.easy, CURLOPT_HTTPGET, 1L);
   }
   curl_easy_setopt(handle.easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-  const CURLcode code = curl_easy_perform(handle.easy);
+}
+
+Result<ClientResponse> finish(Client::Handle& handle, CURLcode code) {
   curl_easy_setopt(handle.easy, CURLOPT_HTTPHEADER, nullptr);
-  curl_slist_free_all(lines);
+  curl_slist_free_all(std::exchange(handle.lines, nullptr));
   if (code != CURLE_OK) return std::unexpected<Error>(error_of(code, handle));
   long status = 0;
   curl_easy_getinfo(handle.easy, CURLINFO_RESPONSE_CODE, &status);
   handle.response.status = static_cast<int>(status);
   return std::move(handle.response);
+}
+
+}  // namespace
+
+std::string_view ClientResponse::header(std::string_view name) const {
+  for (const auto& [key, value] : headers) {
+    if (key == name) return value;
+  }
+  return {};
+}
+
+Client::Client(ClientOptions options, const std::atomic<bool>* abort) : handle_(std::make_unique<Handle>()) {
+  set_up(*handle_, std::move(options), abort);
+}
+
+Client::~Client() = default;
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+
+Result<ClientResponse> Client::perform(const ClientRequest& request) {
+  Handle& handle = *handle_;
+  if (handle.easy == nullptr) return fail(ErrorCode::internal, "libcurl gave no handle");
+  prepare(handle, request);
+  return finish(handle, curl_easy_perform(handle.easy));
+}
+
+struct Requests::Multi {
+  struct Slot {
+    Client::Handle handle;
+    bool under_way = false;
+    std::optional<CURLcode> ended;
+  };
+  CURLM* multi = curl_multi_init();
+  std::vector<std::unique_ptr<Slot>> slots;
+
+  Multi() = default;
+  Multi(const Multi&) = delete;
+  Multi& operator=(const Multi&) = delete;
+  ~Multi() {
+    for (const auto& slot : slots) {
+      if (slot->under_way) curl_multi_remove_handle(multi, slot->handle.easy);
+    }
+    slots.clear();
+    curl_multi_cleanup(multi);
+  }
+  void advance() {
+    int running = 0;
+    curl_multi_perform(multi, &running);
+    int left = 0;
+    while (const CURLMsg* message = curl_multi_info_read(multi, &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      Slot* slot = nullptr;
+      curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &slot);
+      slot->ended = message->data.result;
+    }
+  }
+};
+
+Requests::Requests(const ClientOptions& options, std::size_t most, const std::atomic<bool>* abort)
+    : multi_(std::make_unique<Multi>()) {
+  for (std::size_t i = 0; i < most; ++i) {
+    Multi::Slot& slot = *multi_->slots.emplace_back(std::make_unique<Multi::Slot>());
+    set_up(slot.handle, options, abort);
+    if (slot.handle.easy != nullptr) curl_easy_setopt(slot.handle.easy, CURLOPT_PRIVATE, &slot);
+  }
+}
+
+Requests::~Requests() = default;
+
+void Requests::begin(std::size_t number, const ClientRequest& request) {
+  Multi::Slot& slot = *multi_->slots[number];
+  slot.ended.reset();
+  if (slot.handle.easy == nullptr) return;
+  prepare(slot.handle, request);
+  slot.under_way = curl_multi_add_handle(multi_->multi, slot.handle.easy) == CURLM_OK;
+  multi_->advance();
+}
+
+Result<ClientResponse> Requests::end(std::size_t number) {
+  constexpr int kLookMs = 100;  // at `abort`, when nothing happens
+  Multi::Slot& slot = *multi_->slots[number];
+  if (!slot.under_way) return fail(ErrorCode::internal, "libcurl took no request");
+  multi_->advance();
+  while (!slot.ended) {
+    curl_multi_poll(multi_->multi, nullptr, 0, kLookMs, nullptr);
+    multi_->advance();
+  }
+  curl_multi_remove_handle(multi_->multi, slot.handle.easy);
+  slot.under_way = false;
+  return finish(slot.handle, *slot.ended);
 }
 
 std::string percent_encode(std::string_view text, bool keep_slash) {

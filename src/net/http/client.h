@@ -62,6 +62,26 @@ class Client {
   std::unique_ptr<Handle> handle_;
 };
 
+/// Several requests under way at once, each on a connection of its own. Thread: one at a time, without a thread of its
+/// own: what is under way advances in every call.
+class Requests {
+ public:
+  /// `most` slots. `abort` as for Client.
+  Requests(const ClientOptions& options, std::size_t most, const std::atomic<bool>* abort = nullptr);
+  ~Requests();
+  Requests(const Requests&) = delete;
+  Requests& operator=(const Requests&) = delete;
+
+  /// Begins to send in a free slot. The request's body lives until end(slot).
+  void begin(std::size_t slot, const ClientRequest& request);
+  /// Waits for the answer of what begin() began; the slot is free then. Errors: those of Client::perform.
+  Result<ClientResponse> end(std::size_t slot);
+
+ private:
+  struct Multi;
+  std::unique_ptr<Multi> multi_;
+};
+
 /// Everything but letters, digits and "-._~" as %XX in upper case (RFC 3986, as AWS asks); '/' stays when `keep_slash`.
 std::string percent_encode(std::string_view text, bool keep_slash = false);
 
