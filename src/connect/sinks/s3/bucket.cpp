@@ -2,7 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/log.h"
 #include "codec/digest.h"
+#include "connect/sinks/retry_after.h"
 
 namespace millrace::connect::s3 {
 namespace {
@@ -40,6 +46,24 @@ Error error_of(const ClientResponse& response) {
 
 }  // namespace
 
+std::optional<std::chrono::seconds> http_date(std::string_view text) {
+  static constexpr std::array<std::string_view, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                               "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const auto number = [&text](std::size_t at, std::size_t size) {
+    int value = -1;
+    const auto [end, error] = std::from_chars(text.data() + at, text.data() + at + size, value);
+    return error == std::errc() && end == text.data() + at + size ? value : -1;
+  };
+  if (text.size() != 29 || !text.ends_with(" GMT") || text[3] != ',') return std::nullopt;
+  const auto month = std::ranges::find(kMonths, text.substr(8, 3));
+  const int parts[] = {number(5, 2), number(12, 4), number(17, 2), number(20, 2), number(23, 2)};
+  if (month == kMonths.end() || std::ranges::min(parts) < 0) return std::nullopt;
+  using namespace std::chrono;
+  const auto date = year(parts[1]) / static_cast<int>(month - kMonths.begin() + 1) / parts[0];
+  if (!date.ok()) return std::nullopt;
+  return sys_days(date).time_since_epoch() + hours(parts[2]) + minutes(parts[3]) + seconds(parts[4]);
+}
+
 std::string xml_text(std::string_view xml, std::string_view tag) {
   const std::string open = fmt::format("<{}>", tag);
   const auto from = xml.find(open);
@@ -72,13 +96,32 @@ Bucket::Bucket(BucketAddress address, Credentials credentials, const Clock& cloc
   }
 }
 
+// A clock that is off by more than a quarter of an hour makes S3 refuse every signature: its answer tells the time.
 Result<ClientResponse> Bucket::call(std::string_view method, const std::string& key, Query query, ByteView body,
                                     std::string_view content_type) {
-  const auto now = std::chrono::duration_cast<std::chrono::seconds>(clock_.wall());
+  retry_after_.reset();
+  MR_TRY_ASSIGN(auto response, call_once(method, key, query, body, content_type));
+  if (response.status == 403 && xml_text(response.body, "Code") == "RequestTimeTooSkewed") {
+    if (const auto theirs = http_date(response.header("date"))) {
+      skew_ = *theirs - std::chrono::duration_cast<std::chrono::seconds>(clock_.wall());
+      log::warn("clock_differs_from_s3", {{"by_s", skew_.count()}});
+      MR_TRY_ASSIGN(response, call_once(method, key, query, body, content_type));
+    }
+  }
+  if (!response.ok()) {
+    retry_after_ = connect::retry_after(response);
+    return std::unexpected<Error>(error_of(response));
+  }
+  return response;
+}
+
+Result<ClientResponse> Bucket::call_once(std::string_view method, const std::string& key, const Query& query,
+                                         ByteView body, std::string_view content_type) {
+  const auto now = std::chrono::duration_cast<std::chrono::seconds>(clock_.wall()) + skew_;
   SignedRequest signing;
   signing.method = method;
   signing.path = base_path_ + "/" + percent_encode(key, true);
-  signing.query = std::move(query);
+  signing.query = query;
   signing.payload_hash = digest(DigestKind::sha256, body).hex();
   signing.headers = {{"host", host_}, {"x-amz-content-sha256", signing.payload_hash}, {"x-amz-date", amz_date(now)}};
   if (!credentials_.session_token.empty())
@@ -94,9 +137,7 @@ Result<ClientResponse> Bucket::call(std::string_view method, const std::string& 
   if (!content_type.empty()) request.headers.emplace_back("Content-Type", content_type);
   request.body = body;
   request.has_body = method == "PUT" || method == "POST";
-  MR_TRY_ASSIGN(auto response, client_.perform(request));
-  if (!response.ok()) return std::unexpected<Error>(error_of(response));
-  return response;
+  return client_.perform(request);
 }
 
 Result<void> Bucket::put(const std::string& key, ByteView body, std::string_view content_type) {

@@ -4,6 +4,7 @@
 // Thread: the task's; calls block.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,8 @@ class Bucket {
     std::string key;
     std::string upload;
   };
+  /// How long S3 asked to wait when it last refused.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> retry_after() const { return retry_after_; }
   /// At most 1,000 under the prefix.
   Result<std::vector<OpenUpload>> open_uploads(const std::string& prefix);
 
@@ -49,15 +52,22 @@ class Bucket {
   using Query = std::vector<std::pair<std::string, std::string>>;
   Result<net::http::ClientResponse> call(std::string_view method, const std::string& key, Query query, ByteView body,
                                          std::string_view content_type = {});
+  Result<net::http::ClientResponse> call_once(std::string_view method, const std::string& key, const Query& query,
+                                              ByteView body, std::string_view content_type);
 
   BucketAddress address_;
   Credentials credentials_;
   const Clock& clock_;
   net::http::Client client_;
+  std::chrono::seconds skew_{0};  // the server's clock less ours, once it refused a request for that
+  std::optional<std::chrono::milliseconds> retry_after_;
   std::string scheme_;
   std::string host_;
   std::string base_path_;  // "" or "/bucket"
 };
+
+/// An HTTP date ("Sun, 06 Nov 1994 08:49:37 GMT", RFC 9110 section 5.6.7, the preferred form) in seconds since 1970.
+std::optional<std::chrono::seconds> http_date(std::string_view text);
 
 /// The text between <tag> and </tag>, first occurrence, entities resolved.
 std::string xml_text(std::string_view xml, std::string_view tag);

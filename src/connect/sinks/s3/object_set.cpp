@@ -27,7 +27,7 @@ std::optional<Plan> Plan::parse(std::string_view note) {
 
 std::int64_t ObjectSet::bytes() const {
   std::int64_t bytes = 0;
-  for (const auto& [folder_name, object] : objects) bytes += static_cast<std::int64_t>(object->kept_bytes());
+  for (const auto& [folder_name, object] : objects) bytes += static_cast<std::int64_t>(object->reserved_bytes());
   return bytes;
 }
 

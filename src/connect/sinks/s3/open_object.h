@@ -52,6 +52,8 @@ class OpenObject {
 
   [[nodiscard]] const std::string& key() const { return key_; }
   [[nodiscard]] std::size_t kept_bytes() const { return plain_.size() + ready_.size(); }
+  /// What they take of memory: a buffer that grew is up to twice as large as what is in it.
+  [[nodiscard]] std::size_t reserved_bytes() const { return plain_.capacity() + ready_.capacity(); }
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] std::size_t parts() const { return etags_.size(); }
 

@@ -167,8 +167,11 @@ Outcome S3Sink::outcome_of(const Error& error, std::size_t taken) {
     case ErrorCode::unavailable:
     case ErrorCode::timed_out:
     case ErrorCode::busy:
-    case ErrorCode::closed:
-      return Outcome::retry(error, taken);
+    case ErrorCode::closed: {
+      Outcome outcome = Outcome::retry(error, taken);
+      outcome.retry_after = bucket_->retry_after();
+      return outcome;
+    }
     default:
       return Outcome::fatal(error);
   }
@@ -178,8 +181,7 @@ Outcome S3Sink::put(std::span<const SinkRecord> records) {
   const WallTime wall = context_.surroundings.clock->wall();
   // A rotation that passed while nothing was open is none; a clock that was set back would make the next one far away.
   const bool idle = std::ranges::all_of(sets_, &ObjectSet::empty);
-  if (rotate_schedule_.count() > 0 &&
-      ((idle && wall >= next_rotation_) || next_rotation_ - wall > 2 * rotate_schedule_)) {
+  if (rotate_schedule_.count() > 0 && ((idle && wall >= next_rotation_) || clock_was_set_back())) {
     next_rotation_ = next_rotation(wall, rotate_schedule_, partitioner_->zone());
   }
   std::vector<Rejection> rejections;
@@ -285,7 +287,12 @@ std::optional<Offset> S3Sink::delivered(std::uint32_t lane) const {
 std::optional<WallTime> S3Sink::next_flush() const {
   if (std::ranges::any_of(sets_, &ObjectSet::cutting)) return WallTime(0);
   const bool open = std::ranges::any_of(sets_, [](const ObjectSet& set) { return !set.empty(); });
-  return rotate_schedule_.count() > 0 && open ? std::optional(next_rotation_) : std::nullopt;
+  if (rotate_schedule_.count() <= 0 || !open) return std::nullopt;
+  return clock_was_set_back() ? WallTime(0) : next_rotation_;
+}
+
+bool S3Sink::clock_was_set_back() const {
+  return next_rotation_ - context_.surroundings.clock->wall() > 2 * rotate_schedule_;
 }
 
 Outcome S3Sink::flush() {
@@ -294,6 +301,9 @@ Outcome S3Sink::flush() {
     for (ObjectSet& set : sets_) {
       if (!set.empty() && !set.plan) set.cutting = set.by_clock = true;
     }
+    next_rotation_ = next_rotation(wall, rotate_schedule_, partitioner_->zone());
+  }
+  if (rotate_schedule_.count() > 0 && clock_was_set_back()) {
     next_rotation_ = next_rotation(wall, rotate_schedule_, partitioner_->zone());
   }
   if (auto finished = finish_cuts(); !finished) return outcome_of(finished.error(), 0);

@@ -46,7 +46,9 @@ class S3Sink final : public Sink {
   void account(ObjectSet& set);
   void sweep_uploads();
   [[nodiscard]] bool clock_matters() const { return partitioner_->extractor() == Extractor::wallclock; }
-  static Outcome outcome_of(const Error& error, std::size_t taken);
+  /// The next rotation is further away than one can be.
+  [[nodiscard]] bool clock_was_set_back() const;
+  Outcome outcome_of(const Error& error, std::size_t taken);
 
   SinkContext context_;
   std::optional<Partitioner> partitioner_;

@@ -83,6 +83,8 @@ class World {
     return all;
   }
   [[nodiscard]] std::size_t crashes() const { return crashes_; }
+  /// The wall clock is set by an hour, forward and back, now and then.
+  void with_clock_steps() { steps_ = true; }
 
  private:
   bool crash() {
@@ -155,6 +157,7 @@ class World {
       }
       if (crash()) return false;
       clock_.advance(std::chrono::seconds(rng_.below(120)));
+      if (steps_ && rng_.chance(1, 10)) clock_.set_wall(clock_.wall() + std::chrono::hours(rng_.chance(1, 2) ? 1 : -1));
       if (!flush(sink) || dead_) return false;
       move_bookmarks();
       if (crash()) return false;
@@ -175,6 +178,7 @@ class World {
 
   Rng rng_;
   bool faults_;
+  bool steps_ = false;
   std::size_t crashes_ = 0;
   std::atomic<bool> dead_{false};
   Rng fault_rng_{99};
@@ -241,6 +245,51 @@ TEST(S3Sink, EveryRecordOnceWhenTheClockDecides) {
     crashes += stormy.crashes();
   }
   EXPECT_GT(crashes, 20U);
+}
+
+TEST(S3Sink, AClockThatIsSetLosesAndRepeatsNothing) {
+  for (const bool by_clock : {true, false}) {
+    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+      SCOPED_TRACE("seed " + std::to_string(seed));
+      World stepped(by_clock ? kByClock : kByInterval, seed, true);
+      stepped.with_clock_steps();
+      stepped.run();
+      const auto lines = stepped.lines();
+      EXPECT_EQ(std::set<std::string>(lines.begin(), lines.end()).size(), lines.size());
+      if (!by_clock) continue;  // its last set stays open
+      EXPECT_EQ(lines.size(), 300U);
+      EXPECT_EQ(std::set<std::string>(lines.begin(), lines.end()).size(), 300U);
+    }
+  }
+}
+
+TEST(Bucket, AClockThatDiffersIsCorrectedByTheServers) {
+  ManualClock clock;
+  clock.set_wall(WallTime(kStart));
+  std::vector<std::string> dates;
+  testing::HttpPeer peer([&](const net::http::Request& request) {
+    dates.push_back(std::string(request.header("x-amz-date")));
+    net::http::Response response{200, "application/xml", {}, ""};
+    if (dates.back() < "20231114T223000Z") {
+      response = {403, "application/xml", {}, "<Error><Code>RequestTimeTooSkewed</Code></Error>"};
+    }
+    return response;  // with the server's Date, years ahead of the bucket's clock
+  });
+  Bucket bucket({.endpoint = peer.url(), .region = "r", .bucket = "b"}, {"k", "s", ""}, clock, net::http::Client({}));
+  EXPECT_TRUE(bucket.put("a", as_bytes("x"), "text/plain"));
+  EXPECT_TRUE(bucket.put("b", as_bytes("x"), "text/plain"));
+  ASSERT_EQ(dates.size(), 3U) << "the second object is signed right at once";
+  EXPECT_EQ(dates[0], "20231114T221320Z");
+  EXPECT_GT(dates[1], "2026");
+  EXPECT_GE(dates[2], dates[1]);
+}
+
+TEST(Bucket, HttpDates) {
+  EXPECT_EQ(http_date("Sun, 06 Nov 1994 08:49:37 GMT"), std::chrono::seconds(784'111'777));
+  for (const char* wrong : {"", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:37 CET",
+                            "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:xx:37 GMT"}) {
+    EXPECT_EQ(http_date(wrong), std::nullopt) << wrong;
+  }
 }
 
 TEST(S3Sink, ConfluentsNames) {
