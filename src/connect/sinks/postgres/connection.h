@@ -1,8 +1,11 @@
 // Connection: one connection to PostgreSQL through libpq, with its errors sorted by what they mean for a batch
-// (SQLSTATE, PostgreSQL's appendix A). Thread: the task's; calls block, bounded by the server's statement_timeout and
-// TCP's user timeout.
+// (SQLSTATE, PostgreSQL's appendix A). Thread: the task's; calls block, until the server has answered, its
+// statement_timeout or the limit given has passed, or `abort` is set.
 #pragma once
 
+#include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -20,8 +23,13 @@ namespace millrace::connect::postgres {
 
 class Connection {
  public:
-  /// `parameters`: libpq's keywords. Errors: unavailable, permission_denied.
-  static Result<Connection> open(const std::map<std::string, std::string>& parameters);
+  struct Waiting {
+    std::chrono::milliseconds connect{10'000};
+    std::chrono::milliseconds answer{90'000};  // without a byte; above statement_timeout
+    const std::atomic<bool>* abort = nullptr;  // looked at several times a second; outlives the connection
+  };
+  /// `parameters`: libpq's keywords. Errors: unavailable, permission_denied, closed (aborted).
+  static Result<Connection> open(const std::map<std::string, std::string>& parameters, Waiting waiting);
 
   using Rows = std::vector<std::vector<std::string>>;
   /// Errors: unavailable (try again), invalid_argument (this data cannot be taken), permission_denied, not_found (table
@@ -39,10 +47,20 @@ class Connection {
     void operator()(pg_result* result) const;
   };
   using Answer = std::unique_ptr<pg_result, Clear>;
-  explicit Connection(pg_conn* connection) : connection_(connection) {}
+  Connection(pg_conn* connection, Waiting waiting) : connection_(connection), waiting_(waiting) {}
+  Result<void> connect();
+  enum class For : std::uint8_t { reading, writing, both };
+  /// Until the socket is ready. Errors: closed, timed_out.
+  Result<void> wait(For what, std::chrono::milliseconds limit) const;
+  Result<void> flush();
+  /// The next result of what was sent; null: no more.
+  Result<Answer> answer();
+  /// The results of a whole command; the last one, and an error if there was one.
+  Result<Answer> run(const std::string& sql);
   [[nodiscard]] Error error_of(const pg_result* result) const;
 
   std::unique_ptr<pg_conn, Close> connection_;
+  Waiting waiting_;
 };
 
 /// "name" with its quotes doubled.

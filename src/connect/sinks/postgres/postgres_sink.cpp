@@ -183,10 +183,13 @@ class PostgresSink final : public Sink {
     if (written) return {.rejected = std::move(rejected)};
     const Error& error = written.error();
     if (connection_ && connection_->broken()) connection_.reset();
-    if (connection_ && error.code != ErrorCode::closed) static_cast<void>(connection_->query("ROLLBACK"));
+    if (connection_ && error.code != ErrorCode::closed && error.code != ErrorCode::timed_out)
+      static_cast<void>(connection_->query("ROLLBACK"));
     switch (error.code) {
-      case ErrorCode::unavailable:
       case ErrorCode::timed_out:
+        connection_.reset();  // nobody knows what it is still doing
+        return Outcome::retry(error);
+      case ErrorCode::unavailable:
         return Outcome::retry(error);
       case ErrorCode::invalid_argument:
         return Outcome::reject(error, "java.sql.BatchUpdateException");
@@ -208,18 +211,55 @@ class PostgresSink final : public Sink {
     parameters["options"] =
         "-c statement_timeout=60000 -c standard_conforming_strings=on -c client_encoding=UTF8 "
         "-c client_min_messages=warning";
-    MR_TRY_ASSIGN(auto connection, Connection::open(parameters));
+    MR_TRY_ASSIGN(auto connection, Connection::open(parameters, {.abort = &context_.stopping}));
     connection_.emplace(std::move(connection));
     known_.clear();
     if (offsets_table_.empty()) return {};
+    return open_offsets_table();
+  }
+
+  // Rows of the table stand before anything is written: locking one then waits for whatever transaction of an earlier
+  // process is still being committed.
+  Result<void> open_offsets_table() {
+    MR_TRY(connection_->query("BEGIN"));
+    MR_TRY(lock_definitions());
     MR_TRY(connection_->query(
         fmt::format("CREATE TABLE IF NOT EXISTS {} (connector text, topic text, part int, next_offset bigint NOT NULL, "
                     "PRIMARY KEY (connector, topic, part))",
                     identifier(offsets_table_))));
+    for (const LaneStart& lane : lanes_) {
+      MR_TRY(connection_->query(fmt::format("INSERT INTO {} VALUES ({}, {}, {}, {}) ON CONFLICT DO NOTHING",
+                                            identifier(offsets_table_), literal(context_.connector),
+                                            literal(lane.partition->topic), lane.partition->partition.value(),
+                                            lane.next.value())));
+    }
+    MR_TRY(connection_->query("COMMIT"));
+    return {};
+  }
+
+  // CREATE TABLE IF NOT EXISTS of two sessions at once fails in one of them.
+  Result<void> lock_definitions() {
+    constexpr std::string_view kAnyNumber = "7234017283807667300";
+    MR_TRY(connection_->query(fmt::format("SELECT pg_advisory_xact_lock({})", kAnyNumber)));
+    return {};
+  }
+
+  // A process that died may have sent its COMMIT: it takes effect whenever the server gets to it, perhaps after the
+  // next process has connected. So every transaction begins by locking its positions, which waits for such a COMMIT,
+  // and reads how far the tables are.
+  Result<void> lock_offsets(std::span<const SinkRecord> records) {
+    std::set<std::uint32_t> touched;
+    for (const SinkRecord& record : records) touched.insert(record.origin().lane);
+    std::string places;
+    for (const std::uint32_t lane : touched) {
+      const TopicPartition& partition = *lanes_[lane].partition;
+      places +=
+          fmt::format("{}({}, {})", places.empty() ? "" : ", ", literal(partition.topic), partition.partition.value());
+    }
     MR_TRY_ASSIGN(const auto rows,
-                  connection_->query(fmt::format("SELECT topic, part, next_offset FROM {} WHERE connector = {}",
-                                                 identifier(offsets_table_), literal(context_.connector))));
-    // Read again with every connection: a COMMIT whose answer was lost may have happened.
+                  connection_->query(fmt::format("SELECT topic, part, next_offset FROM {} WHERE connector = {} AND "
+                                                 "(topic, part) IN ({}) ORDER BY topic, part FOR UPDATE",
+                                                 identifier(offsets_table_), literal(context_.connector), places)));
     for (const auto& row : rows) {
       const auto lane = std::ranges::find_if(lanes_, [&row](const LaneStart& one) {
         return one.partition->topic == row[0] && std::to_string(one.partition->partition.value()) == row[1];
@@ -232,6 +272,7 @@ class PostgresSink final : public Sink {
   Result<void> transaction(std::span<const SinkRecord> records, std::vector<Rejection>& rejected) {
     MR_TRY(reach());
     MR_TRY(connection_->query("BEGIN"));
+    if (!offsets_table_.empty()) MR_TRY(lock_offsets(records));
     // Rows and deletions of one key must keep their order: a run of one kind and table at a time.
     for (std::size_t at = 0; at < records.size();) {
       const std::string table = table_of(records[at]);
@@ -292,8 +333,13 @@ class PostgresSink final : public Sink {
     const sql::JsonDocument& document = object.document();
     for (std::uint32_t at = object.node() + 1; at < document.node(object.node()).end; at = document.node(at).end) {
       const sql::JsonNode& node = document.node(at);
+      const std::string_view written = document.key_of(node);
+      if (written.find('\\') == std::string_view::npos) {
+        visit(written, sql::Value::of(document, at));
+        continue;
+      }
       std::string name(node.key_size, '\0');
-      name.resize(sql::decode_json_string(document.key_of(node), name.data()));
+      name.resize(sql::decode_json_string(written, name.data()));
       visit(name, sql::Value::of(document, at));
     }
   }
@@ -317,6 +363,7 @@ class PostgresSink final : public Sink {
           if (column.key) keys += (keys.empty() ? "" : ", ") + identifier(column.name);
         }
         if (!keys.empty()) definition += ", PRIMARY KEY (" + keys + ")";
+        MR_TRY(lock_definitions());
         MR_TRY(connection_->query(fmt::format("CREATE TABLE IF NOT EXISTS {} ({})", table, definition)));
       }
       MR_TRY_ASSIGN(
@@ -393,12 +440,12 @@ class PostgresSink final : public Sink {
     std::map<std::uint32_t, Offset> ends;
     for (const SinkRecord& record : records) ends[record.origin().lane] = record.origin().offset + 1;
     for (const auto& [lane, end] : ends) {
+      if (end <= lanes_[lane].next) continue;  // records that came again: the position never goes back
       const TopicPartition& partition = *lanes_[lane].partition;
-      MR_TRY(
-          connection_->query(fmt::format("INSERT INTO {} VALUES ({}, {}, {}, {}) ON CONFLICT (connector, topic, part) "
-                                         "DO UPDATE SET next_offset = EXCLUDED.next_offset",
-                                         identifier(offsets_table_), literal(context_.connector),
-                                         literal(partition.topic), partition.partition.value(), end.value())));
+      MR_TRY(connection_->query(
+          fmt::format("UPDATE {} SET next_offset = {} WHERE connector = {} AND topic = {} AND part = {}",
+                      identifier(offsets_table_), end.value(), literal(context_.connector), literal(partition.topic),
+                      partition.partition.value())));
     }
     return {};
   }

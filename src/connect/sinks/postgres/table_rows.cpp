@@ -1,36 +1,40 @@
 #include "connect/sinks/postgres/table_rows.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "connect/json_members.h"
 
 namespace millrace::connect::postgres {
 namespace {
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    switch (c) {
+constexpr bool is_special(char c) {
+  return c == '\\' || c == '\n' || c == '\r' || c == '\t' || c == '\0';
+}
+
+void append_escaped(std::string_view text, Buffer& out) {
+  while (!text.empty()) {
+    const auto plain = static_cast<std::size_t>(std::ranges::find_if(text, is_special) - text.begin());
+    out.append(text.substr(0, plain));
+    if (plain == text.size()) return;
+    switch (text[plain]) {
       case '\\':
-        out += "\\\\";
+        out.append("\\\\");
         break;
       case '\n':
-        out += "\\n";
+        out.append("\\n");
         break;
       case '\r':
-        out += "\\r";
+        out.append("\\r");
         break;
       case '\t':
-        out += "\\t";
+        out.append("\\t");
         break;
-      case '\0':
-        break;  // no text of PostgreSQL holds it
       default:
-        out += c;
+        break;  // NUL: no text of PostgreSQL holds it
     }
+    text.remove_prefix(plain + 1);
   }
-  return out;
 }
 
 }  // namespace
@@ -51,22 +55,33 @@ std::string_view column_type(const sql::Value& value) {
   }
 }
 
-std::size_t TableRows::column(std::string_view name, std::string_view type, bool key) {
+std::optional<std::size_t> TableRows::known(std::string_view name) const {
   // Rows mostly have the same members in the same order: the next column is tried first.
-  const std::size_t guess = rows_.back().size();
+  const std::size_t guess = cells_.size() - rows_.back();
   if (guess < columns_.size() && columns_[guess].name == name) return guess;
   const auto found = std::ranges::find(columns_, name, &Column::name);
-  if (found != columns_.end()) return static_cast<std::size_t>(found - columns_.begin());
+  if (found == columns_.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - columns_.begin());
+}
+
+std::size_t TableRows::column(std::string_view name, std::string_view type, bool key) {
+  if (const auto place = known(name)) return *place;
   columns_.push_back({std::string(name), type, key});
   return columns_.size() - 1;
 }
 
+void TableRows::put(std::size_t column, std::string_view text) {
+  const std::size_t from = text_.size();
+  append_escaped(text, text_);
+  cells_.push_back({column, from, text_.size() - from});
+}
+
 void TableRows::begin_row() {
-  rows_.emplace_back();
-  if (rows_.size() > 1) rows_.back().reserve(rows_[rows_.size() - 2].size());
+  rows_.push_back(cells_.size());
 }
 
 void TableRows::drop_row() {
+  cells_.resize(rows_.back());
   rows_.pop_back();
 }
 
@@ -75,32 +90,41 @@ void TableRows::add(std::string_view name, const sql::Value& value, bool key) {
     if (key) column(name, "text", true);
     return;
   }
-  const std::size_t place = column(name, column_type(value), key);
+  const auto there = known(name);
+  const std::size_t place = there ? *there : column(name, column_type(value), key);
   arena_.reset();
-  if (value.is_string()) return rows_.back().push_back({place, escaped(value.characters(arena_))});
+  if (value.is_string()) return put(place, value.characters(arena_));
+  if (value.is_number() && value.form() == sql::Value::Form::node) {
+    return put(place, value.document().source_of(value.document().node(value.node())));
+  }
   sql::TextWriter out(arena_, 64);
   sql::write_json(out, arena_, value);
-  rows_.back().push_back({place, escaped(out.finish())});
+  put(place, out.finish());
 }
 
 void TableRows::add_integer(std::string_view name, std::int64_t value, bool key) {
-  rows_.back().push_back({column(name, "bigint", key), std::to_string(value)});
+  char text[24];
+  const auto end = std::to_chars(text, text + sizeof text, value).ptr;
+  put(column(name, "bigint", key), {text, static_cast<std::size_t>(end - text)});
 }
 
 void TableRows::add_text(std::string_view name, std::string_view value, bool key) {
-  rows_.back().push_back({column(name, "text", key), escaped(value)});
+  put(column(name, "text", key), value);
 }
 
 void TableRows::write(Buffer& out) const {
-  std::vector<const std::string*> cells(columns_.size());
+  std::vector<const Cell*> cells(columns_.size());
   for (std::size_t row = 0; row < rows_.size(); ++row) {
     std::ranges::fill(cells, nullptr);
-    for (const Cell& cell : rows_[row]) cells[cell.column] = &cell.text;
-    for (const std::string* cell : cells) {
-      out.append(cell == nullptr ? std::string_view("\\N") : std::string_view(*cell));
+    const std::size_t end = row + 1 < rows_.size() ? rows_[row + 1] : cells_.size();
+    for (std::size_t i = rows_[row]; i < end; ++i) cells[cells_[i].column] = &cells_[i];
+    for (const Cell* cell : cells) {
+      out.append(cell == nullptr ? std::string_view("\\N") : as_text(text_.view(cell->from, cell->size)));
       out.push_back('\t');
     }
-    out.append(std::to_string(row));
+    char number[24];
+    out.append(std::string_view(
+        number, static_cast<std::size_t>(std::to_chars(number, number + sizeof number, row).ptr - number)));
     out.push_back('\n');
   }
 }

@@ -2,7 +2,7 @@
 // Pure. Thread: the task's.
 #pragma once
 
-#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,13 +37,20 @@ class TableRows {
   void write(Buffer& out) const;
 
  private:
-  std::size_t column(std::string_view name, std::string_view type, bool key);
   struct Cell {
     std::size_t column;
-    std::string text;  // escaped
+    std::size_t from;  // in text_
+    std::size_t size;
   };
+  [[nodiscard]] std::optional<std::size_t> known(std::string_view name) const;
+  std::size_t column(std::string_view name, std::string_view type, bool key);
+  /// A cell of the last row, escaped for COPY.
+  void put(std::size_t column, std::string_view text);
+
   std::vector<Column> columns_;
-  std::vector<std::vector<Cell>> rows_;
+  std::vector<std::size_t> rows_;  // where each begins in cells_
+  std::vector<Cell> cells_;
+  Buffer text_;
   sql::Arena arena_;
 };
 
