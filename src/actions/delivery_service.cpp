@@ -100,14 +100,14 @@ void DeliveryService::register_metrics(metrics::Registry& metrics) {
   struct Row {
     std::string_view name;
     std::string_view help;
-    std::atomic<std::uint64_t> connect::TaskCounters::* counter;
+    std::uint64_t connect::TaskCounts::* counter;
   };
   static constexpr Row kRows[] = {
       {"millrace_rule_deliveries_pending", "Deliveries of rules that wait for their destination",
-       &connect::TaskCounters::pending},
+       &connect::TaskCounts::pending},
       {"millrace_rule_deliveries_settled", "Deliveries that are done, or failed for good, since the task started",
-       &connect::TaskCounters::delivered},
-      {"millrace_rule_deliveries_retries", "Repetitions since the task started", &connect::TaskCounters::retries},
+       &connect::TaskCounts::delivered},
+      {"millrace_rule_deliveries_retries", "Repetitions since the task started", &connect::TaskCounts::retries},
   };
   for (const Row& row : kRows) {
     metrics.collect_gauge(row.name, row.help, [this, counter = row.counter] {
@@ -115,7 +115,7 @@ void DeliveryService::register_metrics(metrics::Registry& metrics) {
       watched_.with([&](const auto& all) {
         for (const Watched& one : all) {
           samples.push_back(
-              {{{"partition", std::to_string(one.partition)}}, static_cast<double>(((*one.counters).*counter).load())});
+              {{{"partition", std::to_string(one.partition)}}, static_cast<double>(one.counters->read().*counter)});
         }
       });
       return samples;

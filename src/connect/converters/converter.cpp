@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/endian.h"
+#include "connect/converters/json_line.h"
 #include "connect/converters/schema.h"
 
 namespace millrace::connect {
@@ -15,6 +16,18 @@ namespace {
 
 constexpr std::size_t kDocumentsKept = 4096;
 constexpr std::size_t kSchemasKept = 1000;
+
+/// A copy in the room.
+ByteView keep(std::string_view text, BatchRoom& room) {
+  return as_bytes(room.arena().copy(text));
+}
+
+/// As text, as Java's toString() of it would be but for arrays and objects, which are JSON.
+Result<std::string_view> text_of(const Datum& datum, BatchRoom& room) {
+  if (datum.kind == Datum::Kind::bytes) return as_text(datum.bytes);
+  if (const auto text = sql::to_text(room.arena(), datum.value)) return *text;
+  return fail(ErrorCode::malformed, "the value is too long to become text");
+}
 
 /// org.apache.kafka.connect.json.JsonConverter.
 class JsonConverter final : public Converter {
@@ -41,6 +54,19 @@ class JsonConverter final : public Converter {
     return Datum::of(root.member("payload"), schema);
   }
 
+  Result<std::optional<ByteView>> to_bytes(const Datum& datum, BatchRoom& room) override {
+    if (datum.kind == Datum::Kind::null && !with_schemas_) return std::nullopt;
+    text_.clear();
+    if (with_schemas_) {
+      text_.append(R"({"schema":)");
+      text_.append(datum.schema != nullptr ? datum.schema->json() : "null");
+      text_.append(R"(,"payload":)");
+    }
+    append_json_line(datum, room.arena(), text_);
+    if (with_schemas_) text_.push_back('}');
+    return keep(as_text(text_.view()), room);
+  }
+
  private:
   static std::size_t members(const sql::JsonDocument& document) {
     std::size_t count = 0;
@@ -59,6 +85,7 @@ class JsonConverter final : public Converter {
   }
 
   bool with_schemas_;
+  Buffer text_;  // of to_bytes()
   std::unordered_map<std::string, std::shared_ptr<const Schema>> schemas_;
 };
 
@@ -69,6 +96,11 @@ class StringConverter final : public Converter {
     if (!bytes) return Datum{};
     return Datum::of(sql::Value::string(as_text(*bytes)));
   }
+  Result<std::optional<ByteView>> to_bytes(const Datum& datum, BatchRoom& room) override {
+    if (datum.kind == Datum::Kind::null) return std::nullopt;
+    MR_TRY_ASSIGN(const std::string_view text, text_of(datum, room));
+    return as_bytes(text);
+  }
 };
 
 /// org.apache.kafka.connect.converters.ByteArrayConverter.
@@ -76,6 +108,13 @@ class ByteArrayConverter final : public Converter {
  public:
   Result<Datum> to_datum(std::optional<ByteView> bytes, BatchRoom&) override {
     return bytes ? Datum::of_bytes(*bytes) : Datum{};
+  }
+  Result<std::optional<ByteView>> to_bytes(const Datum& datum, BatchRoom&) override {
+    if (datum.kind == Datum::Kind::null) return std::nullopt;
+    if (datum.kind != Datum::Kind::bytes) {
+      return fail(ErrorCode::malformed, "ByteArrayConverter is not compatible with objects that are not bytes");
+    }
+    return datum.bytes;
   }
 };
 
@@ -91,6 +130,11 @@ class SimpleHeaderConverter final : public Converter {
       return Datum::of(sql::Value::of(document, sql::JsonDocument::kRoot));
     }
     return Datum::of(sql::Value::string(text));
+  }
+  Result<std::optional<ByteView>> to_bytes(const Datum& datum, BatchRoom& room) override {
+    if (datum.kind == Datum::Kind::null) return std::nullopt;
+    MR_TRY_ASSIGN(const std::string_view text, text_of(datum, room));
+    return as_bytes(text);
   }
 };
 
@@ -119,6 +163,23 @@ class NumberConverter final : public Converter {
     } else {
       return Datum::of(sql::Value::integer(static_cast<T>(raw)));
     }
+  }
+  Result<std::optional<ByteView>> to_bytes(const Datum& datum, BatchRoom& room) override {
+    if (datum.kind == Datum::Kind::null) return std::nullopt;
+    MR_TRY_ASSIGN(const std::string_view text, text_of(datum, room));
+    T number{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (datum.kind == Datum::Kind::bytes || error != std::errc() || end != text.data() + text.size()) {
+      return fail(ErrorCode::malformed, "Failed to serialize: the value is not a number of this size",
+                  std::string(text.substr(0, 40)));
+    }
+    using Raw = std::conditional_t<sizeof(T) == 8, std::uint64_t,
+                                   std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint16_t>>;
+    char raw[sizeof(T)];
+    for (std::size_t i = 0; i < sizeof(T); ++i) {
+      raw[i] = static_cast<char>(std::bit_cast<Raw>(number) >> (8 * (sizeof(T) - 1 - i)) & 0xFFU);
+    }
+    return keep({raw, sizeof raw}, room);
   }
 };
 

@@ -1,5 +1,6 @@
-// Converter: bytes of a record's key, value or header to a Datum. Kafka Connect's class names are used. Converters of a
-// schema registry (Avro, Protobuf, JSON Schema) will be further rows of the table in converter.cpp.
+// Converter: bytes of a record's key, value or header to a Datum, for sinks, and back, for sources. Kafka Connect's
+// class names are used. Converters of a schema registry (Avro, Protobuf, JSON Schema) will be further rows of the table
+// in converter.cpp.
 //
 // Thread: one owner, the task.
 #pragma once
@@ -38,6 +39,8 @@ class Converter {
   /// nullopt is a null key or a tombstone. `malformed`: the bytes are not of this form (a DataException). What is
   /// returned views `bytes` and `room`.
   virtual Result<Datum> to_datum(std::optional<ByteView> bytes, BatchRoom& room) = 0;
+  /// The other way. `malformed`: the converter has no form for such a value (a DataException).
+  virtual Result<std::optional<ByteView>> to_bytes(const Datum& datum, BatchRoom& room) = 0;
 };
 
 struct ConverterClass {

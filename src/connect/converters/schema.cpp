@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "connect/json_writer.h"
+
 namespace millrace::connect {
 namespace {
 
@@ -73,6 +75,27 @@ Result<std::shared_ptr<const Schema>> Schema::parse(const sql::Value& json, int 
                   parse(json.member(schema->type == SchemaType::array ? "items" : "values"), depth + 1));
   }
   return std::shared_ptr<const Schema>(std::move(schema));
+}
+
+std::string Schema::json() const {
+  JsonWriter json;
+  const auto write = [&json](const auto& self, const Schema& schema, std::string_view field) -> void {
+    json.begin_object().member("type", to_string(schema.type)).member("optional", schema.optional);
+    if (!schema.name.empty()) json.member("name", schema.name);
+    if (schema.version != 0) json.member("version", schema.version);
+    if (schema.type == SchemaType::structure) {
+      json.key("fields").begin_array();
+      for (const Field& inner : schema.fields) self(self, *inner.schema, inner.name);
+      json.end_array();
+    } else if (schema.element != nullptr) {
+      json.key(schema.type == SchemaType::array ? "items" : "values");
+      self(self, *schema.element, {});
+    }
+    if (!field.empty()) json.member("field", field);
+    json.end_object();
+  };
+  write(write, *this, {});
+  return json.take();
 }
 
 }  // namespace millrace::connect

@@ -47,6 +47,8 @@ struct Schema {
 
   /// Reads the envelope's "schema" member. Errors: malformed with Connect's words.
   static Result<std::shared_ptr<const Schema>> parse(const sql::Value& json, int depth = 0);
+  /// The same, written.
+  [[nodiscard]] std::string json() const;
 };
 
 inline constexpr std::string_view kTimestampLogicalName = "org.apache.kafka.connect.data.Timestamp";

@@ -3,13 +3,36 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "codec/base64.h"
 #include "connect/converters/converter.h"
 #include "connect/transforms/transform.h"
+#include "sql/json_scan.h"
+#include "topics/batch_records.h"
 
 namespace millrace::connect {
 
 using net::http::Response;
+
+namespace {
+
+std::string_view type_of(const Connector& connector) {
+  const auto plugin = connector.plugin();
+  return plugin ? plugin->type() : "unknown";
+}
+
+bool is_utf8(const std::string& text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const bool ascii = static_cast<unsigned char>(text[i]) < 0x80;
+    const std::size_t size = ascii ? 1 : sql::utf8_sequence(text.data() + i);  // stops at the text's NUL
+    if (size == 0) return false;
+    i += size;
+  }
+  return true;
+}
+
+}  // namespace
 
 Response error_answer(int status, std::string_view message) {
   return Response::json(
@@ -37,7 +60,7 @@ void write_info(JsonWriter& json, const Connector& connector) {
   for (std::size_t i = 0; i < connector.statuses.size(); ++i) {
     json.begin_object().member("connector", connector.name).member("task", i).end_object();
   }
-  json.end_array().member("type", "sink").end_object();
+  json.end_array().member("type", type_of(connector)).end_object();
 }
 
 void write_task_state(JsonWriter& json, const TaskStatus& status, std::size_t id, const std::string& worker_id) {
@@ -53,7 +76,47 @@ void write_status(JsonWriter& json, const Connector& connector, const std::strin
   json.end_object().key("tasks").begin_array();
   for (std::size_t i = 0; i < connector.statuses.size(); ++i)
     write_task_state(json, connector.statuses[i], i, worker_id);
-  json.end_array().member("type", "sink").end_object();
+  json.end_array().member("type", type_of(connector)).end_object();
+}
+
+void write_failure(JsonWriter& json, const LedgerKey& key, const LedgerEntry& entry) {
+  json.member("topic", key.partition.topic).member("partition", key.partition.partition.value());
+  json.member("offset", key.offset.value()).member("stage", entry.stage).member("error_class", entry.error_class);
+  json.member("message", entry.message).member("first_seen_ms", entry.first_ms);
+  json.member("last_seen_ms", entry.last_ms).member("count", entry.count);
+}
+
+void write_record(JsonWriter& json, const std::optional<SharedBytes>& batch) {
+  const auto bytes = [&json](const std::optional<ByteView>& value) {
+    if (!value) {
+      json.null();
+    } else if (is_utf8(std::string(as_text(*value)))) {
+      json.value(as_text(*value));
+    } else {
+      std::string text(base64_size(value->size()), '\0');
+      encode_base64(*value, text.data());
+      json.begin_object().member("base64", text).end_object();
+    }
+  };
+  bool written = false;
+  topics::BatchRecords records;
+  if (batch) {
+    static_cast<void>(records.visit(batch->view(), Offset(0), [&](const ReadRecord& read) {
+      if (std::exchange(written, true)) return;
+      json.begin_object().member("timestamp_ms", read.record.timestamp_ms).key("key");
+      bytes(read.record.key);
+      json.key("value");
+      bytes(read.record.value);
+      json.key("headers").begin_array();
+      for (const RecordHeader& header : read.record.headers) {
+        json.begin_object().member("key", header.key).key("value");
+        bytes(header.value);
+        json.end_object();
+      }
+      json.end_array().end_object();
+    }));
+  }
+  if (!written) json.null();
 }
 
 void write_definition(JsonWriter& json, const ConfigKey& key, std::size_t order) {
@@ -86,7 +149,7 @@ std::string validation_answer(const Validation& validation) {
   }
   JsonWriter json;
   json.begin_object()
-      .member("name", validation.sink_class->class_name)
+      .member("name", validation.plugin.name())
       .member("error_count", std::ranges::count_if(validation.values, [](const auto& v) { return !v.errors.empty(); }))
       .key("groups")
       .begin_array();
@@ -133,7 +196,7 @@ std::string plugins_answer(bool connectors_only, std::string_view version) {
   const auto add = [&json](std::string_view name, std::string_view type, std::string_view plugin_version) {
     json.begin_object().member("class", name).member("type", type).member("version", plugin_version).end_object();
   };
-  for (const SinkClass* row : sink_classes()) add(row->class_name, "sink", row->version);
+  for (const ConnectorClass& one : connector_classes()) add(one.name(), one.type(), one.version());
   if (!connectors_only) {
     for (const ConverterClass& row : converter_classes()) add(row.class_name, row.type, version);
     for (const TransformClass& row : transform_classes()) add(row.class_name, "transformation", version);

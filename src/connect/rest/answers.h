@@ -6,6 +6,7 @@
 
 #include "connect/json_writer.h"
 #include "connect/runtime/connector.h"
+#include "connect/runtime/failure_ledger.h"
 #include "connect/runtime/validation.h"
 #include "net/http/message.h"
 
@@ -26,6 +27,11 @@ void write_task_state(JsonWriter& json, const TaskStatus& status, std::size_t id
 void write_config(JsonWriter& json, const ConnectorConfig& config);
 /// ConfigInfos: {name, error_count, groups, configs}
 std::string validation_answer(const Validation& validation);
+/// The members of a ledger entry.
+void write_failure(JsonWriter& json, const LedgerKey& key, const LedgerEntry& entry);
+/// The first record of a batch: key, value and headers as text, or as {"base64": ...} where they are none; null: the
+/// record is gone.
+void write_record(JsonWriter& json, const std::optional<SharedBytes>& batch);
 /// One ConfigKeyInfo, the "definition".
 void write_definition(JsonWriter& json, const ConfigKey& key, std::size_t order);
 /// The text of a 400 for a configuration with these errors.

@@ -32,6 +32,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   static_cast<void>(read_create_request(text));
   static_cast<void>(read_offsets(text));
+  if (const auto changes = read_source_offsets(text)) {
+    // One form: what was read is read again the same.
+    for (const auto& [partition, offset] : *changes) {
+      JsonWriter again;
+      again.begin_object().key("offsets").begin_array().begin_object().key("partition").raw(partition);
+      again.key("offset").raw(offset.value_or("null")).end_object().end_array().end_object();
+      const auto reread = read_source_offsets(again.take());
+      MR_ASSERT(reread && reread->begin()->first == partition);
+    }
+  }
   if (const auto config = read_config(text)) {
     JsonWriter json;
     json.begin_object();
@@ -43,7 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto again = read_config(json.end_object().take());
     if (plain) MR_ASSERT(again && *again == *config);
     static_cast<void>(resolve(*config, {}));
-    for (const SinkClass* row : sink_classes()) static_cast<void>(validate(*row, *config));
+    for (const ConnectorClass& one : connector_classes()) static_cast<void>(validate(one, *config));
   }
   static_cast<void>(url_fault(text));
   static_cast<void>(property(text, "key"));

@@ -38,6 +38,15 @@ ConnectorConfig without_nulls(const Patch& members) {
   return config;
 }
 
+constexpr const char* kNoOffsets = "Partitions / offsets need to be provided for an alter offsets request";
+
+Result<sql::Value> offset_list(sql::JsonDocument& document, std::string_view body) {
+  MR_TRY(parse(document, body));
+  const sql::Value list = root_of(document).member("offsets");
+  if (list.type() != sql::Value::Type::array) return fail(ErrorCode::invalid_argument, kNoOffsets);
+  return list;
+}
+
 }  // namespace
 
 Result<CreateRequest> read_create_request(std::string_view body) {
@@ -76,11 +85,7 @@ Result<Patch> read_config_patch(std::string_view body) {
 
 Result<std::map<TopicPartition, std::optional<Offset>>> read_offsets(std::string_view body) {
   sql::JsonDocument document;
-  MR_TRY(parse(document, body));
-  const sql::Value list = root_of(document).member("offsets");
-  if (list.type() != sql::Value::Type::array) {
-    return fail(ErrorCode::invalid_argument, "Partitions / offsets need to be provided for an alter offsets request");
-  }
+  MR_TRY_ASSIGN(const sql::Value list, offset_list(document, body));
   std::map<TopicPartition, std::optional<Offset>> offsets;
   sql::ArrayItems items(list);
   while (const auto item = items.next()) {
@@ -104,10 +109,29 @@ Result<std::map<TopicPartition, std::optional<Offset>>> read_offsets(std::string
     }
     offsets[key] = Offset(position);
   }
-  if (offsets.empty()) {
-    return fail(ErrorCode::invalid_argument, "Partitions / offsets need to be provided for an alter offsets request");
-  }
+  if (offsets.empty()) return fail(ErrorCode::invalid_argument, kNoOffsets);
   return offsets;
+}
+
+Result<SourceOffsets::Changes> read_source_offsets(std::string_view body) {
+  sql::JsonDocument document;
+  MR_TRY_ASSIGN(const sql::Value list, offset_list(document, body));
+  SourceOffsets::Changes changes;
+  sql::ArrayItems items(list);
+  while (const auto item = items.next()) {
+    const sql::Value partition = item->member("partition");
+    const sql::Value offset = item->member("offset");
+    if (partition.type() != sql::Value::Type::object) {
+      return fail(ErrorCode::invalid_argument, "Partition objects cannot be null");
+    }
+    const bool gone = offset.is_null() || offset.is_undefined();
+    if (!gone && offset.type() != sql::Value::Type::object) {
+      return fail(ErrorCode::invalid_argument, "an offset must be an object, or null to reset it");
+    }
+    changes[compact_json(partition)] = gone ? std::nullopt : std::optional(compact_json(offset));
+  }
+  if (changes.empty()) return fail(ErrorCode::invalid_argument, kNoOffsets);
+  return changes;
 }
 
 }  // namespace millrace::connect

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "connect/runtime/source_offsets.h"
 #include "connect/runtime/state.h"
 #include "connect/settings/config_key.h"
 #include "model/ids.h"
@@ -26,5 +27,7 @@ Result<ConnectorConfig> read_config(std::string_view body);
 Result<std::map<std::string, std::optional<std::string>>> read_config_patch(std::string_view body);
 /// {"offsets": [{"partition": {"kafka_topic", "kafka_partition"}, "offset": {"kafka_offset"} | null}]}
 Result<std::map<TopicPartition, std::optional<Offset>>> read_offsets(std::string_view body);
+/// The same for sources: partitions and offsets are JSON objects, in the form of compact_json.
+Result<SourceOffsets::Changes> read_source_offsets(std::string_view body);
 
 }  // namespace millrace::connect

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "connect/rest/answers.h"
+#include "connect/rest/failure_routes.h"
 #include "connect/rest/requests.h"
 
 namespace millrace::connect {
@@ -17,10 +18,13 @@ using net::http::Request;
 using net::http::Responder;
 using net::http::Response;
 
-constexpr std::size_t kFailuresShown = 1000;
+constexpr const char* kAltered = "The offsets for this connector have been altered successfully";
+constexpr const char* kReset = "The offsets for this connector have been reset successfully";
 
-/// The responder, for callbacks that may be copied.
-using Answer = std::shared_ptr<Responder>;
+bool is_source(const Connector& connector) {
+  const auto plugin = connector.plugin();
+  return plugin && plugin->source() != nullptr;
+}
 
 class Rest {
  public:
@@ -199,6 +203,14 @@ class Rest {
   }
 
   void offsets(const Connector& connector, const Request&, const Answer& answer) {
+    if (is_source(connector)) {
+      JsonWriter json;
+      json.begin_object().key("offsets").begin_array();
+      for (const auto& [partition, offset] : worker().source_offsets(connector.name)) {
+        json.begin_object().key("partition").raw(partition).key("offset").raw(offset).end_object();
+      }
+      return answer->respond(Response::json(200, json.end_array().end_object().take()));
+    }
     worker().offsets(connector.name, [answer](auto fetched) {
       if (!fetched) return answer->respond(error_answer(fetched.error()));
       JsonWriter json;
@@ -212,39 +224,40 @@ class Rest {
       answer->respond(Response::json(200, json.end_array().end_object().take()));
     });
   }
+  void alter_source_offsets(const Connector& connector, const Request& request, const Answer& answer) {
+    auto wanted = read_source_offsets(request.body);
+    if (!wanted) return answer->respond(error_answer(400, wanted.error().message()));
+    if (auto refused = check_stopped(connector)) return answer->respond(std::move(*refused));
+    const SourceClass& source = *connector.plugin()->source();
+    for (const auto& [partition, offset] : *wanted) {
+      if (!offset || source.check_position == nullptr) continue;
+      const std::string fault = source.check_position(settings_of(source, connector.config, {}), partition, *offset);
+      if (!fault.empty()) return answer->respond(error_answer(400, fault));
+    }
+    worker().alter_source_offsets(connector.name, std::move(*wanted), message(answer, kAltered));
+  }
   void alter_offsets(const Connector& connector, const Request& request, const Answer& answer) {
+    if (is_source(connector)) return alter_source_offsets(connector, request, answer);
     auto wanted = read_offsets(request.body);
     if (!wanted) return answer->respond(error_answer(400, wanted.error().message()));
     if (auto refused = check_stopped(connector)) return answer->respond(std::move(*refused));
-    worker().alter_offsets(connector.name, std::move(*wanted), false,
-                           message(answer, "The offsets for this connector have been altered successfully"));
+    worker().alter_offsets(connector.name, std::move(*wanted), false, message(answer, kAltered));
   }
   void reset_offsets(const Connector& connector, const Request&, const Answer& answer) {
     if (auto refused = check_stopped(connector)) return answer->respond(std::move(*refused));
-    worker().alter_offsets(connector.name, {}, true,
-                           message(answer, "The offsets for this connector have been reset successfully"));
+    if (is_source(connector)) return worker().alter_source_offsets(connector.name, {}, message(answer, kReset));
+    worker().alter_offsets(connector.name, {}, true, message(answer, kReset));
   }
 
   // Ours, not Kafka Connect's: the ledger of records that were given up.
-  void failures(const Connector& connector, const Request&, const Answer& answer) {
-    JsonWriter json;
-    json.begin_object().member("connector", connector.name);
-    json.member("count", worker().failures().count(connector.name)).key("failures").begin_array();
-    std::size_t shown = 0;
-    for (const auto& [key, entry] : worker().failures().of(connector.name)) {
-      if (++shown > kFailuresShown) break;
-      json.begin_object().member("topic", key.partition.topic).member("partition", key.partition.partition.value());
-      json.member("offset", key.offset.value()).member("stage", entry.stage).member("error_class", entry.error_class);
-      json.member("message", entry.message).member("first_seen_ms", entry.first_ms);
-      json.member("last_seen_ms", entry.last_ms).member("count", entry.count).end_object();
-    }
-    answer->respond(Response::json(200, json.end_array().end_object().take()));
+  void failures(const Connector& connector, const Request& request, const Answer& answer) {
+    answer_failures(worker(), connector, request, answer);
   }
-  void replay_failures(const Connector& connector, const Request&, const Answer& answer) {
-    const auto replaying = worker().replay_failures(connector.name);
-    if (!replaying) return answer->respond(error_answer(replaying.error()));
-    answer->respond(
-        Response::json(202, JsonWriter().begin_object().member("replaying", *replaying).end_object().take()));
+  void failure(const Connector& connector, const Request& request, const Answer& answer) {
+    answer_failure(worker(), connector, request, answer);
+  }
+  void replay_failures(const Connector& connector, const Request& request, const Answer& answer) {
+    answer_replay(worker(), connector, request, answer);
   }
 
   void plugins(const Request& request, const Answer& answer) {
@@ -255,8 +268,8 @@ class Rest {
   void plugin_config(const Request& request, const Answer& answer) {
     const std::string name(request.parameter("plugin"));
     ConfigTable table;
-    if (const SinkClass* sink = find_sink_class(name)) {
-      table.add(connector_rows()).add(sink->rows);
+    if (const auto plugin = find_connector_class(name)) {
+      table = rows_of(*plugin);
     } else if (const ConverterClass* converter = find_converter(name)) {
       table.add(converter->rows);
     } else if (const TransformClass* transform = find_transform(name)) {
@@ -280,8 +293,9 @@ class Rest {
     if (named == read->end()) {
       return answer->respond(error_answer(400, "Connector config contains no connector type"));
     }
-    const SinkClass* by_path = find_sink_class(plugin);
-    if (!named->second.ends_with(plugin) && (by_path == nullptr || by_path != find_sink_class(named->second))) {
+    const auto by_path = find_connector_class(plugin);
+    const auto by_name = find_connector_class(named->second);
+    if (!named->second.ends_with(plugin) && (!by_path || !by_name || by_path->name() != by_name->name())) {
       return answer->respond(error_answer(
           400, fmt::format("Included connector type {} does not match request type {}", named->second, plugin)));
     }
@@ -325,7 +339,8 @@ class Rest {
   static Response unknown_class(const std::string& name, const Error& error) {
     if (error.context != std::string_view("no such plugin")) return error_answer(400, error.message());
     std::string known;
-    for (const SinkClass* row : sink_classes()) known += (known.empty() ? "" : ", ") + std::string(row->class_name);
+    for (const ConnectorClass& one : connector_classes())
+      known += (known.empty() ? "" : ", ") + std::string(one.name());
     return error_answer(400,
                         fmt::format("Failed to find any class that implements Connector and which name matches {}, "
                                     "available connectors are: {}",
@@ -428,6 +443,7 @@ void add_routes(net::http::Router& router, RestSubject subject) {
   of_connector("PATCH", "/offsets", kNotFound, &Rest::alter_offsets);
   of_connector("DELETE", "/offsets", kNotFound, &Rest::reset_offsets);
   of_connector("GET", "/failures", kNotFound, &Rest::failures);
+  of_connector("GET", "/failures/{topic}/{partition}/{offset}", kNotFound, &Rest::failure);
   of_connector("POST", "/failures/replay", kNotFound, &Rest::replay_failures);
 }
 

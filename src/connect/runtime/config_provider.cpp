@@ -76,7 +76,7 @@ std::optional<std::string> property(std::string_view file, std::string_view key)
   return found;
 }
 
-Result<ConnectorConfig> resolve(const ConnectorConfig& config, const Surroundings& surroundings) {
+Result<ConnectorConfig> resolve(const ConnectorConfig& config, const Surroundings& surroundings, SecretMask* mask) {
   ConnectorConfig resolved;
   for (const auto& [key, value] : config) {
     std::string out;
@@ -93,6 +93,7 @@ Result<ConnectorConfig> resolve(const ConnectorConfig& config, const Surrounding
         error.detail = key + ": " + error.detail;
         return std::unexpected<Error>(std::move(error));
       }
+      if (found && mask != nullptr) mask->add(**found, std::string(rest.substr(begin, end - begin + 1)));
       out += found ? **found : std::string(rest.substr(begin, end - begin + 1));
       rest.remove_prefix(end + 1);
     }

@@ -9,14 +9,16 @@
 #pragma once
 
 #include "base/result.h"
+#include "connect/runtime/secret_mask.h"
 #include "connect/runtime/surroundings.h"
 #include "connect/settings/settings.h"
 
 namespace millrace::connect {
 
 /// `config` with every reference replaced. Text that is none stays as it is. Errors: not_found naming key and reference
-/// (never a value).
-Result<ConnectorConfig> resolve(const ConnectorConfig& config, const Surroundings& surroundings);
+/// (never a value). `mask` is told every value, if it is there.
+Result<ConnectorConfig> resolve(const ConnectorConfig& config, const Surroundings& surroundings,
+                                SecretMask* mask = nullptr);
 
 /// The value of `key` in a Java properties file; nullopt: it is not there.
 std::optional<std::string> property(std::string_view file, std::string_view key);

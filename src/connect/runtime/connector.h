@@ -8,7 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "connect/runtime/sink_task.h"
+#include "connect/runtime/connector_class.h"
+#include "connect/runtime/connector_task.h"
 
 namespace millrace::connect {
 
@@ -21,13 +22,17 @@ struct Connector {
   std::string name;
   ConnectorConfig config;  // as submitted, references unresolved
   TargetState target = TargetState::started;
+  [[nodiscard]] std::optional<ConnectorClass> plugin() const {
+    const auto named = config.find("connector.class");
+    return named == config.end() ? std::nullopt : find_connector_class(named->second);
+  }
   State state = State::unassigned;
   std::string trace;
-  std::vector<TaskStatus> statuses;              // 0 to tasks.max - 1; none while stopped
-  std::vector<std::unique_ptr<SinkTask>> tasks;  // null where a task has no partition, or has ended
-  std::unique_ptr<SinkTask> replay;              // of failed records, while it runs
-  std::set<std::string> topics;                  // that its tasks read, since the last reset
-  std::vector<TopicPartition> assignment;        // of the tasks that run
+  std::vector<TaskStatus> statuses;                   // 0 to tasks.max - 1; none while stopped
+  std::vector<std::unique_ptr<ConnectorTask>> tasks;  // null where a task has no partition, or has ended
+  std::unique_ptr<ConnectorTask> replay;              // of failed records, while it runs
+  std::set<std::string> topics;                       // that its tasks read or write, since the last reset
+  std::vector<TopicPartition> assignment;             // of the tasks that run
   /// Changes with every start and stop of its tasks, so that news of former tasks is known as such.
   std::uint64_t generation = 0;
   bool ending = false;  // former tasks have not ended yet

@@ -1,32 +1,9 @@
 #include "connect/runtime/dead_letters.h"
 
 #include <algorithm>
-#include <optional>
 #include <vector>
 
-#include "topics/append_and_wait.h"
-
 namespace millrace::connect {
-namespace {
-
-constexpr std::chrono::seconds kPatience{60};
-
-}  // namespace
-
-Result<void> DeadLetters::make_topic() {
-  if (log_.table()->find(options_.topic) != nullptr) return {};
-  const auto executor = std::make_shared<QueueExecutor>();
-  const auto answer = std::make_shared<std::optional<Result<void>>>();
-  log_.create_topic({.name = options_.topic, .partitions = 1}, *executor, [executor, answer](auto result) {
-    *answer = result ? Result<void>() : Result<void>(std::unexpected<Error>(result.error()));
-  });
-  if (!executor->run_until([&] { return answer->has_value(); }, kPatience)) {
-    return fail(ErrorCode::timed_out, "the dead letter topic could not be made", options_.topic);
-  }
-  if (!**answer && (*answer)->error().code != ErrorCode::already_exists) return **answer;
-  return {};
-}
-
 topics::Placement DeadLetters::add(const FailedRecord& failed) {
   std::vector<RecordHeader> headers(failed.origin.headers.begin(), failed.origin.headers.end());
   std::vector<std::pair<std::string, std::string>> context;
@@ -57,17 +34,9 @@ topics::Placement DeadLetters::add(const FailedRecord& failed) {
                         .timestamp_ms = failed.origin.timestamp_ms});
 }
 
-Result<void> DeadLetters::append_all() {
-  auto written = topics::append_and_wait(log_, gathered_, kPatience);
-  if (!written && written.error().code == ErrorCode::timed_out) {
-    return fail(ErrorCode::timed_out, "the dead letter topic took no record", options_.topic);
-  }
-  return written;
-}
-
 Result<void> DeadLetters::report(std::span<const FailedRecord> failed) {
   if (failed.empty()) return {};
-  MR_TRY(make_topic());
+  MR_TRY(log_.make_topic({.name = options_.topic, .partitions = 1}));
   for (const FailedRecord& record : failed) {
     switch (add(record)) {
       case topics::Placement::added:
@@ -79,7 +48,9 @@ Result<void> DeadLetters::report(std::span<const FailedRecord> failed) {
         return fail(ErrorCode::too_large, "a record does not fit into the dead letter topic", options_.topic);
     }
   }
-  return append_all();
+  std::vector<topics::PartitionAppend> items;
+  gathered_.take(items);
+  return log_.append(std::move(items));
 }
 
 }  // namespace millrace::connect

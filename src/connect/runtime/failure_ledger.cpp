@@ -8,33 +8,6 @@ namespace {
 
 constexpr std::size_t kMaxMessage = 1000;
 
-// ["connector","topic",partition,offset]
-std::string encode(const LedgerKey& key) {
-  return JsonWriter()
-      .begin_array()
-      .value(key.connector)
-      .value(key.partition.topic)
-      .value(key.partition.partition.value())
-      .value(key.offset.value())
-      .end_array()
-      .take();
-}
-
-std::optional<LedgerKey> decode_key(ByteView bytes) {
-  sql::JsonDocument document;
-  if (!document.parse(as_text(bytes))) return std::nullopt;
-  const sql::Value array = root_of(document);
-  const auto connector = scalar_text(array.element(0));
-  const auto topic = scalar_text(array.element(1));
-  const auto partition = scalar_text(array.element(2));
-  const auto offset = scalar_text(array.element(3));
-  if (!connector || !topic || !partition || !offset) return std::nullopt;
-  LedgerKey key{*connector, {*topic, PartitionIndex(0)}, Offset(0)};
-  key.partition.partition = PartitionIndex(static_cast<std::int32_t>(std::atoll(partition->c_str())));
-  key.offset = Offset(std::atoll(offset->c_str()));
-  return key;
-}
-
 std::string encode(const LedgerEntry& entry) {
   return JsonWriter()
       .begin_object()
@@ -50,8 +23,34 @@ std::string encode(const LedgerEntry& entry) {
 
 }  // namespace
 
+std::string LedgerKey::encode() const {
+  return JsonWriter()
+      .begin_array()
+      .value(connector)
+      .value(partition.topic)
+      .value(partition.partition.value())
+      .value(offset.value())
+      .end_array()
+      .take();
+}
+
+std::optional<LedgerKey> LedgerKey::decode(ByteView bytes) {
+  sql::JsonDocument document;
+  if (!document.parse(as_text(bytes))) return std::nullopt;
+  const sql::Value array = root_of(document);
+  const auto connector = scalar_text(array.element(0));
+  const auto topic = scalar_text(array.element(1));
+  const auto partition = scalar_text(array.element(2));
+  const auto offset = scalar_text(array.element(3));
+  if (!connector || !topic || !partition || !offset) return std::nullopt;
+  LedgerKey key{*connector, {*topic, PartitionIndex(0)}, Offset(0)};
+  key.partition.partition = PartitionIndex(static_cast<std::int32_t>(std::atoll(partition->c_str())));
+  key.offset = Offset(std::atoll(offset->c_str()));
+  return key;
+}
+
 void FailureLedger::load(ByteView key, std::optional<ByteView> value) {
-  const auto decoded = decode_key(key);
+  const auto decoded = LedgerKey::decode(key);
   if (!decoded) return;
   sql::JsonDocument document;
   if (!value || !document.parse(as_text(*value))) {
@@ -83,7 +82,7 @@ void FailureLedger::put(Failure failure, topics::TableTopic::Done done) {
   entry.last_ms = now;
   ++entry.count;
   if (!table_) return done(fail(ErrorCode::unavailable, "the failure ledger is not open"));
-  table_->put(as_bytes(encode(failure.key)), as_bytes(encode(entry)), std::move(done));
+  table_->put(as_bytes(failure.key.encode()), as_bytes(encode(entry)), std::move(done));
 }
 
 void FailureLedger::record(std::vector<Failure> failures, std::shared_ptr<Executor> reply_to, Done done) {
@@ -107,7 +106,14 @@ void FailureLedger::record(std::vector<Failure> failures, std::shared_ptr<Execut
 }
 
 void FailureLedger::forget(const LedgerKey& key) {
-  if (entries_.erase(key) != 0 && table_) table_->put(as_bytes(encode(key)), std::nullopt);
+  if (entries_.erase(key) == 0 || !table_) return;
+  table_->put(as_bytes(key.encode()), std::nullopt);
+  if (forgotten_) forgotten_(key);
+}
+
+const LedgerEntry* FailureLedger::find(const LedgerKey& key) const {
+  const auto found = entries_.find(key);
+  return found == entries_.end() ? nullptr : &found->second;
 }
 
 std::ranges::subrange<FailureLedger::Entries::const_iterator> FailureLedger::of(const std::string& connector) const {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <ranges>
 #include <string>
 #include <vector>
@@ -26,6 +27,10 @@ struct LedgerKey {
   TopicPartition partition;
   Offset offset;
   auto operator<=>(const LedgerKey&) const = default;
+
+  /// ["connector","topic",partition,offset], the key of its records.
+  [[nodiscard]] std::string encode() const;
+  static std::optional<LedgerKey> decode(ByteView bytes);
 };
 
 struct LedgerEntry {
@@ -48,6 +53,8 @@ class FailureLedger {
   /// For TableTopic::open.
   void load(ByteView key, std::optional<ByteView> value);
   void attach(std::shared_ptr<topics::TableTopic> table) { table_ = std::move(table); }
+  /// Told of every entry that is taken out.
+  void on_forgotten(std::function<void(const LedgerKey&)> told) { forgotten_ = std::move(told); }
 
   struct Failure {
     LedgerKey key;
@@ -72,6 +79,7 @@ class FailureLedger {
   /// The entries of one connector, in the order of topic, partition and offset.
   [[nodiscard]] std::ranges::subrange<Entries::const_iterator> of(const std::string& connector) const;
   [[nodiscard]] std::size_t count(const std::string& connector) const;
+  [[nodiscard]] const LedgerEntry* find(const LedgerKey& key) const;
 
  private:
   void put(Failure failure, topics::TableTopic::Done done);
@@ -79,6 +87,7 @@ class FailureLedger {
   const Clock& clock_;
   Executor& loop_;
   Entries entries_;
+  std::function<void(const LedgerKey&)> forgotten_;
   std::shared_ptr<topics::TableTopic> table_;
 };
 

@@ -19,7 +19,7 @@ Result<bool> Lane::fetch(std::size_t max_bytes) {
   }
   if (const Offset first = partition_->log_start(); next_ < first) {
     lost_ += first.value() - next_.value();
-    next_ = taken_ = first;
+    next_ = first;  // taken() stays: what lies between is counted as skipped
   }
   if (next_ >= partition_->high_watermark()) return false;
   MR_TRY_ASSIGN(auto read, partition_->read(next_, max_bytes));
@@ -66,7 +66,10 @@ Result<std::optional<ReadRecord>> Lane::next() {
     MR_TRY_ASSIGN(const ReadRecord record, reader_->next());
     if (record.offset < next_) continue;
     next_ = record.offset + 1;
-    if (only_ != nullptr && !only_->contains(record.offset)) continue;
+    if (only_ != nullptr) {
+      if (!only_->contains(record.offset)) continue;
+      handed_out_.insert(record.offset);
+    }
     return std::optional(record);
   }
 }

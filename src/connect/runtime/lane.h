@@ -34,6 +34,10 @@ class Lane {
 
   /// Hands out these offsets alone, from now on. Null: all. Outlives the lane.
   void restrict_to(const std::set<Offset>* only) { only_ = only; }
+  /// Which of them next() has handed out.
+  [[nodiscard]] const std::set<Offset>& handed_out() const { return handed_out_; }
+  /// A batch to be read before those of the log: of records that are no longer there.
+  void feed(SharedBytes batch) { fetched_.push_back(std::move(batch)); }
   /// Whether next() has something, reading up to about `max_bytes` when it must. A lane whose records are gone
   /// (retention) goes on at the log's start; lost() counts them. Errors: those of PartitionLog::read.
   Result<bool> fetch(std::size_t max_bytes);
@@ -67,6 +71,7 @@ class Lane {
   Offset block_end_;
   std::int64_t lost_ = 0;
   const std::set<Offset>* only_ = nullptr;
+  std::set<Offset> handed_out_{};
 };
 
 }  // namespace millrace::connect

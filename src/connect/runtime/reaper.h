@@ -9,7 +9,7 @@
 #include "base/executor.h"
 #include "base/queue_executor.h"
 #include "base/thread_name.h"
-#include "connect/runtime/sink_task.h"
+#include "connect/runtime/connector_task.h"
 
 namespace millrace::connect {
 
@@ -29,7 +29,7 @@ class Reaper {
   Reaper& operator=(const Reaper&) = delete;
 
   /// Posts `then` to `reply_to` when every task has ended. They were told to stop.
-  void bury(std::vector<std::unique_ptr<SinkTask>> tasks, Executor& reply_to, Task then) {
+  void bury(std::vector<std::unique_ptr<ConnectorTask>> tasks, Executor& reply_to, Task then) {
     queue_.post([tasks = std::move(tasks), &reply_to, then = std::move(then)]() mutable {
       tasks.clear();
       reply_to.post(std::move(then));

@@ -67,4 +67,29 @@ RecordPath::Way RecordPath::convert(const Origin& origin, BatchRoom& room, std::
   return Way::dropped;
 }
 
+RecordPath::Way RecordPath::reverse(SinkRecord& record, BatchRoom& room, Produced& into, FailedRecord& failed) {
+  const Origin& origin = record.origin();
+  if (!transforms_.empty()) {
+    std::string_view step;
+    const auto kept = transforms_.apply(record, room, step);
+    if (!kept) return failure(failed, origin, Stage::transformation, step, kept.error());
+    if (!*kept) return Way::dropped;
+  }
+  const RecordImage& image = record.image;
+  const auto key = key_.converter->to_bytes(image.key, room);
+  if (!key) return failure(failed, origin, Stage::key_converter, key_.class_name, key.error());
+  const auto value = value_.converter->to_bytes(image.value, room);
+  if (!value) return failure(failed, origin, Stage::value_converter, value_.class_name, value.error());
+  into.headers.clear();
+  for (const DatumHeader& header : image.headers) {
+    const auto bytes = header_.converter->to_bytes(header.value, room);
+    if (!bytes) return failure(failed, origin, Stage::header_converter, header_.class_name, bytes.error());
+    into.headers.push_back({header.key, *bytes});
+  }
+  into.topic = image.topic;
+  into.partition = image.partition;
+  into.record = {.key = *key, .value = *value, .headers = into.headers, .timestamp_ms = image.timestamp_ms};
+  return Way::kept;
+}
+
 }  // namespace millrace::connect

@@ -1,4 +1,5 @@
-// RecordPath: what happens to a record between log and sink: converters, then transformations. Thread: the task's.
+// RecordPath: what happens to a record between log and sink: converters, then transformations; between source and log:
+// transformations, then converters. Thread: the task's.
 #pragma once
 
 #include <memory>
@@ -20,6 +21,16 @@ class RecordPath {
   enum class Way : std::uint8_t { kept, dropped, failed };
   /// Appends the record to `records`, or drops it, or tells why it failed. `origin` views memory that outlives `room`.
   Way convert(const Origin& origin, BatchRoom& room, std::vector<SinkRecord>& records, FailedRecord& failed);
+
+  /// A record for the log. Views into the room, and what the source's image views.
+  struct Produced {
+    std::string_view topic;
+    std::optional<std::int32_t> partition;
+    RecordView record;
+    std::vector<RecordHeader> headers;
+  };
+  /// The way of a source's record into `into`.
+  Way reverse(SinkRecord& record, BatchRoom& room, Produced& into, FailedRecord& failed);
 
  private:
   struct Step {

@@ -1,6 +1,7 @@
 #include "connect/runtime/session.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 
@@ -9,17 +10,21 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kAnswerLimit{30'000};
 constexpr milliseconds kIdle{60'000};
-constexpr milliseconds kAskAgain{20};
+/// Of records in batches under way, beside the one that is gathered.
+constexpr std::size_t kBytesUnderWay = 16_MiB;
+/// JSON of the archive that one replay keeps in memory.
+constexpr std::size_t kArchivedBytes = 64_MiB;
 
 }  // namespace
 
 SinkTask::Session::Session(SinkTask& task)
     : task_(task),
+      log_(task.blocking(task.host_.log)),
       settings_(task.setup_.settings),
       rng_(task.setup_.seed),
-      batch_(task.setup_.sink_class->limits(task.setup_.settings)),
+      limits_(task.setup_.sink_class->limits(task.setup_.settings)),
+      batch_(std::make_unique<Batch>(limits_)),
       retries_(task.setup_.sink_class->retries != nullptr ? task.setup_.sink_class->retries(task.setup_.settings)
                                                           : RetryLimits{}),
       backoff_(retries_.first, retries_.cap) {
@@ -28,7 +33,7 @@ SinkTask::Session::Session(SinkTask& task)
   replay_ = !task.setup_.only.empty();
   // A record that fails in a replay is in the dead letter topic already.
   if (const std::string topic = settings_.text("errors.deadletterqueue.topic.name"); !topic.empty() && !replay_) {
-    dead_letters_.emplace(task.host_.log,
+    dead_letters_.emplace(log_,
                           DeadLetters::Options{topic, settings_.flag("errors.deadletterqueue.context.headers.enable"),
                                                task.setup_.connector, task.setup_.number},
                           rng_());
@@ -38,25 +43,6 @@ SinkTask::Session::Session(SinkTask& task)
 SinkTask::Session::~Session() {
   for (Lane& lane : lanes_) lane.partition().cancel_waits(*task_.executor_);
   task_.host_.memory.add(-accounted_);
-}
-
-// While the groups are being loaded, at the process's start, they answer `unavailable`.
-Result<topics::CommittedOffsets> SinkTask::Session::fetch_bookmarks() {
-  const auto executor = task_.executor_;
-  const MonoTime until = clock().mono() + kAnswerLimit;
-  while (!ending()) {
-    const auto answer = std::make_shared<std::optional<Result<topics::CommittedOffsets>>>();
-    task_.host_.offsets.fetch(group_of(task_.setup_.connector), *executor,
-                              [executor, answer](auto fetched) { *answer = std::move(fetched); });
-    if (!executor->run_until([&] { return answer->has_value() || ending(); }, kAnswerLimit)) {
-      return fail(ErrorCode::timed_out, "the bookmarks could not be read");
-    }
-    if (ending()) break;
-    if (**answer || (*answer)->error().code != ErrorCode::unavailable || clock().mono() > until)
-      return std::move(**answer);
-    task_.wait(kAskAgain);
-  }
-  return fail(ErrorCode::closed, "the task is stopping");
 }
 
 Result<void> SinkTask::Session::open() {
@@ -76,9 +62,8 @@ Result<void> SinkTask::Session::open() {
     lanes_.emplace_back(static_cast<std::uint32_t>(lanes_.size()), partition,
                         std::min(next, partition->high_watermark()), known ? bookmark->second.metadata : "");
   }
+  if (replay_ && task_.host_.archive != nullptr) MR_TRY(feed_from_archive());
   watched_.assign(lanes_.size(), false);
-  TaskCounters& counters = *task_.counters_;
-  counters.delivered = counters.dead = counters.skipped = 0;
   SinkContext context{.connector = task_.setup_.connector,
                       .task = task_.setup_.number,
                       .settings = settings_,
@@ -94,9 +79,42 @@ Result<void> SinkTask::Session::open() {
                             return task_.host_.memory.add(change);
                           }};
   sink_ = task_.setup_.make ? task_.setup_.make(std::move(context)) : task_.setup_.sink_class->make(std::move(context));
+  for (std::size_t slot = sink_->slots(); slot > 0; --slot) free_slots_.push_back(slot - 1);
   std::vector<LaneStart> starts;
   for (const Lane& lane : lanes_) starts.push_back({&lane.name(), lane.position(), lane.note()});
   return sink_->open(starts);
+}
+
+// Records that the log has lost come from the archive; those that are in neither stay in the ledger.
+Result<void> SinkTask::Session::feed_from_archive() {
+  std::set<LedgerKey> wanted;
+  for (const Lane& lane : lanes_) {
+    for (const Offset offset : task_.setup_.only.find(lane.name())->second) {
+      if (offset < lane.partition().log_start()) wanted.insert({task_.setup_.connector, lane.name(), offset});
+    }
+  }
+  if (wanted.empty()) return {};
+  std::map<LedgerKey, std::string> found;
+  std::size_t bytes = 0;
+  Offset next(0);
+  bool more = true;
+  while (more && !ending()) {
+    MR_TRY_ASSIGN(more,
+                  task_.host_.archive->visit(next, [&](const LedgerKey& key, std::optional<std::string_view> json) {
+                    if (!wanted.contains(key) || bytes > kArchivedBytes)
+                      return;  // what is left out waits for the next replay
+                    if (json) bytes += json->size();
+                    if (json) found[key] = *json;
+                    if (!json) found.erase(key);
+                  }));
+  }
+  for (Lane& lane : lanes_) {
+    for (const auto& [key, json] : found) {
+      if (key.partition != lane.name()) continue;
+      if (auto batch = FailureArchive::batch_of(json)) lane.feed(std::move(*batch));
+    }
+  }
+  return {};
 }
 
 Result<void> SinkTask::Session::run() {
@@ -110,17 +128,18 @@ Result<void> SinkTask::Session::run() {
       continue;
     }
     MR_TRY(gather());
-    if (!batch_.untouched()) MR_TRY(deliver());
-    if (batch_.untouched() && replay_) MR_TRY(finish_replay());
+    if (!batch_->untouched()) MR_TRY(deliver());
+    if (batch_->untouched() && replay_) MR_TRY(finish_replay());
     MR_TRY(flush_if_due());
     if (clock().mono() >= next_bookmark_) MR_TRY(move_bookmarks());
     count();
   }
-  return move_bookmarks();
+  return bring_bookmarks_up();
 }
 
 Result<void> SinkTask::Session::pause() {
-  MR_TRY(move_bookmarks());
+  MR_TRY(collect_all());
+  MR_TRY(bring_bookmarks_up());
   task_.changed_(State::paused, "");
   while (!ending() && task_.paused_.load(std::memory_order_relaxed)) {
     task_.executor_->run_until([&] { return ending() || !task_.paused_.load(std::memory_order_relaxed); }, kIdle);
@@ -132,35 +151,37 @@ Result<void> SinkTask::Session::pause() {
 // One lane is read until it has no more, then the next: so at most one lane holds blocks that were fetched and not
 // used.
 Result<void> SinkTask::Session::gather() {
-  batch_.clear();
+  batch_->clear();
   std::size_t idle = 0;
-  while (idle < lanes_.size() && !batch_.full()) {
+  while (idle < lanes_.size() && !batch_->full()) {
     Lane& lane = lanes_[turn_];
-    const std::size_t before = batch_.seen();
-    MR_TRY(batch_.add_from(lane, *path_));
-    if (batch_.full()) break;
-    idle = batch_.seen() == before ? idle + 1 : 0;
+    const std::size_t before = batch_->seen();
+    MR_TRY(batch_->add_from(lane, *path_));
+    if (batch_->full()) break;
+    idle = batch_->seen() == before ? idle + 1 : 0;
     turn_ = (turn_ + 1) % lanes_.size();
   }
-  if (batch_.full()) return {};
-  if (batch_.untouched()) {
+  if (batch_->full()) return {};
+  // Nothing to do but wait: what is under way is seen through first.
+  if (!under_way_.empty()) MR_TRY(collect_all());
+  if (batch_->untouched()) {
     // Markers and gaps alone: the bookmark moves past them.
     for (Lane& lane : lanes_) {
       if (lane.taken() < lane.position()) {
-        task_.counters_->skipped += static_cast<std::uint64_t>(lane.position().value() - lane.taken().value());
+        counts_.skipped += static_cast<std::uint64_t>(lane.position().value() - lane.taken().value());
         lane.take(lane.position());
       }
     }
     if (!replay_) wait_for_records(idle_limit());
     return {};
   }
-  if (batch_.limits().linger.count() == 0 || replay_) return {};
-  const MonoTime until = clock().mono() + batch_.limits().linger;
-  while (!batch_.full() && !ending()) {
+  if (batch_->limits().linger.count() == 0 || replay_) return {};
+  const MonoTime until = clock().mono() + batch_->limits().linger;
+  while (!batch_->full() && !ending()) {
     const auto left = std::chrono::ceil<milliseconds>(until - clock().mono());
     if (left.count() <= 0) return {};
     wait_for_records(left);
-    for (Lane& lane : lanes_) MR_TRY(batch_.add_from(lane, *path_));
+    for (Lane& lane : lanes_) MR_TRY(batch_->add_from(lane, *path_));
   }
   return {};
 }
@@ -197,21 +218,77 @@ void SinkTask::Session::wait_for_records(milliseconds limit) {
 }
 
 Result<void> SinkTask::Session::deliver() {
-  MR_TRY(give_up(batch_.failed(), false));
-  const std::uint64_t dead_before = task_.counters_->dead;
-  MR_TRY(put_all(batch_.records()));
-  TaskCounters& counters = *task_.counters_;
+  MR_TRY(give_up(batch_->failed(), false));
+  if (sink_->slots() > 1 && !replay_) return launch();
+  MR_TRY(put_all(batch_->records()));
+  settle(*batch_, positions());
+  return {};
+}
+
+Result<void> SinkTask::Session::launch() {
+  if (free_slots_.empty() || bytes_under_way_ + batch_->bytes() > kBytesUnderWay) MR_TRY(collect());
+  Flight& flight = under_way_.emplace_back(Flight{.batch = std::move(batch_),
+                                                  .slot = free_slots_.back(),
+                                                  .ends = positions(),
+                                                  .given_up = std::exchange(given_up_, 0)});
+  free_slots_.pop_back();
+  bytes_under_way_ += flight.batch->bytes();
+  batch_ = spare_.empty() ? std::make_unique<Batch>(limits_) : std::move(spare_.back());
+  if (!spare_.empty()) spare_.pop_back();
+  sink_->begin(flight.slot, flight.batch->records());
+  return {};
+}
+
+Result<void> SinkTask::Session::collect() {
+  if (under_way_.empty()) return {};
+  Flight& flight = under_way_.front();
+  Outcome outcome = sink_->end(flight.slot);
+  if (ending() && outcome.kind != Outcome::Kind::done) return fail(ErrorCode::closed, "the task is stopping");
+  const std::uint64_t launching = std::exchange(given_up_, flight.given_up);
+  std::span<const SinkRecord> records = flight.batch->records();
+  MR_TRY(reject(records, outcome.rejected));
+  if (outcome.kind == Outcome::Kind::fatal) return std::unexpected<Error>(std::move(outcome.error));
+  if (outcome.kind != Outcome::Kind::done) {
+    backoff_.reset();
+    if (outcome.kind == Outcome::Kind::retry) MR_TRY(wait_before_retry(outcome));
+    MR_TRY(put_all(records.subspan(std::min(outcome.taken, records.size()))));
+  }
+  settle(*flight.batch, flight.ends);
+  given_up_ = launching;
+  bytes_under_way_ -= flight.batch->bytes();
+  free_slots_.push_back(flight.slot);
+  flight.batch->clear();
+  spare_.push_back(std::move(flight.batch));
+  under_way_.pop_front();
+  return {};
+}
+
+Result<void> SinkTask::Session::collect_all() {
+  while (!under_way_.empty()) MR_TRY(collect());
+  return {};
+}
+
+std::vector<Offset> SinkTask::Session::positions() const {
+  std::vector<Offset> ends;
+  ends.reserve(lanes_.size());
+  for (const Lane& lane : lanes_) ends.push_back(lane.position());
+  return ends;
+}
+
+void SinkTask::Session::settle(const Batch& batch, const std::vector<Offset>& ends) {
   std::uint64_t advanced = 0;
   for (Lane& lane : lanes_) {
-    advanced += static_cast<std::uint64_t>(lane.position().value() - lane.taken().value());
-    lane.take(lane.position());
+    const Offset end = ends[lane.number()];
+    advanced += static_cast<std::uint64_t>(end.value() - lane.taken().value());
+    lane.take(end);
   }
-  counters.delivered += batch_.records().size() - (counters.dead - dead_before);
-  counters.skipped += batch_.dropped() + (advanced - batch_.seen());
-  counters.batches += 1;
-  counters.bytes += batch_.bytes();
+  const std::uint64_t dead = std::exchange(given_up_, 0);
+  counts_.dead += dead;
+  counts_.delivered += batch.records().size() + batch.failed().size() - dead;
+  counts_.skipped += batch.dropped() + (advanced - batch.seen());
+  counts_.batches += 1;
+  counts_.bytes += batch.bytes();
   moved_ = true;
-  return {};
 }
 
 Result<void> SinkTask::Session::put_all(std::span<const SinkRecord> records) {
@@ -245,12 +322,13 @@ Result<void> SinkTask::Session::wait_before_retry(const Outcome& outcome) {
     return std::unexpected<Error>(std::move(error));
   }
   const milliseconds wait = backoff_.next(rng_, outcome.retry_after);
-  task_.counters_->retries += 1;
+  counts_.retries += 1;
+  count();
   log::warn("sink_retry", {{"connector", task_.setup_.connector},
                            {"task", task_.setup_.number},
                            {"attempt", backoff_.attempts()},
                            {"wait_ms", wait.count()},
-                           {"error", outcome.error.message()}});
+                           {"error", task_.setup_.mask.hide(outcome.error.message())}});
   task_.wait(wait);
   return ending() ? Result<void>(fail(ErrorCode::closed, "the task is stopping")) : Result<void>();
 }
@@ -275,27 +353,28 @@ Result<void> SinkTask::Session::give_up(std::span<const FailedRecord> failed, bo
     entries.push_back({{task_.setup_.connector, *record.origin.partition, record.origin.offset},
                        std::string(to_string(record.stage)),
                        record.error_class,
-                       record.message});
+                       task_.setup_.mask.hide(record.message)});
     if (log_errors_ || !(tolerant_ || tolerated)) {
       log::error("record_failed", {{"connector", task_.setup_.connector},
                                    {"topic", record.origin.partition->topic},
                                    {"partition", record.origin.partition->partition.value()},
                                    {"offset", record.origin.offset.value()},
                                    {"stage", to_string(record.stage)},
-                                   {"error", record.message}});
+                                   {"error", entries.back().message}});
     }
   }
+  FailureArchive* const archive = task_.host_.archive;
+  if (!replay_ && archive != nullptr) MR_TRY(archive->keep(log_, task_.setup_.connector, failed));
   const auto executor = task_.executor_;
   const auto answer = std::make_shared<std::optional<Result<void>>>();
   task_.host_.failures.record(std::move(entries), executor, [answer](Result<void> written) { *answer = written; });
-  if (!executor->run_until([&] { return answer->has_value() || ending(); }, kAnswerLimit)) {
+  if (!task_.await([&] { return answer->has_value(); }, kAnswerLimit)) {
     return fail(ErrorCode::timed_out, "the failure ledger took no entry");
   }
-  if (!answer->has_value()) return fail(ErrorCode::closed, "the task is stopping");
   MR_TRY(**answer);
   if (replay_) {
     for (const FailedRecord& record : failed) failed_again_.emplace(*record.origin.partition, record.origin.offset);
-    task_.counters_->dead += failed.size();
+    given_up_ += failed.size();
     return {};
   }
   if (!tolerant_ && !tolerated) {
@@ -303,7 +382,7 @@ Result<void> SinkTask::Session::give_up(std::span<const FailedRecord> failed, bo
                 failed.front().error_class + ": " + failed.front().message);
   }
   if (dead_letters_) MR_TRY(dead_letters_->report(failed));
-  task_.counters_->dead += failed.size();
+  given_up_ += failed.size();
   return {};
 }
 
@@ -330,50 +409,15 @@ Result<void> SinkTask::Session::finish_replay() {
       continue;
     }
     std::vector<LedgerKey> delivered;
-    for (const auto& [partition, offsets] : task_.setup_.only) {
-      for (const Offset offset : offsets) {
-        if (!failed_again_.contains({partition, offset}))
-          delivered.push_back({task_.setup_.connector, partition, offset});
+    for (const Lane& lane : lanes_) {
+      for (const Offset offset : lane.handed_out()) {
+        if (!failed_again_.contains({lane.name(), offset}))
+          delivered.push_back({task_.setup_.connector, lane.name(), offset});
       }
     }
     task_.host_.failures.forget_later(std::move(delivered));
     finished_ = true;
     return {};
-  }
-  return {};
-}
-
-Result<void> SinkTask::Session::commit(const topics::CommittedOffsets& offsets) {
-  const auto executor = task_.executor_;
-  const auto answer = std::make_shared<std::optional<Result<void>>>();
-  task_.host_.offsets.commit(group_of(task_.setup_.connector), offsets, *executor,
-                             [executor, answer](Result<void> written) { *answer = std::move(written); });
-  if (!executor->run_until([&] { return answer->has_value(); }, kAnswerLimit)) {
-    return fail(ErrorCode::timed_out, "the bookmarks could not be written");
-  }
-  return **answer;
-}
-
-Result<void> SinkTask::Session::record_plan(std::uint32_t number, Offset bookmark, const std::string& note) {
-  if (replay_) return {};
-  Lane& lane = lanes_[number];
-  MR_TRY(commit({{lane.name(), {bookmark, note}}}));
-  lane.commit(bookmark);
-  return {};
-}
-
-Result<void> SinkTask::Session::move_bookmarks() {
-  if (replay_) return {};
-  next_bookmark_ = clock().mono() + task_.host_.bookmark_interval;
-  topics::CommittedOffsets moved;
-  for (Lane& lane : lanes_) {
-    const Offset safe = sink_->delivered(lane.number()).value_or(lane.taken());
-    if (safe > lane.committed()) moved[lane.name()] = {safe};
-  }
-  if (moved.empty()) return {};
-  MR_TRY(commit(moved));
-  for (Lane& lane : lanes_) {
-    if (const auto found = moved.find(lane.name()); found != moved.end()) lane.commit(found->second.offset);
   }
   return {};
 }
@@ -386,8 +430,9 @@ void SinkTask::Session::count() {
     produced += end - lane.start().value();
     pending += end - lane.taken().value();
   }
-  task_.counters_->produced = static_cast<std::uint64_t>(produced);
-  task_.counters_->pending = static_cast<std::uint64_t>(pending);
+  counts_.produced = static_cast<std::uint64_t>(produced);
+  counts_.pending = static_cast<std::uint64_t>(pending);
+  task_.counters_->publish(counts_);
 }
 
 }  // namespace millrace::connect

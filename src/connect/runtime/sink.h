@@ -90,6 +90,13 @@ class Sink {
   virtual Result<void> open(std::span<const LaneStart> lanes) = 0;
   /// Records of several lanes, each lane's in order. What `done` took counts as delivered unless delivered() says less.
   virtual Outcome put(std::span<const SinkRecord> records) = 0;
+  /// Several batches under way at once, for sinks whose destination is far: how many, and only where the order of
+  /// batches does not matter to what is there in the end (ids, external versions).
+  [[nodiscard]] virtual std::size_t slots() const { return 1; }
+  /// Begins to deliver in a free slot; the records stay as they are until end(slot), which waits for the outcome: that
+  /// of put(). What must come again is given to put().
+  virtual void begin(std::size_t /*slot*/, std::span<const SinkRecord> /*records*/) {}
+  virtual Outcome end(std::size_t /*slot*/) { return Outcome::done(); }
   /// For sinks that keep records: first offset of the lane that is not yet safe at the destination; nullopt: none is
   /// kept.
   [[nodiscard]] virtual std::optional<Offset> delivered(std::uint32_t /*lane*/) const { return std::nullopt; }

@@ -35,10 +35,6 @@ struct SinkClass {
 
 /// All kinds, sorted by class name.
 std::span<const SinkClass* const> sink_classes();
-/// By full class name, simple name ("S3SinkConnector") or the simple name without "Connector" or "SinkConnector", as
-/// Kafka Connect's plugins are found. Null: no such.
-const SinkClass* find_sink_class(std::string_view name);
-
 /// Adds `error` to the value of `key`.
 void add_error(std::vector<ConfigValue>& values, std::string_view key, std::string error);
 

@@ -108,6 +108,9 @@ constexpr ConfigKey kRows[] = {
      .group = "Error Handling",
      .documentation = "Accepted for compatibility: contents of records are never logged.",
      .display_name = "Log Error Details"},
+};
+
+constexpr ConfigKey kSinkRows[] = {
     {.name = "topics",
      .type = list,
      .standard = "",
@@ -134,6 +137,21 @@ constexpr ConfigKey kRows[] = {
      .group = "Error Handling",
      .documentation = "Whether dead letters get headers that tell where they failed and why.",
      .display_name = "Enable Error Context Headers"},
+};
+
+constexpr ConfigKey kSourceRows[] = {
+    {.name = "exactly.once.support",
+     .standard = "requested",
+     .group = "Exactly Once Support",
+     .documentation = "Accepted for compatibility: records and positions are always written in one atomic group.",
+     .choices = "requested, required",
+     .any_case = true},
+    {.name = "transaction.boundary",
+     .standard = "poll",
+     .group = "Exactly Once Support",
+     .documentation = "Accepted for compatibility: there is a group per poll.",
+     .choices = "poll, interval, connector",
+     .any_case = true},
 };
 
 void check_topics(const ConnectorConfig& config, std::vector<ConfigValue>& values) {
@@ -190,8 +208,10 @@ void add_converter_rows(const ConnectorConfig& config, ConfigTable& table, std::
 
 }  // namespace
 
-ConfigRows connector_rows() {
-  return kRows;
+ConfigTable rows_of(const ConnectorClass& plugin) {
+  ConfigTable table;
+  table.add(kRows).add(plugin.sink() != nullptr ? ConfigRows(kSinkRows) : ConfigRows(kSourceRows)).add(plugin.rows());
+  return table;
 }
 
 void add_error(std::vector<ConfigValue>& values, std::string_view key, std::string error) {
@@ -203,10 +223,8 @@ void add_error(std::vector<ConfigValue>& values, std::string_view key, std::stri
   }
 }
 
-Validation validate(const SinkClass& sink_class, const ConnectorConfig& config) {
-  Validation result;
-  result.sink_class = &sink_class;
-  result.table.add(connector_rows()).add(sink_class.rows);
+Validation validate(const ConnectorClass& plugin, const ConnectorConfig& config) {
+  Validation result{.plugin = plugin, .table = rows_of(plugin), .values = {}};
   std::vector<ConfigValue> problems;
   add_converter_rows(config, result.table, problems);
   add_transform_rows(config, result.table, problems);
@@ -214,23 +232,24 @@ Validation validate(const SinkClass& sink_class, const ConnectorConfig& config) 
   for (ConfigValue& problem : problems) {
     for (std::string& error : problem.errors) add_error(result.values, problem.name, std::move(error));
   }
-  check_topics(config, result.values);
+  if (plugin.sink() != nullptr) check_topics(config, result.values);
   if (!result.errors().empty()) return result;  // what follows needs values that can be read
   const Settings settings(result.table, config);
-  if (sink_class.check != nullptr) sink_class.check(settings, result.values);
+  plugin.check(settings, result.values);
   if (auto chain = TransformChain::make(settings); !chain) {
     add_error(result.values, "transforms", chain.error().message());
   }
   return result;
 }
 
-Settings settings_of(const SinkClass& sink_class, ConnectorConfig config, const ConverterDefaults& defaults) {
+Settings settings_of(const ConnectorClass& plugin, ConnectorConfig config, const ConverterDefaults& defaults) {
   config.try_emplace("key.converter", defaults.key);
-  if (config.try_emplace("value.converter", defaults.value).second) {
+  if (plugin.source() != nullptr) {
+    config.try_emplace("value.converter", defaults.key);
+  } else if (config.try_emplace("value.converter", defaults.value).second) {
     config["value.converter.schemas.enable"] = defaults.value_schemas_enable ? "true" : "false";
   }
-  ConfigTable table;
-  table.add(connector_rows()).add(sink_class.rows);
+  ConfigTable table = rows_of(plugin);
   std::vector<ConfigValue> problems;
   add_converter_rows(config, table, problems);
   add_transform_rows(config, table, problems);

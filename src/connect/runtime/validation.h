@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "connect/runtime/sink_class.h"
+#include "connect/runtime/connector_class.h"
 #include "connect/settings/settings.h"
 
 namespace millrace::connect {
 
-/// The converters of connectors that name none.
+/// The converters of sinks that name none; those of sources are StringConverters, so that a line stays as it is.
 struct ConverterDefaults {
   std::string key = "org.apache.kafka.connect.storage.StringConverter";
   std::string value = "org.apache.kafka.connect.json.JsonConverter";
@@ -18,18 +18,18 @@ struct ConverterDefaults {
 };
 
 struct Validation {
-  const SinkClass* sink_class = nullptr;
+  ConnectorClass plugin;
   ConfigTable table;
   std::vector<ConfigValue> values;
   [[nodiscard]] std::vector<std::string> errors() const { return errors_of(values); }
 };
 
-/// Requires a sink class. `config` with references resolved.
-Validation validate(const SinkClass& sink_class, const ConnectorConfig& config);
+/// `config` with references resolved.
+Validation validate(const ConnectorClass& plugin, const ConnectorConfig& config);
 /// Settings of a configuration that is valid, with the worker's converters where it names none.
-Settings settings_of(const SinkClass& sink_class, ConnectorConfig config, const ConverterDefaults& defaults);
+Settings settings_of(const ConnectorClass& plugin, ConnectorConfig config, const ConverterDefaults& defaults);
 
-/// The rows every sink connector has (ConnectorConfig, SinkConnectorConfig).
-ConfigRows connector_rows();
+/// The rows every connector of its kind has (ConnectorConfig, SinkConnectorConfig, SourceConnectorConfig) and its own.
+ConfigTable rows_of(const ConnectorClass& plugin);
 
 }  // namespace millrace::connect

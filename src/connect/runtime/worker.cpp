@@ -9,6 +9,7 @@
 #include "connect/json_members.h"
 #include "connect/json_writer.h"
 #include "connect/runtime/config_provider.h"
+#include "connect/runtime/sink_task.h"
 
 namespace millrace::connect {
 namespace {
@@ -43,7 +44,9 @@ Worker::Worker(net::Loop& loop, topics::TopicLog& log, topics::OffsetStore& offs
       rng_(seed),
       memory_(settings_.memory_bytes),
       ledger_(*surroundings.clock, loop),
-      host_{log, offsets, ledger_, memory_, surroundings, settings_.bookmark_interval} {
+      archive_(log, *surroundings.clock, loop),
+      host_{log, offsets, ledger_, memory_, surroundings, settings_.bookmark_interval, &archive_, &source_offsets_} {
+  ledger_.on_forgotten([this](const LedgerKey& key) { archive_.forget(key); });
   register_metrics(metrics);
 }
 
@@ -77,25 +80,31 @@ void Worker::open(Done done) {
       if (!status) return done(std::move(status));
       open_table(Table::failures, [this, done = std::move(done)](Result<void> failures) mutable {
         if (!failures) return done(std::move(failures));
-        tables_open(std::move(done));
+        open_table(Table::source_offsets, [this, done = std::move(done)](Result<void> positions) mutable {
+          if (!positions) return done(std::move(positions));
+          tables_open(std::move(done));
+        });
       });
     });
   });
 }
 
 void Worker::open_table(Table which, Done done) {
-  const std::string names[] = {settings_.config_topic, settings_.status_topic, std::string(FailureLedger::kTopic)};
+  const std::string names[] = {settings_.config_topic, settings_.status_topic, std::string(FailureLedger::kTopic),
+                               settings_.offset_topic};
   topics::TableTopic::open(
       host_.log, *surroundings_.clock, loop_, {.name = names[static_cast<std::size_t>(which)], .internal = false},
       [this, which](ByteView key, std::optional<ByteView> value) {
         if (which == Table::configs) load_config(key, value);
         if (which == Table::failures) ledger_.load(key, value);
+        if (which == Table::source_offsets) source_offsets_.load(key, value);
       },
       [this, which, done = std::move(done)](auto table) mutable {
         if (!table) return done(std::unexpected<Error>(table.error()));
         if (which == Table::configs) configs_ = *table;
         if (which == Table::status) status_ = *table;
         if (which == Table::failures) ledger_.attach(*table);
+        if (which == Table::source_offsets) source_offsets_.attach(*table);
         done({});
       });
 }
@@ -147,10 +156,16 @@ void Worker::tables_open(Done done) {
 }
 
 Result<Validation> Worker::validate(std::string_view plugin, const ConnectorConfig& config) const {
-  const SinkClass* found = find_sink_class(plugin);
-  if (found == nullptr) return fail(ErrorCode::not_found, "no such plugin", std::string(plugin));
-  MR_TRY_ASSIGN(const ConnectorConfig resolved, resolve(config, surroundings_));
-  return connect::validate(*found, resolved);
+  const auto found = find_connector_class(plugin);
+  if (!found) return fail(ErrorCode::not_found, "no such plugin", std::string(plugin));
+  SecretMask mask;
+  MR_TRY_ASSIGN(const ConnectorConfig resolved, resolve(config, surroundings_, &mask));
+  Validation validation = connect::validate(*found, resolved);
+  for (ConfigValue& value : validation.values) {
+    if (value.value) value.value = mask.hide(std::move(*value.value));
+    for (std::string& error : value.errors) error = mask.hide(std::move(error));
+  }
+  return validation;
 }
 
 Result<std::vector<std::string>> Worker::errors_of(const ConnectorConfig& config) const {
@@ -250,7 +265,7 @@ void Worker::restart_task(const std::string& name, std::size_t number) {
   if (found == connectors_.end() || number >= found->second.tasks.size()) return;
   Connector& connector = found->second;
   if (connector.tasks[number] == nullptr) return;
-  std::vector<std::unique_ptr<SinkTask>> ending;
+  std::vector<std::unique_ptr<ConnectorTask>> ending;
   ending.push_back(std::move(connector.tasks[number]));
   ending.front()->stop();
   connector.statuses[number] = {State::restarting, ""};
@@ -288,6 +303,13 @@ void Worker::alter_offsets(const std::string& name, std::map<TopicPartition, std
         if (changed.empty()) return done({});
         host_.offsets.commit(SinkTask::group_of(name), std::move(changed), loop_, std::move(done));
       });
+}
+
+void Worker::alter_source_offsets(const std::string& name, SourceOffsets::Changes changes, Done done) {
+  if (changes.empty()) {
+    for (const auto& [partition, offset] : source_offsets_.of(name)) changes[partition] = std::nullopt;
+  }
+  source_offsets_.alter(name, changes, std::move(done));
 }
 
 }  // namespace millrace::connect

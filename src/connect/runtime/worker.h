@@ -15,6 +15,7 @@
 
 #include "connect/runtime/connector.h"
 #include "connect/runtime/reaper.h"
+#include "connect/runtime/task_host.h"
 #include "connect/runtime/validation.h"
 #include "metrics/registry.h"
 #include "net/loop.h"
@@ -25,7 +26,8 @@ namespace millrace::connect {
 struct WorkerSettings {
   std::string config_topic = "connect-configs";
   std::string status_topic = "connect-status";
-  std::string worker_id{};  // "host:port", shown in every status
+  std::string offset_topic = "connect-offsets";  // of sources
+  std::string worker_id{};                       // "host:port", shown in every status
   std::int64_t memory_bytes = 256 << 20;
   std::chrono::milliseconds bookmark_interval{1000};
   std::chrono::milliseconds assignment_interval{1000};
@@ -67,22 +69,39 @@ class Worker {
   void reset_topics(const std::string& name);
   /// Starts to deliver the records of the connector's failure ledger again; tells how many. Errors: busy (a replay is
   /// under way), invalid_argument (the connector cannot be started).
-  Result<std::size_t> replay_failures(const std::string& name);
+  /// `wanted`: only those it holds for.
+  using Wanted = std::function<bool(const LedgerKey&)>;
+  Result<std::size_t> replay_failures(const std::string& name, const Wanted& wanted);
+  /// The record of a ledger entry as a batch of its own, from the log or else from the archive; `found` with nullopt
+  /// when it is in neither.
+  using Found = std::move_only_function<void(Result<std::optional<SharedBytes>>)>;
+  void failed_record(const LedgerKey& key, Found found);
 
   using Offsets = std::move_only_function<void(Result<topics::CommittedOffsets>)>;
   void offsets(const std::string& name, Offsets done);
   /// Requires a stopped connector. nullopt offsets go back to the start of the log; `all`: every partition does.
   void alter_offsets(const std::string& name, std::map<TopicPartition, std::optional<Offset>> wanted, bool all,
                      Done done);
+  /// The same for sources.
+  [[nodiscard]] SourcePositions source_offsets(const std::string& name) const { return source_offsets_.of(name); }
+  void alter_source_offsets(const std::string& name, SourceOffsets::Changes changes, Done done);
 
  private:
-  enum class Table : std::uint8_t { configs, status, failures };
+  enum class Table : std::uint8_t { configs, status, failures, source_offsets };
   void open_table(Table which, Done done);
   void load_config(ByteView key, std::optional<ByteView> value);
   void tables_open(Done done);
 
   void start(Connector& connector);
   void start_task(Connector& connector, std::size_t number);
+  [[nodiscard]] std::unique_ptr<ConnectorTask> make_sink_task(Connector& connector, ConnectorTask::Identity identity,
+                                                              ConnectorConfig resolved,
+                                                              ConnectorTask::StateChanged changed);
+  [[nodiscard]] std::unique_ptr<ConnectorTask> make_source_task(Connector& connector, ConnectorTask::Identity identity,
+                                                                ConnectorConfig resolved,
+                                                                ConnectorTask::StateChanged changed);
+  struct Search;
+  void search_archive(std::unique_ptr<Search> search);
   void end_replay(Connector& connector);
   /// Ends the tasks and then calls `then` with the connector, unless it is gone or was started anew meanwhile.
   void end_tasks(Connector& connector, std::function<void(Connector&)> then);
@@ -100,6 +119,8 @@ class Worker {
   Rng rng_;
   MemoryBudget memory_;
   FailureLedger ledger_;
+  FailureArchive archive_;
+  SourceOffsets source_offsets_;
   TaskHost host_;
   std::map<std::string, Connector, std::less<>> connectors_;
   std::map<std::string, ConnectorConfig> loaded_;

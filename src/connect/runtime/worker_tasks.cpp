@@ -7,7 +7,11 @@
 #include "base/log.h"
 #include "connect/json_writer.h"
 #include "connect/runtime/config_provider.h"
+#include "connect/runtime/lane.h"
+#include "connect/runtime/sink_task.h"
+#include "connect/runtime/source_task.h"
 #include "connect/runtime/worker.h"
+#include "model/record_batch_builder.h"
 
 namespace millrace::connect {
 namespace {
@@ -59,64 +63,87 @@ void Worker::start(Connector& connector) {
     return publish_watched();
   }
   const auto tasks = connector.config.find("tasks.max");
-  const auto count = static_cast<std::size_t>(tasks == connector.config.end() ? 1 : std::atoi(tasks->second.c_str()));
+  auto count = static_cast<std::size_t>(tasks == connector.config.end() ? 1 : std::atoi(tasks->second.c_str()));
+  const ConnectorClass plugin = *connector.plugin();  // errors_of() has found it
+  if (plugin.source() != nullptr) count = plugin.source()->tasks(settings_of(plugin, connector.config, {}), count);
   connector.tasks.resize(count);
   connector.statuses.resize(count);
   set_state(connector, connector.target == TargetState::paused ? State::paused : State::running);
-  for (const auto& partition : partitions_of(connector)) {
-    connector.assignment.push_back(partition->name());
-    connector.topics.insert(partition->name().topic);
+  if (plugin.sink() != nullptr) {
+    for (const auto& partition : partitions_of(connector)) {
+      connector.assignment.push_back(partition->name());
+      connector.topics.insert(partition->name().topic);
+    }
   }
   for (std::size_t i = 0; i < count; ++i) start_task(connector, i);
   publish_watched();
 }
 
 void Worker::start_task(Connector& connector, std::size_t number) {
-  const SinkClass* sink_class = find_sink_class(connector.config.find("connector.class")->second);
-  auto resolved = resolve(connector.config, surroundings_);
+  ConnectorTask::Identity identity{.connector = connector.name,
+                                   .number = static_cast<std::int32_t>(number),
+                                   .paused = connector.target == TargetState::paused,
+                                   .seed = rng_()};
+  auto resolved = resolve(connector.config, surroundings_, &identity.mask);
   const auto changed = [this, name = connector.name, generation = connector.generation, number](
                            State state, const std::string& trace) {
     loop_.post([=, this] { task_changed(name, generation, number, state, trace); });
   };
   if (!resolved) return changed(State::failed, resolved.error().message());
-  SinkTask::Setup setup;
-  setup.connector = connector.name;
-  setup.number = static_cast<std::int32_t>(number);
-  setup.sink_class = sink_class;
-  setup.settings = settings_of(*sink_class, std::move(*resolved), settings_.converters);
-  setup.paused = connector.target == TargetState::paused;
-  setup.seed = rng_();
-  const auto partitions = partitions_of(connector);
-  for (std::size_t i = number; i < partitions.size(); i += connector.tasks.size())
-    setup.partitions.push_back(partitions[i]);
-  if (setup.partitions.empty()) {
-    return task_changed(connector.name, connector.generation, number, setup.paused ? State::paused : State::running,
-                        "");
+  const bool paused = identity.paused;
+  connector.tasks[number] = connector.plugin()->sink() != nullptr
+                                ? make_sink_task(connector, std::move(identity), std::move(*resolved), changed)
+                                : make_source_task(connector, std::move(identity), std::move(*resolved), changed);
+  if (connector.tasks[number] == nullptr) {
+    return task_changed(connector.name, connector.generation, number, paused ? State::paused : State::running, "");
   }
-  connector.tasks[number] = std::make_unique<SinkTask>(host_, std::move(setup), changed);
   connector.tasks[number]->start();
   publish_watched();
 }
 
-Result<std::size_t> Worker::replay_failures(const std::string& name) {
+// Null: there are more tasks than partitions.
+std::unique_ptr<ConnectorTask> Worker::make_sink_task(Connector& connector, ConnectorTask::Identity identity,
+                                                      ConnectorConfig resolved, ConnectorTask::StateChanged changed) {
+  SinkTask::Setup setup{std::move(identity)};
+  setup.sink_class = connector.plugin()->sink();
+  setup.settings = settings_of(*setup.sink_class, std::move(resolved), settings_.converters);
+  const auto partitions = partitions_of(connector);
+  for (auto i = static_cast<std::size_t>(setup.number); i < partitions.size(); i += connector.tasks.size())
+    setup.partitions.push_back(partitions[i]);
+  if (setup.partitions.empty()) return nullptr;
+  return std::make_unique<SinkTask>(host_, std::move(setup), std::move(changed));
+}
+
+std::unique_ptr<ConnectorTask> Worker::make_source_task(Connector& connector, ConnectorTask::Identity identity,
+                                                        ConnectorConfig resolved, ConnectorTask::StateChanged changed) {
+  SourceTask::Setup setup{std::move(identity)};
+  setup.source_class = connector.plugin()->source();
+  setup.settings = settings_of(*setup.source_class, std::move(resolved), settings_.converters);
+  setup.topic_used = [this, name = connector.name](const std::string& topic) {
+    loop_.post([this, name, topic] {
+      if (const auto found = connectors_.find(name); found != connectors_.end()) found->second.topics.insert(topic);
+    });
+  };
+  return std::make_unique<SourceTask>(host_, std::move(setup), std::move(changed));
+}
+
+Result<std::size_t> Worker::replay_failures(const std::string& name, const Wanted& wanted) {
   Connector& connector = connectors_.find(name)->second;
   if (connector.replay) return fail(ErrorCode::busy, "a replay of this connector's failures is under way");
   MR_TRY_ASSIGN(const auto errors, errors_of(connector.config));
   if (!errors.empty()) return fail(ErrorCode::invalid_argument, "the connector's configuration", errors.front());
-  SinkTask::Setup setup;
-  setup.connector = name;
-  setup.number = kReplayTask;
-  setup.sink_class = find_sink_class(connector.config.find("connector.class")->second);
-  MR_TRY_ASSIGN(auto resolved, resolve(connector.config, surroundings_));
-  setup.settings = settings_of(*setup.sink_class, std::move(resolved), settings_.converters);
-  setup.seed = rng_();
+  const ConnectorClass plugin = *connector.plugin();
+  if (plugin.sink() == nullptr) return fail(ErrorCode::invalid_argument, "a source has no failed records", name);
+  SinkTask::Setup setup{{.connector = name, .number = kReplayTask, .paused = false, .seed = rng_()}};
+  setup.sink_class = plugin.sink();
+  MR_TRY_ASSIGN(auto resolved, resolve(connector.config, surroundings_, &setup.mask));
+  setup.settings = settings_of(plugin, std::move(resolved), settings_.converters);
   std::size_t count = 0;
   const auto table = host_.log.table();
   for (const auto& [key, entry] : ledger_.of(name)) {
     const topics::Topic* topic = table->find(key.partition.topic);
     const auto index = static_cast<std::size_t>(key.partition.partition.value());
-    if (topic == nullptr || index >= topic->partitions.size()) continue;
-    if (key.offset < topic->partitions[index]->log_start()) continue;  // retention has taken it
+    if (topic == nullptr || index >= topic->partitions.size() || !wanted(key)) continue;
     auto& offsets = setup.only[key.partition];
     if (offsets.empty()) setup.partitions.push_back(topic->partitions[index]);
     offsets.insert(key.offset);
@@ -136,17 +163,57 @@ Result<std::size_t> Worker::replay_failures(const std::string& name) {
   return count;
 }
 
+struct Worker::Search {
+  LedgerKey key;
+  Found found;
+  Offset next{0};
+  std::string json{};
+};
+
+void Worker::failed_record(const LedgerKey& key, Found found) {
+  const auto table = host_.log.table();
+  const topics::Topic* topic = table->find(key.partition.topic);
+  const auto index = static_cast<std::size_t>(key.partition.partition.value());
+  if (topic != nullptr && index < topic->partitions.size()) {
+    const std::set<Offset> only{key.offset};
+    Lane lane(0, topic->partitions[index], key.offset, "");
+    lane.restrict_to(&only);
+    const auto there = lane.fetch(1);
+    if (!there) return found(std::unexpected<Error>(there.error()));
+    const auto read = *there ? lane.next() : std::optional<ReadRecord>();
+    if (!read) return found(std::unexpected<Error>(read.error()));
+    if (*read) {
+      RecordBatchBuilder alone;
+      alone.append((*read)->record);
+      return found(std::optional(alone.finish()));
+    }
+  }
+  search_archive(std::make_unique<Search>(Search{key, std::move(found)}));
+}
+
+// A piece per turn of the loop.
+void Worker::search_archive(std::unique_ptr<Search> search) {
+  const auto more = archive_.visit(search->next, [&](const LedgerKey& key, std::optional<std::string_view> json) {
+    if (key == search->key) search->json = json.value_or("");
+  });
+  if (!more) return search->found(std::unexpected<Error>(more.error()));
+  if (!*more) {
+    return search->found(search->json.empty() ? std::nullopt : FailureArchive::batch_of(search->json));
+  }
+  loop_.post([this, search = std::move(search)]() mutable { search_archive(std::move(search)); });
+}
+
 void Worker::end_replay(Connector& connector) {
   if (!connector.replay) return;
   connector.replay->stop();
-  std::vector<std::unique_ptr<SinkTask>> ending;
+  std::vector<std::unique_ptr<ConnectorTask>> ending;
   ending.push_back(std::move(connector.replay));
   reaper_->bury(std::move(ending), loop_, [] {});
 }
 
 void Worker::end_tasks(Connector& connector, std::function<void(Connector&)> then) {
   const std::uint64_t generation = ++connector.generation;
-  std::vector<std::unique_ptr<SinkTask>> ending;
+  std::vector<std::unique_ptr<ConnectorTask>> ending;
   for (auto& task : connector.tasks) {
     if (task) task->stop();
     if (task) ending.push_back(std::move(task));
@@ -170,6 +237,7 @@ void Worker::check_assignments() {
     table_version_ = version;
     for (auto& [name, connector] : connectors_) {
       if (connector.ending || connector.target == TargetState::stopped || connector.tasks.empty()) continue;
+      if (const auto plugin = connector.plugin(); !plugin || plugin->sink() == nullptr) continue;
       std::vector<TopicPartition> now;
       for (const auto& partition : partitions_of(connector)) now.push_back(partition->name());
       if (now != connector.assignment) end_tasks(connector, [this](Connector& ended) { start(ended); });
@@ -219,30 +287,28 @@ void Worker::publish_watched() {
 }
 
 void Worker::register_metrics(metrics::Registry& metrics) {
-  using Read = std::uint64_t (*)(const TaskCounters&);
+  using Read = std::uint64_t (*)(const TaskCounts&);
   struct Row {
     std::string_view name;
     std::string_view help;
     Read read;
   };
   static constexpr Row kRows[] = {
-      {"millrace_connect_produced_records", "Offsets of the task's partitions since it started",
-       [](const TaskCounters& c) { return c.produced.load(); }},
-      {"millrace_connect_delivered_records", "Records the sink has taken",
-       [](const TaskCounters& c) { return c.delivered.load(); }},
-      {"millrace_connect_dead_records", "Records that were given up",
-       [](const TaskCounters& c) { return c.dead.load(); }},
+      {"millrace_connect_produced_records",
+       "Offsets of the task's partitions since it started; of a source: records read",
+       [](const TaskCounts& c) { return c.produced; }},
+      {"millrace_connect_delivered_records", "Records the sink has taken; of a source: that are in the log",
+       [](const TaskCounts& c) { return c.delivered; }},
+      {"millrace_connect_dead_records", "Records that were given up", [](const TaskCounts& c) { return c.dead; }},
       {"millrace_connect_skipped_records", "Records a transformation dropped, and offsets without a record",
-       [](const TaskCounters& c) { return c.skipped.load(); }},
-      {"millrace_connect_pending_records", "Records not yet looked at",
-       [](const TaskCounters& c) { return c.pending.load(); }},
+       [](const TaskCounts& c) { return c.skipped; }},
+      {"millrace_connect_pending_records", "Records not yet looked at, or under way",
+       [](const TaskCounts& c) { return c.pending; }},
       {"millrace_connect_balance_records",
-       "produced - delivered - dead - skipped - pending: 0 when every record is accounted for",
-       [](const TaskCounters& c) {
-         return c.produced.load() - c.delivered.load() - c.dead.load() - c.skipped.load() - c.pending.load();
-       }},
+       "produced - delivered - dead - skipped - pending: 0, or a record is not accounted for",
+       [](const TaskCounts& c) { return c.produced - c.delivered - c.dead - c.skipped - c.pending; }},
       {"millrace_connect_retries", "Repetitions of a put since the task started",
-       [](const TaskCounters& c) { return c.retries.load(); }},
+       [](const TaskCounts& c) { return c.retries; }},
   };
   for (const Row& row : kRows) {
     metrics.collect_gauge(row.name, row.help, [this, read = row.read] {
@@ -251,7 +317,7 @@ void Worker::register_metrics(metrics::Registry& metrics) {
         for (const Watched& one : all) {
           if (!one.counters) continue;
           samples.push_back({{{"connector", one.connector}, {"task", std::to_string(one.task)}},
-                             static_cast<double>(static_cast<std::int64_t>(read(*one.counters)))});
+                             static_cast<double>(static_cast<std::int64_t>(read(one.counters->read())))});
         }
       });
       return samples;

@@ -1,5 +1,4 @@
 // The kinds of sinks there are: one row each.
-#include <algorithm>
 #include <array>
 
 #include "connect/runtime/sink_class.h"
@@ -26,31 +25,10 @@ const auto& table() {
   return kClasses;
 }
 
-std::string_view simple_name(std::string_view class_name) {
-  const auto dot = class_name.rfind('.');
-  return dot == std::string_view::npos ? class_name : class_name.substr(dot + 1);
-}
-
-bool is_alias(std::string_view class_name, std::string_view name) {
-  const std::string_view simple = simple_name(class_name);
-  if (name == class_name || name == simple) return true;
-  for (const std::string_view suffix : {"Connector", "SinkConnector"}) {
-    if (simple.ends_with(suffix) && name == simple.substr(0, simple.size() - suffix.size())) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 std::span<const SinkClass* const> sink_classes() {
   return table();
-}
-
-const SinkClass* find_sink_class(std::string_view name) {
-  const auto& all = table();
-  const auto found =
-      std::ranges::find_if(all, [name](const SinkClass* row) { return is_alias(row->class_name, name); });
-  return found == all.end() ? nullptr : *found;
 }
 
 }  // namespace millrace::connect

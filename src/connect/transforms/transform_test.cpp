@@ -32,8 +32,7 @@ std::string run(const ConnectorConfig& step, const std::string& key, const std::
   config["key.converter.schemas.enable"] = config["value.converter.schemas.enable"] = "false";
   config["transforms"] = "t";
   for (const auto& [name, text] : step) config["transforms.t." + name] = text;
-  ConfigTable table;
-  table.add(connector_rows());
+  ConfigTable table = rows_of(*find_connector_class("FileStreamSink"));
   std::vector<ConfigValue> problems;
   add_transform_rows(config, table, problems);
   if (!problems.empty()) return "invalid: " + problems.front().errors.front();

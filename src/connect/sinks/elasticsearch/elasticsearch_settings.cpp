@@ -68,8 +68,9 @@ constexpr ConfigKey kRows[] = {
      .type = integer,
      .standard = "5",
      .group = "Connector",
-     .documentation = "Accepted for compatibility: a task has one request under way, so documents stay in order; "
-                      "tasks.max gives more.",
+     .documentation =
+         "Bulk requests of a task that are under way at once, at most 32. One with write.method=UPSERT, and "
+         "with ids from keys in data streams: there the order of requests matters.",
      .min = 1,
      .max = 1000},
     {.name = "max.buffered.records",

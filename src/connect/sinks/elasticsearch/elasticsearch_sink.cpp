@@ -28,6 +28,9 @@ constexpr std::array<std::string_view, 6> kMalformed = {
     "strict_dynamic_mapping_exception",    "mapper_parsing_exception",   "illegal_argument_exception",
     "action_request_validation_exception", "document_parsing_exception", "parse_exception"};
 
+/// Whatever max.in.flight.requests says.
+constexpr std::int64_t kMostUnderWay = 32;
+
 void append_string(Buffer& out, std::string_view text) {
   out.append(net::http::json_string(text));
 }
@@ -90,6 +93,17 @@ ElasticsearchSink::ElasticsearchSink(SinkContext context)
                                         : OnMalformed::fail;
   type_name_ = settings.text("type.name");
   version_header_ = settings.text("external.version.header");
+  // An update's order decides what is left, and so does who creates a document of a data stream under a key's id.
+  const bool any_order = !upsert_ && (!data_stream_ || key_ignore_ || auto_ids_);
+  const auto most = any_order ? std::min<std::int64_t>(settings.number("max.in.flight.requests"), kMostUnderWay) : 1;
+  bulks_.resize(static_cast<std::size_t>(std::max<std::int64_t>(most, 1)));
+  if (bulks_.size() > 1) {
+    requests_ = std::make_unique<net::http::Requests>(
+        net::http::ClientOptions{.connect_timeout = settings.ms("connection.timeout.ms"),
+                                 .request_timeout = settings.ms("read.timeout.ms"),
+                                 .ca_file = settings.text("elastic.https.ssl.truststore.location")},
+        bulks_.size(), &context_.stopping);
+  }
   if (const std::string user = settings.text("connection.username"); !user.empty()) {
     const std::string pair = user + ":" + settings.text("connection.password");
     authorization_.resize(base64_size(pair.size()));
@@ -98,25 +112,28 @@ ElasticsearchSink::ElasticsearchSink(SinkContext context)
   }
 }
 
-Result<ClientResponse> ElasticsearchSink::call(std::string_view method, std::string_view path, ByteView body,
-                                               std::string_view content_type) {
-  net::http::ClientRequest request{.method = std::string(method), .url = urls_[url_] + std::string(path)};
-  if (!content_type.empty()) request.headers.emplace_back("Content-Type", content_type);
+Result<net::http::ClientRequest> ElasticsearchSink::request_of(std::string_view path, Bulk& bulk) {
+  net::http::ClientRequest request{.method = bulk.body.empty() ? "GET" : "POST",
+                                   .url = urls_[url_] + std::string(path)};
   if (!authorization_.empty()) request.headers.emplace_back("Authorization", authorization_);
-  request.body = body;
-  if (compress_ && !body.empty()) {
-    packed_.clear();
-    MR_TRY(compress(CompressionCodec::gzip, body, packed_));
-    request.body = packed_.view();
+  if (bulk.body.empty()) return request;
+  request.headers.emplace_back("Content-Type", "application/x-ndjson");
+  request.body = bulk.body.view();
+  if (compress_) {
+    bulk.packed.clear();
+    MR_TRY(compress(CompressionCodec::gzip, bulk.body.view(), bulk.packed));
+    request.body = bulk.packed.view();
     request.headers.emplace_back("Content-Encoding", "gzip");
   }
-  auto response = client_.perform(request);
-  if (!response) url_ = (url_ + 1) % urls_.size();  // another node may be there
-  return response;
+  return request;
 }
 
 Result<void> ElasticsearchSink::open(std::span<const LaneStart>) {
-  MR_TRY_ASSIGN(const auto response, call("GET", "/", {}, {}));
+  Bulk none;
+  MR_TRY_ASSIGN(const auto request, request_of("/", none));
+  const auto answered = client_.perform(request);
+  if (!answered) url_ = (url_ + 1) % urls_.size();  // another node may be there
+  MR_TRY_ASSIGN(const auto response, answered);
   if (response.status == 401 || response.status == 403) {
     return fail(ErrorCode::permission_denied, "Elasticsearch refuses", std::to_string(response.status));
   }
@@ -149,8 +166,8 @@ Result<void> ElasticsearchSink::append_id(const SinkRecord& record) {
   const Origin& origin = record.origin();
   if (key_ignore_) {
     // A topic's name needs no escaping in JSON.
-    body_.append(fmt::format(",\"_id\":\"{}+{}+{}\"", origin.partition->topic, origin.partition->partition.value(),
-                             origin.offset.value()));
+    body_->append(fmt::format(",\"_id\":\"{}+{}+{}\"", origin.partition->topic, origin.partition->partition.value(),
+                              origin.offset.value()));
     return {};
   }
   const Datum& key = record.image.key;
@@ -159,8 +176,8 @@ Result<void> ElasticsearchSink::append_id(const SinkRecord& record) {
   if (key.is_null()) return fail(ErrorCode::malformed, "Key is used as document id and can not be null.");
   if (!id) return fail(ErrorCode::malformed, "The key is no text and no number and cannot be a document id.");
   if (id->empty() || id->size() > 512) return fail(ErrorCode::malformed, "A document id has 1 to 512 bytes.");
-  body_.append(",\"_id\":");
-  append_string(body_, *id);
+  body_->append(",\"_id\":");
+  append_string(*body_, *id);
   if (upsert_ || data_stream_) return {};
   std::string version = std::to_string(origin.offset.value());
   if (!version_header_.empty()) {
@@ -172,15 +189,15 @@ Result<void> ElasticsearchSink::append_id(const SinkRecord& record) {
     }
     version = std::to_string(number);
   }
-  body_.append(",\"version\":");
-  body_.append(version);
-  body_.append(",\"version_type\":\"external\"");
+  body_->append(",\"version\":");
+  body_->append(version);
+  body_->append(",\"version_type\":\"external\"");
   return {};
 }
 
 void ElasticsearchSink::append_source(const SinkRecord& record, bool with_timestamp) {
-  const std::size_t begin = body_.size();
-  append_json_line(record.image.value, arena_, body_);
+  const std::size_t begin = body_->size();
+  append_json_line(record.image.value, arena_, *body_);
   if (!with_timestamp || !record.image.value.value.member("@timestamp").is_undefined()) return;
   // {"a":1} becomes {"@timestamp":...,"a":1}.
   std::string stamp = std::to_string(record.image.timestamp_ms);
@@ -191,18 +208,18 @@ void ElasticsearchSink::append_source(const SinkRecord& record, bool with_timest
       break;
     }
   }
-  std::string source(as_text(body_.view(begin, body_.size() - begin)));
-  body_.resize(begin);
+  std::string source(as_text(body_->view(begin, body_->size() - begin)));
+  body_->resize(begin);
   const bool empty = source.find_first_not_of(" \t", source.find('{') + 1) == source.rfind('}');
-  body_.append("{\"@timestamp\":" + stamp + (empty ? "" : ","));
-  body_.append(source.substr(source.find('{') + 1));
+  body_->append("{\"@timestamp\":" + stamp + (empty ? "" : ","));
+  body_->append(source.substr(source.find('{') + 1));
 }
 
 ElasticsearchSink::Encoded ElasticsearchSink::encode(const SinkRecord& record, std::size_t index,
                                                      std::vector<Rejection>& rejected) {
-  const std::size_t begin = body_.size();
+  const std::size_t begin = body_->size();
   const auto reject = [&](std::string message) {
-    body_.resize(begin);
+    body_->resize(begin);
     rejected.push_back({index, std::string(kDataException), std::move(message), drop_invalid_});
     return Encoded::rejected;
   };
@@ -213,39 +230,60 @@ ElasticsearchSink::Encoded ElasticsearchSink::encode(const SinkRecord& record, s
   if (!is_null && !record.image.value.is_object())
     return reject("The value is no JSON object and cannot be a document.");
   const std::string_view op = is_null ? "delete" : data_stream_ ? "create" : upsert_ ? "update" : "index";
-  body_.append("{\"");
-  body_.append(op);
-  body_.append("\":{\"_index\":\"");
-  body_.append(index_of(record.image.topic));
-  body_.append("\"");
-  if (has_types_) body_.append(",\"_type\":" + net::http::json_string(type_name_));
+  body_->append("{\"");
+  body_->append(op);
+  body_->append("\":{\"_index\":\"");
+  body_->append(index_of(record.image.topic));
+  body_->append("\"");
+  if (has_types_) body_->append(",\"_type\":" + net::http::json_string(type_name_));
   if (!auto_ids_ || is_null || upsert_) {
     if (auto id = append_id(record); !id) return reject(id.error().message());
   }
-  if (op == "update") body_.append(",\"retry_on_conflict\":3");
-  body_.append("}}\n");
+  if (op == "update") body_->append(",\"retry_on_conflict\":3");
+  body_->append("}}\n");
   if (is_null) return Encoded::written;
-  if (op == "update") body_.append("{\"doc\":");
+  if (op == "update") body_->append("{\"doc\":");
   append_source(record, data_stream_);
-  body_.append(op == "update" ? ",\"doc_as_upsert\":true}\n" : "\n");
+  body_->append(op == "update" ? ",\"doc_as_upsert\":true}\n" : "\n");
   return Encoded::written;
 }
 
-Outcome ElasticsearchSink::put(std::span<const SinkRecord> records) {
+void ElasticsearchSink::encode(std::span<const SinkRecord> records, Bulk& bulk) {
   arena_.reset();
-  body_.clear();
-  sent_.clear();
-  std::vector<Rejection> rejected;
+  bulk.body.clear();
+  bulk.sent.clear();
+  bulk.rejected.clear();
+  body_ = &bulk.body;
   for (std::size_t i = 0; i < records.size(); ++i) {
-    if (encode(records[i], i, rejected) == Encoded::written) sent_.push_back(static_cast<std::uint32_t>(i));
+    if (encode(records[i], i, bulk.rejected) == Encoded::written) bulk.sent.push_back(static_cast<std::uint32_t>(i));
   }
-  if (sent_.empty()) return {.rejected = std::move(rejected)};
-  return send(records, std::move(rejected));
 }
 
-Outcome ElasticsearchSink::send(std::span<const SinkRecord> records, std::vector<Rejection> rejected) {
-  auto response = call("POST", "/_bulk", body_.view(), "application/x-ndjson");
+Outcome ElasticsearchSink::put(std::span<const SinkRecord> records) {
+  encode(records, alone_);
+  if (alone_.sent.empty()) return {.rejected = std::move(alone_.rejected)};
+  const auto request = request_of("/_bulk", alone_);
+  if (!request) return Outcome::fatal(request.error());
+  return judge(client_.perform(*request), alone_);
+}
+
+void ElasticsearchSink::begin(std::size_t slot, std::span<const SinkRecord> records) {
+  Bulk& bulk = bulks_[slot];
+  encode(records, bulk);
+  if (bulk.sent.empty()) return;
+  // Without a request end() finds nothing under way and says so: the records come again through put().
+  if (const auto request = request_of("/_bulk", bulk)) requests_->begin(slot, *request);
+}
+
+Outcome ElasticsearchSink::end(std::size_t slot) {
+  Bulk& bulk = bulks_[slot];
+  if (bulk.sent.empty()) return {.rejected = std::move(bulk.rejected)};
+  return judge(requests_->end(slot), bulk);
+}
+
+Outcome ElasticsearchSink::judge(Result<ClientResponse> response, Bulk& bulk) {
   if (!response) {
+    url_ = (url_ + 1) % urls_.size();  // another node may be there
     return response.error().code == ErrorCode::too_large
                ? Outcome::reject(response.error(), std::string(kConnectException))
                : Outcome::retry(response.error());
@@ -266,12 +304,12 @@ Outcome ElasticsearchSink::send(std::span<const SinkRecord> records, std::vector
   if (!response->ok()) return Outcome::fatal({ErrorCode::invalid_argument, "not a bulk answer", detail});
   // The usual answer is not looked at item by item.
   const std::string_view head = std::string_view(response->body).substr(0, 200);
-  if (head.find("\"errors\":false") != std::string_view::npos) return {.rejected = std::move(rejected)};
-  return judge(*response, records, std::move(rejected));
+  if (head.find("\"errors\":false") != std::string_view::npos) return {.rejected = std::move(bulk.rejected)};
+  return judge_items(*response, bulk);
 }
 
-Outcome ElasticsearchSink::judge(const ClientResponse& response, std::span<const SinkRecord>,
-                                 std::vector<Rejection> rejected) {
+Outcome ElasticsearchSink::judge_items(const ClientResponse& response, Bulk& bulk) {
+  std::vector<Rejection>& rejected = bulk.rejected;
   if (!answer_.parse(response.body)) {
     return Outcome::retry({ErrorCode::unavailable, "the bulk answer is not JSON", answer_.fault_text()});
   }
@@ -281,7 +319,7 @@ Outcome ElasticsearchSink::judge(const ClientResponse& response, std::span<const
   }
   std::optional<Outcome> waiting;
   sql::ArrayItems list(items);
-  for (const std::uint32_t index : sent_) {
+  for (const std::uint32_t index : bulk.sent) {
     const auto item = list.next();
     if (!item) return Outcome::retry({ErrorCode::unavailable, "the bulk answer is incomplete", ""}, index);
     sql::Value result;
@@ -295,6 +333,10 @@ Outcome ElasticsearchSink::judge(const ClientResponse& response, std::span<const
     const std::string why = fmt::format("{}: {}", type, member_text(error, "reason"));
     if (status == 409 && !upsert_) continue;  // written before: the version or the id is there already
     if (status == 404 && !item->member("delete").is_undefined()) continue;
+    if (type == "index_not_found_exception" || type == "index_closed_exception") {
+      // No record is at fault, and giving them all up would empty the topic into the ledger.
+      return Outcome::fatal({ErrorCode::not_found, "the index is not there and is not made by itself", why});
+    }
     if (can_wait(status) || status == 409) {
       if (!waiting)
         waiting = Outcome::retry({ErrorCode::unavailable, "Elasticsearch does not take a document now", why}, index);

@@ -6,6 +6,7 @@
 // transformations left it; bookmarks do not, so a daily index costs nothing at a restart. Thread: the task's.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -24,25 +25,36 @@ class ElasticsearchSink final : public Sink {
   explicit ElasticsearchSink(SinkContext context);
   Result<void> open(std::span<const LaneStart> lanes) override;
   Outcome put(std::span<const SinkRecord> records) override;
+  /// max.in.flight.requests, where ids decide what a document becomes; one where the order of requests does.
+  [[nodiscard]] std::size_t slots() const override { return bulks_.size(); }
+  void begin(std::size_t slot, std::span<const SinkRecord> records) override;
+  Outcome end(std::size_t slot) override;
 
  private:
   enum class OnNull : std::uint8_t { ignore, remove, fail };
   enum class OnMalformed : std::uint8_t { ignore, warn, fail };
   enum class Encoded : std::uint8_t { written, skipped, rejected };
 
+  /// One bulk request.
+  struct Bulk {
+    Buffer body;
+    Buffer packed;
+    std::vector<std::uint32_t> sent;  // record indexes, in the order of the request
+    std::vector<Rejection> rejected;
+  };
+  void encode(std::span<const SinkRecord> records, Bulk& bulk);
   Encoded encode(const SinkRecord& record, std::size_t index, std::vector<Rejection>& rejected);
   Result<void> append_id(const SinkRecord& record);
   void append_source(const SinkRecord& record, bool with_timestamp);
   [[nodiscard]] std::string_view index_of(std::string_view topic);
-  Result<net::http::ClientResponse> call(std::string_view method, std::string_view path, ByteView body,
-                                         std::string_view content_type);
-  /// Judges a bulk answer item by item; what is to be sent again stays in `pending_`.
-  Outcome judge(const net::http::ClientResponse& response, std::span<const SinkRecord> records,
-                std::vector<Rejection> rejected);
-  Outcome send(std::span<const SinkRecord> records, std::vector<Rejection> rejected);
+  Result<net::http::ClientRequest> request_of(std::string_view path, Bulk& bulk);
+  Outcome judge(Result<net::http::ClientResponse> response, Bulk& bulk);
+  /// Item by item.
+  Outcome judge_items(const net::http::ClientResponse& response, Bulk& bulk);
 
   SinkContext context_;
   net::http::Client client_;
+  std::unique_ptr<net::http::Requests> requests_;  // null: one at a time
   std::vector<std::string> urls_;
   std::size_t url_ = 0;
   std::string authorization_;
@@ -61,9 +73,9 @@ class ElasticsearchSink final : public Sink {
   std::string index_topic_;  // the last topic and its index
   std::string index_;
 
-  Buffer body_;
-  Buffer packed_;
-  std::vector<std::uint32_t> sent_;  // record indexes of the bulk request, in its order
+  std::vector<Bulk> bulks_;  // by slot
+  Bulk alone_;               // of put()
+  Buffer* body_ = nullptr;   // of the bulk that is encoded
   sql::Arena arena_;
   sql::JsonDocument answer_;
 };

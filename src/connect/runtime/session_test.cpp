@@ -1,0 +1,115 @@
+// Several batches under way at once, through a whole worker: what the destination answers late, not at all or with a
+// refusal ends in the right place, and bookmarks wait for the oldest.
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+#include "base/guarded.h"
+#include "connect/testing/connect_fixture.h"
+#include "connect/testing/http_peer.h"
+
+namespace millrace::connect {
+namespace {
+
+class UnderWayTest : public testing::ConnectFixture {
+ protected:
+  struct Index {
+    std::set<std::string> ids;
+    std::map<std::string, int> refused_once;
+    int bulks = 0;
+  };
+
+  UnderWayTest() : peer_([this](const net::http::Request& request) { return serve(request); }) {}
+
+  net::http::Response serve(const net::http::Request& request) {
+    if (request.method == "GET") return net::http::Response::json(200, R"({"version":{"number":"8.1.0"}})");
+    return index_.with([&](Index& index) {
+      // Every third request is refused as a whole, once in a while behind its effect.
+      const int number = ++index.bulks;
+      if (number % 3 == 0) return net::http::Response::json(503, "{}");
+      std::string items;
+      bool errors = false;
+      std::istringstream lines(request.body);
+      for (std::string action, source; std::getline(lines, action) && std::getline(lines, source);) {
+        const auto from = action.find("_id\":\"") + 6;
+        const std::string id = action.substr(from, action.find('"', from) - from);
+        int status = 201;
+        if (source.find("never") != std::string::npos) status = 400;
+        if (source.find("later") != std::string::npos && index.refused_once[id]++ == 0) status = 429;
+        if (status == 201) index.ids.insert(id);
+        errors = errors || status != 201;
+        items += (items.empty() ? "" : ",") + std::string(R"({"index":{"status":)") + std::to_string(status) +
+                 (status == 201 ? "" : R"(,"error":{"type":"mapper_parsing_exception","reason":"r"})") + "}}";
+      }
+      if (number % 7 == 0) return net::http::Response::json(500, "{}");
+      return net::http::Response::json(
+          200, std::string(R"({"took":1,"errors":)") + (errors ? "true" : "false") + R"(,"items":[)" + items + "]}");
+    });
+  }
+
+  Guarded<Index> index_;
+  testing::HttpPeer peer_;
+};
+
+TEST_F(UnderWayTest, EveryRecordOnceWhateverIsAnswered) {
+  make_topic("cars", 3);
+  ASSERT_EQ(call("POST", "/connectors",
+                 R"({"name":"es","config":{"connector.class":"ElasticsearchSink","topics":"cars","key.ignore":"true",)"
+                 R"("batch.size":"20","max.in.flight.requests":"8","retry.backoff.ms":"1","max.retries":"50",)"
+                 R"("errors.tolerance":"all","connection.url":")" +
+                     peer_.url() + "\"}}")
+                .status,
+            201);
+  std::size_t never = 0;
+  for (int round = 0; round < 10; ++round) {
+    std::vector<std::string> values;
+    for (int i = 0; i < 300; ++i) {
+      const int n = round * 300 + i;
+      never += n % 97 == 5 ? 1 : 0;
+      values.push_back(R"({"seq":)" + std::to_string(n) +
+                       (n % 97 == 5   ? R"(,"x":"never"})"
+                        : n % 31 == 3 ? R"(,"x":"later"})"
+                                      : "}"));
+    }
+    produce("cars", values);
+    if (round == 5) {  // as a process ends: what was under way comes again
+      stop();
+      start();
+    }
+  }
+  const auto indexed = [&] { return index_.with([](const Index& index) { return index.ids.size(); }); };
+  EXPECT_TRUE(eventually([&] { return indexed() == 3000 - never; })) << indexed() << " of " << 3000 - never;
+  EXPECT_TRUE(eventually([&] {
+    return call("GET", "/connectors/es/failures").body.find("\"count\":" + std::to_string(never) + ",") !=
+           std::string::npos;
+  })) << call("GET", "/connectors/es/failures").body.substr(0, 200);
+  EXPECT_TRUE(eventually([&] {
+    const std::string page = metrics_->prometheus_text();
+    return page.find("millrace_connect_pending_records{connector=\"es\",task=\"0\"} 0\n") != std::string::npos &&
+           page.find("millrace_connect_balance_records{connector=\"es\",task=\"0\"} 0\n") != std::string::npos;
+  }));
+}
+
+TEST_F(UnderWayTest, PauseWaitsForWhatIsUnderWay) {
+  make_topic("cars", 1);
+  ASSERT_EQ(call("POST", "/connectors",
+                 R"({"name":"es","config":{"connector.class":"ElasticsearchSink","topics":"cars","key.ignore":"true",)"
+                 R"("batch.size":"5","max.in.flight.requests":"4","retry.backoff.ms":"1","connection.url":")" +
+                     peer_.url() + "\"}}")
+                .status,
+            201);
+  std::vector<std::string> values;
+  for (int i = 0; i < 500; ++i) values.push_back(R"({"seq":)" + std::to_string(i) + "}");
+  produce("cars", values);
+  EXPECT_EQ(call("PUT", "/connectors/es/pause").status, 202);
+  ASSERT_TRUE(status_is("es", R"({"id":0,"state":"PAUSED")"));
+  const auto committed = [&] { return call("GET", "/connectors/es/offsets").body; };
+  const std::string then = committed();
+  const auto indexed = index_.with([](const Index& index) { return index.ids.size(); });
+  EXPECT_NE(then.find("\"kafka_offset\":" + std::to_string(indexed)), std::string::npos) << then << " " << indexed;
+  EXPECT_EQ(call("PUT", "/connectors/es/resume").status, 202);
+  EXPECT_TRUE(eventually([&] { return index_.with([](const Index& index) { return index.ids.size(); }) == 500; }));
+}
+
+}  // namespace
+}  // namespace millrace::connect
