@@ -27,8 +27,9 @@ std::optional<std::string> variable(std::string_view name) {
 }  // namespace
 
 Result<std::unique_ptr<ConnectServer>> ConnectServer::start(const Settings& settings, const net::Address& address,
-                                                            topics::TopicLog& log, topics::OffsetStore& offsets,
-                                                            const Clock& clock, metrics::Registry& metrics) {
+                                                            Security& security, topics::TopicLog& log,
+                                                            topics::OffsetStore& offsets, const Clock& clock,
+                                                            metrics::Registry& metrics) {
   std::unique_ptr<ConnectServer> made(new ConnectServer());
   ConnectServer* const self = made.get();
   MR_TRY_ASSIGN(made->files_, io::PosixFileSystem::open("/"));
@@ -38,6 +39,7 @@ Result<std::unique_ptr<ConnectServer>> ConnectServer::start(const Settings& sett
   worker.bookmark_interval = settings.connect.offset_flush_interval;
   worker.config_topic = settings.connect.config_topic;
   worker.status_topic = settings.connect.status_topic;
+  worker.offset_topic = settings.connect.offset_topic;
   made->worker_ = std::make_unique<connect::Worker>(made->loop_, log, offsets, made->surroundings_, metrics,
                                                     std::move(worker), system_entropy());
   connect::add_routes(made->router_, {.worker = *made->worker_,
@@ -51,6 +53,8 @@ Result<std::unique_ptr<ConnectServer>> ConnectServer::start(const Settings& sett
   options.idle_timeout = settings.http.idle_timeout;
   options.allowed_hosts = settings.http.allowed_hosts;
   options.name = "connect";
+  options.layers = security.connect_layers();
+  options.guard = security.connect_guard(made->loop_);
   MR_TRY_ASSIGN(made->server_, net::http::Server::listen(made->loop_, address, made->router_, metrics, options));
   made->address_ = made->server_->address();
   made->worker_->set_worker_id(made->address_.to_string());

@@ -5,6 +5,7 @@
 #include <memory>
 #include <thread>
 
+#include "app/security.h"
 #include "app/settings.h"
 #include "base/result.h"
 #include "connect/runtime/worker.h"
@@ -22,8 +23,9 @@ class ConnectServer {
  public:
   /// Binds and serves; connectors that were left running start at once. Errors: those of Listener::bind.
   static Result<std::unique_ptr<ConnectServer>> start(const Settings& settings, const net::Address& address,
-                                                      topics::TopicLog& log, topics::OffsetStore& offsets,
-                                                      const Clock& clock, metrics::Registry& metrics);
+                                                      Security& security, topics::TopicLog& log,
+                                                      topics::OffsetStore& offsets, const Clock& clock,
+                                                      metrics::Registry& metrics);
   ~ConnectServer();
 
   [[nodiscard]] net::Address address() const { return address_; }

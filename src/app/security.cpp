@@ -86,7 +86,8 @@ Security::Security(const Settings& settings, metrics::Registry& metrics)
       acls_(true, settings.security.everyone_without_acl),
       mqtt_tls_metrics_(metrics, "mqtts"),
       kafka_tls_metrics_(metrics, "kafka_tls"),
-      http_tls_metrics_(metrics, "https") {}
+      http_tls_metrics_(metrics, "https"),
+      connect_tls_metrics_(metrics, "connect") {}
 
 Security::~Security() {
   stop();
@@ -106,7 +107,7 @@ Result<std::unique_ptr<Security>> Security::open(const Settings& settings, metri
 }
 
 Result<void> Security::open_tls() {
-  if (!mqtt_tls_on_ && !kafka_tls_on_ && !settings_.http_tls) return {};
+  if (!mqtt_tls_on_ && !kafka_tls_on_ && !settings_.http_tls && !settings_.connect_tls) return {};
   MR_TRY_ASSIGN(const net::TlsMaterial material, read_material(settings_));
   const auto make = [&](std::string_view certificates) {
     return net::TlsContext::server(material, {.client_certificates = client_certificates(certificates)});
@@ -120,7 +121,11 @@ Result<void> Security::open_tls() {
   if (settings_.http_tls) {
     MR_TRY_ASSIGN(http_tls_, make("none"));
   }
-  warn_of_expiry(mqtt_tls_ ? *mqtt_tls_ : kafka_tls_ ? *kafka_tls_ : *http_tls_);
+  if (settings_.connect_tls) {
+    MR_TRY_ASSIGN(connect_tls_, make("none"));
+  }
+  // All have the same certificate.
+  warn_of_expiry(mqtt_tls_ ? *mqtt_tls_ : kafka_tls_ ? *kafka_tls_ : http_tls_ ? *http_tls_ : *connect_tls_);
   return {};
 }
 
@@ -151,13 +156,13 @@ Result<void> Security::reload() {
     log::error("reload_refused", {{"what", what}, {"reason", result.error().message()}, {"kept", "what held before"}});
     if (first) first = std::move(result);
   };
-  if (mqtt_tls_ || kafka_tls_ || http_tls_) {
+  if (mqtt_tls_ || kafka_tls_ || http_tls_ || connect_tls_) {
     note("certificates", [this]() -> Result<void> {
       MR_TRY_ASSIGN(const net::TlsMaterial material, read_material(settings_));
-      for (const auto& context : {mqtt_tls_, kafka_tls_, http_tls_}) {
+      for (const auto& context : {mqtt_tls_, kafka_tls_, http_tls_, connect_tls_}) {
         if (context) MR_TRY(context->check(material));  // all listeners, or none
       }
-      for (const auto& context : {mqtt_tls_, kafka_tls_, http_tls_}) {
+      for (const auto& context : {mqtt_tls_, kafka_tls_, http_tls_, connect_tls_}) {
         if (context) MR_TRY(context->reload(material));
       }
       return {};
@@ -226,8 +231,12 @@ net::StreamLayers Security::http_layers() {
   return layers(http_tls_, &http_tls_metrics_, {});
 }
 
-net::http::Guard Security::http_guard(net::Loop& loop) {
-  if (settings_.http_authentication != "required") return {};
+net::StreamLayers Security::connect_layers() {
+  return layers(connect_tls_, &connect_tls_metrics_, {});
+}
+
+net::http::Guard Security::guard(const std::string& authentication, net::Loop& loop) {
+  if (authentication != "required") return {};
   return [this, &loop](std::string_view authorization, std::move_only_function<void(bool)> verdict) {
     constexpr std::string_view kBasic = "Basic ";
     std::string pair(authorization.size(), '\0');

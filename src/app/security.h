@@ -35,13 +35,17 @@ class Security {
   [[nodiscard]] net::StreamLayers mqtt_layers(bool tls);
   [[nodiscard]] net::StreamLayers kafka_layers(bool tls);
   [[nodiscard]] net::StreamLayers http_layers();
+  [[nodiscard]] net::StreamLayers connect_layers();
   [[nodiscard]] auth::Authenticator& authenticator() { return authenticator_; }
   /// Null while no file of rules is configured.
   [[nodiscard]] const auth::PermissionSlot* permissions() const;
   /// Null while Kafka clients may do everything.
   [[nodiscard]] auth::Acls* acls();
-  /// Lets only super users in; empty when the HTTP interface asks for no log-in.
-  [[nodiscard]] net::http::Guard http_guard(net::Loop& loop);
+  /// Lets only super users in; empty when the HTTP interface asks for no log-in. `loop` is the server's.
+  [[nodiscard]] net::http::Guard http_guard(net::Loop& loop) { return guard(settings_.http_authentication, loop); }
+  [[nodiscard]] net::http::Guard connect_guard(net::Loop& loop) {
+    return guard(settings_.connect_authentication, loop);
+  }
   /// GET /api/v1/users, PUT and DELETE /api/v1/users/{name}, GET /api/v1/acls, POST /api/v1/security/reload.
   void add_routes(net::http::Router& router, net::Loop& loop);
 
@@ -55,6 +59,7 @@ class Security {
   class Table;
   Security(const Settings& settings, metrics::Registry& metrics);
   Result<void> open_tls();
+  [[nodiscard]] net::http::Guard guard(const std::string& authentication, net::Loop& loop);
   Result<void> read_files();
   Result<void> read_permissions();
   [[nodiscard]] net::StreamLayers layers(const std::shared_ptr<net::TlsContext>& tls, net::TlsMetrics* tls_metrics,
@@ -71,9 +76,11 @@ class Security {
   std::shared_ptr<net::TlsContext> mqtt_tls_;
   std::shared_ptr<net::TlsContext> kafka_tls_;
   std::shared_ptr<net::TlsContext> http_tls_;
+  std::shared_ptr<net::TlsContext> connect_tls_;
   net::TlsMetrics mqtt_tls_metrics_;
   net::TlsMetrics kafka_tls_metrics_;
   net::TlsMetrics http_tls_metrics_;
+  net::TlsMetrics connect_tls_metrics_;
   std::unique_ptr<Table> users_table_;
   std::unique_ptr<Table> acls_table_;
 };

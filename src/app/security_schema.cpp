@@ -60,6 +60,8 @@ void add_tls(std::vector<config::Setting>& rows) {
   rows.push_back(boolean<S>(
       "http.tls", [](S& s) -> auto& { return s.security.http_tls; },
       "Makes the HTTP listener an HTTPS listener, with the certificate of tls.certificate.file."));
+  rows.push_back(boolean<S>(
+      "connect.tls", [](S& s) -> auto& { return s.security.connect_tls; }, "The same for the connectors' listener."));
 }
 
 void add_log_in(std::vector<config::Setting>& rows) {
@@ -69,6 +71,9 @@ void add_log_in(std::vector<config::Setting>& rows) {
   rows.push_back(choice<S>(
       "http.authentication", [](S& s) -> auto& { return s.security.http_authentication; }, {"off", "required"},
       "Whether HTTP requests need a super user's name and password (Basic); probes and /metrics do not."));
+  rows.push_back(choice<S>(
+      "connect.authentication", [](S& s) -> auto& { return s.security.connect_authentication; }, {"off", "required"},
+      "Whether requests to the connectors' listener need a super user's name and password (Basic)."));
   rows.push_back(names("kafka.sasl.mechanisms", "list of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512",
                        &SecuritySettings::kafka_sasl, is_mechanism, "is not PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
                        "What clients of the Kafka listener must log in with. Empty: they need not."));
@@ -114,8 +119,8 @@ void add_security(std::vector<config::Setting>& rows) {
 void check_security(const Settings& s, config::Problems& problems) {
   const config::Node nowhere;
   const SecuritySettings& security = s.security;
-  const bool any_tls =
-      s.mqtt_tls_listener.port || s.ws_tls_listener.port || s.kafka_tls_listener.port || security.http_tls;
+  const bool any_tls = s.mqtt_tls_listener.port || s.ws_tls_listener.port || s.kafka_tls_listener.port ||
+                       security.http_tls || security.connect_tls;
   if (any_tls && (security.tls_certificate_file.empty() || security.tls_key_file.empty())) {
     problems.add(nowhere, "a TLS listener needs 'tls.certificate.file' and 'tls.key.file'");
   }
@@ -129,8 +134,13 @@ void check_security(const Settings& s, config::Problems& problems) {
                  "'kafka.authorization' allows nothing without 'super.users' or 'auth.permissions.file': name who may "
                  "make ACLs");
   }
-  if (security.http_authentication == "required" && security.super_users.empty()) {
-    problems.add(nowhere, "'http.authentication' lets only users of 'super.users' in: name at least one");
+  const std::pair<std::string_view, const std::string&> guarded[] = {
+      {"http.authentication", security.http_authentication},
+      {"connect.authentication", security.connect_authentication}};
+  for (const auto& [key, asks] : guarded) {
+    if (asks == "required" && security.super_users.empty()) {
+      problems.add(nowhere, "'" + std::string(key) + "' lets only users of 'super.users' in: name at least one");
+    }
   }
 }
 
@@ -143,7 +153,7 @@ bool asks_who_connects(const Settings& s, std::string_view listener) {
   if (listener == "kafka") return !security.kafka_sasl.empty();
   if (listener == "kafka.tls")
     return !security.kafka_tls_sasl.empty() || security.kafka_client_certificates == "required";
-  // Connect's REST interface asks nobody yet.
+  if (listener == "connect") return security.connect_authentication == "required";
   return listener == "http" && security.http_authentication == "required";
 }
 

@@ -17,7 +17,9 @@ struct SecuritySettings {
   std::string kafka_client_certificates = "none";  // the same for Kafka over TLS
   std::string mqtt_authentication = "off";         // off, required
   std::string http_authentication = "off";
+  std::string connect_authentication = "off";
   bool http_tls = false;
+  bool connect_tls = false;
   std::string kafka_authorization = "off";  // off, acls
   bool everyone_without_acl = false;
   std::vector<std::string> kafka_sasl;      // mechanisms of the plain listener; empty: no log-in

@@ -325,7 +325,7 @@ Result<void> Server::Parts::start_mqtt() {
 Result<void> Server::Parts::start_connect() {
   const auto address = settings.connect_listener.address();
   if (!address) return {};
-  auto serving = ConnectServer::start(settings, *address, *log, *groups, clock, metrics);
+  auto serving = ConnectServer::start(settings, *address, *security, *log, *groups, clock, metrics);
   if (!serving) return with_key(std::unexpected<Error>(std::move(serving).error()), "connect.port");
   connect = std::move(*serving);
   return {};
@@ -373,8 +373,9 @@ Result<void> Server::reload() {
 Result<void> Server::stop() {
   Parts& parts = *parts_;
   if (parts.admin) parts.admin->readiness().set_not_ready("stopping");
-  parts.actions->stop();                     // while offsets can still be committed
-  if (parts.connect) parts.connect->stop();  // and here too
+  // While the groups, and the loops they are on, still take commits: the last bookmarks of every sink are written here.
+  parts.actions->stop();
+  if (parts.connect) parts.connect->stop();
   parts.mqtt_service.stop();
   if (parts.mqtt) parts.mqtt->stop();
   if (parts.kafka) parts.kafka->stop(parts.settings.stop_timeout / 4);

@@ -124,9 +124,10 @@ struct Settings {
 
   struct Connect {
     std::uint64_t memory_bytes = 256_MiB;
-    std::chrono::milliseconds offset_flush_interval{1000};
+    std::chrono::milliseconds offset_flush_interval{100};
     std::string config_topic = "connect-configs";
     std::string status_topic = "connect-status";
+    std::string offset_topic = "connect-offsets";
   } connect;
 
   std::uint64_t pipeline_gathered_bytes = 8_MiB;

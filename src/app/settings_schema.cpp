@@ -274,6 +274,9 @@ void add_connect(std::vector<config::Setting>& rows) {
   rows.push_back(text<S>(
       "status.storage.topic", [](S& s) -> auto& { return s.connect.status_topic; },
       "Topic of the connectors' states. A Kafka Connect cluster on this broker needs another one."));
+  rows.push_back(text<S>(
+      "offset.storage.topic", [](S& s) -> auto& { return s.connect.offset_topic; },
+      "Topic of how far source connectors have read. A Kafka Connect cluster on this broker needs another one."));
 }
 
 void add_log(std::vector<config::Setting>& rows) {
