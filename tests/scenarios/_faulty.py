@@ -112,10 +112,18 @@ class Elasticsearch(Server):
                 lines, items = body.decode().splitlines(), []
                 with es.lock:
                     for action, source in zip(lines[::2], lines[1::2]):
-                        place = json.loads(action)["index"]
-                        es.documents[place["_index"], place["_id"]] = json.loads(source)
+                        place, document = json.loads(action)["index"], json.loads(source)
+                        why = es.reject(document)
+                        if why:
+                            items.append({"index": {"status": 400, "error": {"type": why, "reason": "as asked"}}})
+                            continue
+                        es.documents[place["_index"], place["_id"]] = document
                         es.indexed += 1
                         items.append({"index": {"status": 201}})
-                self.answer(200, json.dumps({"took": 1, "errors": False, "items": items}, separators=(",", ":")).encode())
+                errors = any("error" in item["index"] for item in items)
+                self.answer(200, json.dumps({"took": 1, "errors": errors, "items": items}, separators=(",", ":")).encode())
 
         super().__init__(("127.0.0.1", 0), Bulk)
+
+    def reject(self, document):
+        """The type of the error that a document is refused with, or None."""
