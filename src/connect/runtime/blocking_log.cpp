@@ -9,7 +9,8 @@ Result<void> BlockingLog::make_topic(const topics::NewTopic& topic) {
   // Shared with the answer, which may come after this thread has given up waiting.
   const auto answer = std::make_shared<std::optional<Result<void>>>();
   log_.create_topic(topic, *executor_, [executor = executor_, answer](auto result) {
-    *answer = result ? Result<void>() : Result<void>(std::unexpected<Error>(result.error()));
+    answer->emplace();
+    if (!result) **answer = std::unexpected<Error>(result.error());
   });
   if (!await_([&] { return answer->has_value(); })) {
     return fail(ErrorCode::timed_out, "the topic could not be made", topic.name);

@@ -236,7 +236,8 @@ class PostgresSink final : public Sink {
     for (std::size_t at = 0; at < records.size();) {
       const std::string table = table_of(records[at]);
       const bool removal = records[at].image.value.is_null();
-      TableRows rows;
+      TableRows& rows = rows_;
+      rows.clear();
       std::size_t end = at;
       for (; end < records.size() && records[end].image.value.is_null() == removal && table_of(records[end]) == table;
            ++end) {
@@ -303,12 +304,16 @@ class PostgresSink final : public Sink {
     }
   }
 
-  [[nodiscard]] std::string table_of(const SinkRecord& record) const {
+  /// Its name with quotes; valid until the next call.
+  [[nodiscard]] const std::string& table_of(const SinkRecord& record) {
+    if (record.image.topic == table_topic_ && !table_.empty()) return table_;
+    table_topic_ = record.image.topic;
     std::string name = context_.settings.text("table.name.format");
     if (const auto at = name.find("${topic}"); at != std::string::npos) name.replace(at, 8, record.image.topic);
     const auto dot = name.find('.');
-    return dot == std::string::npos ? identifier(name)
-                                    : identifier(name.substr(0, dot)) + "." + identifier(name.substr(dot + 1));
+    table_ = dot == std::string::npos ? identifier(name)
+                                      : identifier(name.substr(0, dot)) + "." + identifier(name.substr(dot + 1));
+    return table_;
   }
 
   Result<void> prepare(const std::string& table, const TableRows& rows) {
@@ -421,6 +426,9 @@ class PostgresSink final : public Sink {
   std::string offsets_table_;
   std::vector<std::string> pk_fields_;
   std::vector<std::string> whitelist_;
+  std::string table_topic_;  // the last topic and its table
+  std::string table_;
+  TableRows rows_;  // of the statement that is made
   Buffer copy_;
 };
 

@@ -76,6 +76,13 @@ void TableRows::put(std::size_t column, std::string_view text) {
   cells_.push_back({column, from, text_.size() - from});
 }
 
+void TableRows::clear() {
+  columns_.clear();
+  rows_.clear();
+  cells_.clear();
+  text_.clear();
+}
+
 void TableRows::begin_row() {
   rows_.push_back(cells_.size());
 }

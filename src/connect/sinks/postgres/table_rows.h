@@ -24,6 +24,8 @@ struct Column {
 
 class TableRows {
  public:
+  /// Forgets rows and columns; memory stays.
+  void clear();
   /// Starts a row; add() its values by column; missing ones are NULL.
   void begin_row();
   void add(std::string_view column, const sql::Value& value, bool key = false);
