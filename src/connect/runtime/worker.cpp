@@ -235,8 +235,9 @@ void Worker::set_target(const std::string& name, TargetState target, Done done) 
                     for (auto& task : connector.tasks) {
                       if (task) task->set_paused(target == TargetState::paused);
                     }
-                    for (std::size_t i = 0; i < connector.statuses.size(); ++i) {
-                      // Tasks without partitions have nobody to tell of the change.
+                    // Tasks without partitions have nobody to tell of the change. While former tasks are ending there
+                    // are none at all; the next ones start as the target says.
+                    for (std::size_t i = 0; i < connector.tasks.size(); ++i) {
                       if (connector.tasks[i] == nullptr && connector.statuses[i].state != State::failed) {
                         task_changed(name, connector.generation, i, connector.state, "");
                       }
