@@ -101,6 +101,7 @@ TEST_F(UnderWayTest, PauseWaitsForWhatIsUnderWay) {
   std::vector<std::string> values;
   for (int i = 0; i < 500; ++i) values.push_back(R"({"seq":)" + std::to_string(i) + "}");
   produce("cars", values);
+  ASSERT_TRUE(eventually([&] { return index_.with([](const Index& index) { return !index.ids.empty(); }); }));
   EXPECT_EQ(call("PUT", "/connectors/es/pause").status, 202);
   ASSERT_TRUE(status_is("es", R"({"id":0,"state":"PAUSED")"));
   const auto committed = [&] { return call("GET", "/connectors/es/offsets").body; };
