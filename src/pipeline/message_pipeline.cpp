@@ -68,7 +68,9 @@ Pressure MessagePipeline::receive(std::span<const DeviceMessage> messages, Recei
     if (!message.own_records.empty() && add_own(message.own_records, message.received_at) == Stored::no) {
       stored = Stored::no;
     }
-    if (matched == 0) ++tally_.no_match;
+    // Lifecycle events are nobody's message: that no rule asks for them is usual, not a loss.
+    const bool event = message.source == MessageSource::internal && message.receipt.connection == 0;
+    if (matched == 0 && !event) ++tally_.no_match;
     if (stored == Stored::no) ++tally_.refused;
     if (message.receipt.connection != 0) {
       const bool nothing = matched == 0 && message.delivery_id.empty() && message.own_records.empty();
