@@ -40,6 +40,8 @@ def equal_field(field):
             return f"same({a}, {b})"
         if field.item in ("bytes", "records"):
             return f"same_bytes({a}, {b})"
+        if field.item == "float64":
+            return f"same_bits({a}, {b})"
         return f"{a} == {b}"
 
     a, b = f"a.{field.name}", f"b.{field.name}"

@@ -2,6 +2,7 @@
 // generated code.
 #pragma once
 
+#include <bit>
 #include <deque>
 #include <limits>
 #include <memory>
@@ -37,7 +38,7 @@ class RandomSource {
     }
   }
   bool boolean() { return rng_.chance(1, 2); }
-  double float64() { return static_cast<double>(integer<std::int64_t>()) / 1024; }
+  double float64() { return std::bit_cast<double>(integer<std::uint64_t>()); }
   bool null() { return rng_.chance(1, 4); }
   std::size_t count() { return rng_.below(4); }
   UuidBytes uuid() {
@@ -62,6 +63,10 @@ inline bool same_bytes(ByteView a, ByteView b) {
 }
 inline bool same_bytes(const RecordSet& a, const RecordSet& b) {
   return same_bytes(a.bytes, b.bytes);
+}
+/// By their bits: a NaN that comes back as it was sent is the same value.
+inline bool same_bits(double a, double b) {
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
 }
 template <class T, class Same>
 bool same_array(const std::vector<T>& a, const std::vector<T>& b, Same same) {
