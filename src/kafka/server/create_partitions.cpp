@@ -1,13 +1,13 @@
 // CreatePartitions (KIP-195): more partitions for a topic that exists.
 #include "kafka/protocol/messages/create_partitions.h"
 
-#include <map>
 #include <string>
 #include <vector>
 
 #include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/refusal.h"
+#include "kafka/server/repeated_names.h"
 #include "kafka/server/served_apis.h"
 #include "kafka/server/topic_lookup.h"
 
@@ -81,16 +81,15 @@ Refusal to_refusal(const Error& error) {
 void handle_create_partitions(Endpoint& endpoint, Request request) {
   auto message = request.decode<CreatePartitionsRequest>();
   if (!message) return request.malformed(message.error());
+  const auto repeated = take_out_repeats(message->topics, [](const Wanted& wanted) { return wanted.name; });
   auto growth = std::make_shared<Growth>(std::move(request), std::move(*message));
   const auto& wanted = growth->message.topics;
   growth->outcomes.resize(wanted.size());
   const auto table = endpoint.table();
-  std::map<std::string_view, int> times;
-  for (const Wanted& topic : wanted) ++times[topic.name];
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     growth->outcomes[i] =
         may_topic(growth->request, AclOperation::alter, wanted[i].name)
-            ? check(wanted[i], times[wanted[i].name] > 1, table->find(wanted[i].name), endpoint.settings())
+            ? check(wanted[i], repeated.contains(wanted[i].name), table->find(wanted[i].name), endpoint.settings())
             : Refusal{KafkaError::topic_authorization_failed, "The topic authorization is failed."};
     if (growth->outcomes[i] || growth->message.validate_only) continue;
     ++growth->open;

@@ -2,13 +2,13 @@
 #include "kafka/protocol/messages/create_topics.h"
 
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "base/log.h"
 #include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/refusal.h"
+#include "kafka/server/repeated_names.h"
 #include "kafka/server/served_apis.h"
 #include "kafka/server/topic_lookup.h"
 
@@ -143,12 +143,11 @@ void respond(Creation& creation) {
 void handle_create_topics(Endpoint& endpoint, Request request) {
   auto message = request.decode<CreateTopicsRequest>();
   if (!message) return request.malformed(message.error());
+  const auto repeated = take_out_repeats(message->topics, [](const Wanted& wanted) { return wanted.name; });
   auto creation = std::make_shared<Creation>(std::move(request), std::move(*message));
   const std::size_t count = creation->message.topics.size();
   creation->outcomes.resize(count);
   creation->open = count + 1;
-  std::unordered_map<std::string_view, int> times;
-  for (const Wanted& wanted : creation->message.topics) ++times[wanted.name];
   for (std::size_t i = 0; i < count; ++i) {
     const Wanted& wanted = creation->message.topics[i];
     topics::NewTopic topic{.name = std::string(wanted.name),
@@ -157,7 +156,7 @@ void handle_create_topics(Endpoint& endpoint, Request request) {
                            .validate_only = creation->message.validate_only};
     static_cast<Refusal&>(creation->outcomes[i]) =
         may_create_topic(creation->request, wanted.name)
-            ? check(wanted, times[wanted.name] > 1, endpoint.settings(), topic.partitions)
+            ? check(wanted, repeated.contains(wanted.name), endpoint.settings(), topic.partitions)
             : refuse(KafkaError::topic_authorization_failed, "Authorization failed.");
     if (creation->outcomes[i].error != KafkaError::none) {
       --creation->open;

@@ -6,23 +6,38 @@
 #include "kafka/server/authorization.h"
 #include "kafka/server/endpoint.h"
 #include "kafka/server/error_codes.h"
+#include "kafka/server/repeated_names.h"
 #include "kafka/server/served_apis.h"
 #include "kafka/server/topic_lookup.h"
 
 namespace millrace::kafka {
 namespace {
 
+struct Outcome {
+  std::optional<std::string> name;
+  UuidBytes id{};
+  KafkaError error = KafkaError::none;
+  std::string message;
+};
+
 struct Deletion {
   Request request;
-  struct Outcome {
-    std::optional<std::string> name;
-    UuidBytes id{};
-    KafkaError error = KafkaError::none;
-    std::string message;
-  };
   std::vector<Outcome> outcomes;
   std::size_t open = 1;
 };
+
+// A topic that is named twice, by its name or its id, is answered for once.
+void refuse_repeated(std::vector<Outcome>& outcomes) {
+  const auto name_or_id = [](const Outcome& outcome) {
+    return outcome.name.value_or(std::string(as_text(outcome.id)));
+  };
+  const auto repeated = take_out_repeats(outcomes, name_or_id);
+  for (Outcome& outcome : outcomes) {
+    if (outcome.error != KafkaError::none || !repeated.contains(name_or_id(outcome))) continue;
+    outcome.error = KafkaError::invalid_request;
+    outcome.message = "Duplicate topic name.";
+  }
+}
 
 void respond(Deletion& deletion) {
   DeleteTopicsResponse response;
@@ -66,6 +81,7 @@ void handle_delete_topics(Endpoint& endpoint, Request request) {
       outcome.error = KafkaError::unknown_topic_id;
     }
   }
+  refuse_repeated(deletion->outcomes);
   for (std::size_t i = 0; i < deletion->outcomes.size(); ++i) {
     auto& outcome = deletion->outcomes[i];
     if (outcome.error != KafkaError::none) continue;

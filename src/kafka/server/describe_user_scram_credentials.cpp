@@ -1,8 +1,10 @@
 // DescribeUserScramCredentials (KIP-554): which users can log in with SCRAM, never what they keep.
 #include "kafka/protocol/messages/describe_user_scram_credentials.h"
 
+#include <deque>
 #include <map>
 #include <set>
+#include <string>
 
 #include "kafka/server/authorization.h"
 #include "kafka/server/error_codes.h"
@@ -52,14 +54,25 @@ void handle_describe_user_scram_credentials(Endpoint& endpoint, Request request)
     describe_all(*table, response);
     return request.respond(response);
   }
+  std::deque<std::string> texts;  // of the answer
+  const auto text = [&texts](std::string_view what, std::string_view name) -> std::string_view {
+    return texts.emplace_back(what).append(name);
+  };
   std::map<std::string_view, int> asked;
   for (const auto& user : *message->users) ++asked[user.name];
   for (const auto& [name, times] : asked) {
     auto kinds = kinds_of(table->find(name));
     if (times > 1) {
-      response.results.push_back({name, code(KafkaError::duplicate_resource), "asked for more than once", {}});
+      response.results.push_back(
+          {name,
+           code(KafkaError::duplicate_resource),
+           text("Cannot describe SCRAM credentials for the same user twice in a single request: ", name),
+           {}});
     } else if (kinds.empty()) {
-      response.results.push_back({name, code(KafkaError::resource_not_found), "no SCRAM credentials", {}});
+      response.results.push_back({name,
+                                  code(KafkaError::resource_not_found),
+                                  text("Attempt to describe a user credential that does not exist: ", name),
+                                  {}});
     } else {
       response.results.push_back({name, 0, std::nullopt, std::move(kinds)});
     }

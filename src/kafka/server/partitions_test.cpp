@@ -55,7 +55,8 @@ TEST_F(PartitionsTest, CreatePartitionsOnlyAdds) {
   CreatePartitionsRequest twice;
   twice.topics = {{"events", 9, std::nullopt}, {"events", 10, std::nullopt}};
   const auto response = ask<CreatePartitionsResponse>(ApiKey::create_partitions, 3, twice);
-  EXPECT_EQ(response.results.at(1).error_message, "Duplicate topic name.");
+  ASSERT_EQ(response.results.size(), 1U) << "one answer for a topic, or clients take the response for damaged";
+  EXPECT_EQ(response.results.at(0).error_message, "Duplicate topic name.");
   EXPECT_EQ(partitions(), 8U);
 }
 

@@ -157,10 +157,6 @@ TEST_F(TopicsTest, CreateTopicsSaysWhatIsWrong) {
             39);
   EXPECT_EQ(create({.name = "e", .num_partitions = 1, .replication_factor = 1}, true).error_code, 0);
   EXPECT_EQ(log.table()->find("e"), nullptr) << "validate_only";
-  CreateTopicsRequest twice;
-  twice.topics = {{.name = "f", .num_partitions = 1, .replication_factor = 1},
-                  {.name = "f", .num_partitions = 1, .replication_factor = 1}};
-  EXPECT_EQ(ask<CreateTopicsResponse>(ApiKey::create_topics, 7, twice).topics.at(1).error_code, 42);
   EXPECT_EQ(ask<CreateTopicsResponse>(ApiKey::create_topics, 7, CreateTopicsRequest{}).topics.size(), 0U);
 }
 
@@ -182,6 +178,25 @@ TEST_F(StrictTopicsTest, MoreReplicasThanOneAreRefused) {
             "Unable to replicate the partition 3 time(s): The target replication factor of 3 cannot be reached because "
             "only 1 broker(s) are registered.");
   EXPECT_EQ(log.table()->find("b"), nullptr);
+}
+
+TEST_F(TopicsTest, ATopicNamedTwiceIsRefusedOnce) {
+  CreateTopicsRequest creation;
+  creation.topics = {{.name = "twice", .num_partitions = 1, .replication_factor = 1},
+                     {.name = "once", .num_partitions = 1, .replication_factor = 1},
+                     {.name = "twice", .num_partitions = 2, .replication_factor = 1}};
+  const auto created = ask<CreateTopicsResponse>(ApiKey::create_topics, 7, creation);
+  ASSERT_EQ(created.topics.size(), 2U);
+  EXPECT_EQ(created.topics[0].error_code, 42);
+  EXPECT_EQ(created.topics[0].error_message, "Duplicate topic name.");
+  EXPECT_EQ(created.topics[1].error_code, 0);
+  DeleteTopicsRequest deletion;
+  deletion.topics.push_back({.name = "once"});
+  deletion.topics.push_back({.name = std::nullopt, .topic_id = log.table()->find("once")->id.bytes});
+  const auto deleted = ask<DeleteTopicsResponse>(ApiKey::delete_topics, 6, deletion);
+  ASSERT_EQ(deleted.responses.size(), 1U);
+  EXPECT_EQ(deleted.responses[0].error_code, 42);
+  EXPECT_NE(log.table()->find("once"), nullptr);
 }
 
 TEST_F(TopicsTest, DeleteTopicsByNameAndById) {
