@@ -18,8 +18,6 @@ using testing::TestClient;
 using testing::TestServer;
 using testing::with_length;
 
-constexpr const char* kHour = "11 00000e10";
-
 void publish(Durable& server, std::string_view topic, int from, int to, int qos = 1, std::size_t loop = 0) {
   TestClient device = server->client(Version::v3_1_1, loop);
   device.connect("device");
