@@ -30,33 +30,37 @@ std::vector<std::string> filters_of(const rules::RuleDefinition& rule) {
   return parsed ? parsed->filters : std::vector<std::string>();
 }
 
+/// Where a rule comes from: one of the configuration has neither version nor time.
+std::string origin(const RuleStore::Stored& stored) {
+  return stored.version == 0 ? std::string("\"configured\":true") : fmt::format("\"createdAt\":{}", stored.created_at);
+}
+
 std::string shown(const std::string& name, const RuleStore::Stored& stored) {
-  return fmt::format("{{\"ruleName\":{},\"version\":{},\"createdAt\":{},{}", json_string(name), stored.version,
-                     stored.created_at, rules::to_json(stored.rule).substr(1));
+  return fmt::format("{{\"ruleName\":{},\"version\":{},{},{}", json_string(name), stored.version, origin(stored),
+                     rules::to_json(stored.rule).substr(1));
 }
 
 Response list(const RuleStore& store, const std::string* topic) {
   std::string out = "{\"rules\":[";
-  for (const auto& [name, stored] : store.all()) {
-    const auto filters = filters_of(stored.rule);
+  for (const RuleStore::Stored* const stored : store.all()) {
+    const auto filters = filters_of(stored->rule);
     if (topic != nullptr && std::find(filters.begin(), filters.end(), *topic) == filters.end()) continue;
     if (out.back() == '}') out += ',';
-    out +=
-        fmt::format("{{\"ruleName\":{},\"topicPattern\":{},\"createdAt\":{},\"ruleDisabled\":{}}}", json_string(name),
-                    json_string(filters.empty() ? "" : filters.front()), stored.created_at, stored.rule.disabled);
+    out += fmt::format("{{\"ruleName\":{},\"topicPattern\":{},{},\"ruleDisabled\":{}}}", json_string(stored->rule.name),
+                       json_string(filters.empty() ? "" : filters.front()), origin(*stored), stored->rule.disabled);
   }
   return Response::json(200, out + "]}\n");
 }
 
 Response get(const RuleStore& store, const std::string& name) {
   const RuleStore::Stored* const stored = store.find(name);
-  if (stored == nullptr) return Response::error(404, "not_found", "there is no stored rule " + name);
+  if (stored == nullptr) return Response::error(404, "not_found", "there is no rule " + name);
   return Response::json(200, "{\"rule\":" + shown(name, *stored) + "}\n");
 }
 
 Response versions(const RuleStore& store, const std::string& name) {
   const RuleStore::Stored* const stored = store.find(name);
-  if (stored == nullptr) return Response::error(404, "not_found", "there is no stored rule " + name);
+  if (stored == nullptr) return Response::error(404, "not_found", "there is no rule " + name);
   std::string out = "{\"versions\":[";
   for (const RuleStore::Stored& earlier : store.versions(name)) out += shown(name, earlier) + ",";
   return Response::json(200, out + shown(name, *stored) + "]}\n");

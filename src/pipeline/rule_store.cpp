@@ -34,6 +34,15 @@ Result<RuleStore::Stored> read(std::string_view name, std::string_view text) {
 
 }  // namespace
 
+RuleStore::RuleStore(const Clock& clock, Executor& loop, RuleSetSlot& slot,
+                     std::vector<rules::RuleDefinition> configured, Finish finish)
+    : clock_(clock), loop_(loop), slot_(slot), finish_(std::move(finish)) {
+  for (rules::RuleDefinition& rule : configured) {
+    std::string name = rule.name;
+    configured_.emplace(std::move(name), Stored{.rule = std::move(rule), .version = 0});
+  }
+}
+
 void RuleStore::open(topics::TopicLog& log, const Clock& clock, Executor& loop, RuleSetSlot& slot,
                      std::vector<rules::RuleDefinition> configured, Finish finish, Opened opened) {
   std::shared_ptr<RuleStore> store(new RuleStore(clock, loop, slot, std::move(configured), std::move(finish)));
@@ -70,11 +79,17 @@ void RuleStore::visit(std::string_view key, std::optional<ByteView> value) {
   if (stored) earlier_[name].emplace(version, std::move(*stored));
 }
 
-Result<void> RuleStore::check(const rules::RuleDefinition& rule) const {
-  const auto same = [&](const rules::RuleDefinition& other) { return other.name == rule.name; };
-  if (std::ranges::any_of(configured_, same)) {
-    return fail(ErrorCode::invalid_argument, "rule", rule.name + " stands in the configuration");
+Result<RuleStore::Rules::iterator> RuleStore::changeable(std::string_view name) {
+  if (configured_.contains(name)) {
+    return fail(ErrorCode::invalid_argument, "rule",
+                std::string(name) + " stands in the configuration: change it there and start again");
   }
+  const auto found = rules_.find(name);
+  if (found == rules_.end()) return fail(ErrorCode::not_found, "rule", std::string(name));
+  return found;
+}
+
+Result<void> RuleStore::check(const rules::RuleDefinition& rule) const {
   rules::RuleDefinition finished = rule;
   MR_TRY(finish_(finished));
   MR_TRY(rules::RuleSet::compile({std::move(finished)}));
@@ -82,7 +97,9 @@ Result<void> RuleStore::check(const rules::RuleDefinition& rule) const {
 }
 
 void RuleStore::create(rules::RuleDefinition rule, Done done) {
-  if (rules_.contains(rule.name)) {
+  if (const auto there = changeable(rule.name); !there && there.error().code != ErrorCode::not_found) {
+    done(std::unexpected<Error>(there.error()));
+  } else if (there) {
     done(fail(ErrorCode::already_exists, "rule", rule.name));
   } else if (rules_.size() >= kMostRules) {
     done(fail(ErrorCode::too_large, "rule", "there are 1,000,000 rules"));
@@ -94,23 +111,17 @@ void RuleStore::create(rules::RuleDefinition rule, Done done) {
 }
 
 void RuleStore::replace(rules::RuleDefinition rule, Done done) {
-  const auto found = rules_.find(rule.name);
-  if (found == rules_.end()) {
-    done(fail(ErrorCode::not_found, "rule", rule.name));
-  } else {
-    put(std::move(rule), found->second.version + 1, std::move(done));
-  }
+  const auto found = changeable(rule.name);
+  if (!found) return done(std::unexpected<Error>(found.error()));
+  put(std::move(rule), (*found)->second.version + 1, std::move(done));
 }
 
 void RuleStore::set_disabled(const std::string& name, bool disabled, Done done) {
-  const auto found = rules_.find(name);
-  if (found == rules_.end()) {
-    done(fail(ErrorCode::not_found, "rule", name));
-    return;
-  }
-  rules::RuleDefinition rule = found->second.rule;
+  const auto found = changeable(name);
+  if (!found) return done(std::unexpected<Error>(found.error()));
+  rules::RuleDefinition rule = (*found)->second.rule;
   rule.disabled = disabled;
-  put(std::move(rule), found->second.version + 1, std::move(done));
+  put(std::move(rule), (*found)->second.version + 1, std::move(done));
 }
 
 /// The map changes at once, so that the next request sees it; the set in force changes when the record is on disk.
@@ -147,12 +158,9 @@ void RuleStore::put(rules::RuleDefinition rule, std::uint32_t version, Done done
 }
 
 void RuleStore::remove(const std::string& name, Done done) {
-  const auto found = rules_.find(name);
-  if (found == rules_.end()) {
-    done(fail(ErrorCode::not_found, "rule", name));
-    return;
-  }
-  rules_.erase(found);
+  const auto found = changeable(name);
+  if (!found) return done(std::unexpected<Error>(found.error()));
+  rules_.erase(*found);
   for (const auto& [version, stored] : earlier_[name]) {
     table_->put(as_bytes(fmt::format("{}@{}", name, version)), std::nullopt);
   }
@@ -174,8 +182,20 @@ void RuleStore::settle(const std::string& name, Done done, Result<void> result) 
 }
 
 const RuleStore::Stored* RuleStore::find(std::string_view name) const {
-  const auto found = rules_.find(name);
-  return found == rules_.end() ? nullptr : &found->second;
+  for (const Rules* const rules : {&configured_, &rules_}) {
+    if (const auto found = rules->find(name); found != rules->end()) return &found->second;
+  }
+  return nullptr;
+}
+
+std::vector<const RuleStore::Stored*> RuleStore::all() const {
+  std::vector<const Stored*> out;
+  for (const auto& [name, stored] : configured_) out.push_back(&stored);
+  for (const auto& [name, stored] : rules_) {
+    if (!configured_.contains(name)) out.push_back(&stored);
+  }
+  std::ranges::sort(out, {}, [](const Stored* stored) -> const std::string& { return stored->rule.name; });
+  return out;
 }
 
 std::vector<RuleStore::Stored> RuleStore::versions(std::string_view name) const {
@@ -202,8 +222,13 @@ void RuleStore::put_in_force(const std::set<std::string>& changed) {
 }
 
 void RuleStore::put_all_in_force() {
-  std::vector<rules::RuleDefinition> all = configured_;
+  std::vector<rules::RuleDefinition> all;
+  for (const auto& [name, stored] : configured_) all.push_back(stored.rule);
   for (const auto& [name, stored] : rules_) {
+    if (configured_.contains(name)) {
+      log::warn("stored_rule_hidden", {{"rule", name}, {"reason", "the configuration has one of this name"}});
+      continue;
+    }
     all.push_back(stored.rule);
     if (const auto fine = finish_(all.back()); !fine) {
       log::warn("stored_rule_refused", {{"rule", name}, {"reason", fine.error().message()}});

@@ -32,7 +32,7 @@ class RuleStore : public std::enable_shared_from_this<RuleStore> {
 
   struct Stored {
     rules::RuleDefinition rule;
-    std::uint32_t version = 1;
+    std::uint32_t version = 1;    // 0: stands in the configuration
     std::int64_t created_at = 0;  // milliseconds since 1970, of this version
   };
   using Opened = std::move_only_function<void(Result<std::shared_ptr<RuleStore>>)>;
@@ -49,24 +49,27 @@ class RuleStore : public std::enable_shared_from_this<RuleStore> {
   /// `done` when it is durable and in force. Errors: already_exists, invalid_argument (with the position in the
   /// statement; or the name belongs to the configuration), too_large.
   void create(rules::RuleDefinition rule, Done done);
-  /// Errors: not_found, and those of create.
+  /// Errors: not_found, and those of create. So for the next two.
   void replace(rules::RuleDefinition rule, Done done);
-  /// Errors: not_found.
   void set_disabled(const std::string& name, bool disabled, Done done);
   void remove(const std::string& name, Done done);
 
-  /// nullptr when there is none.
+  /// Stored or of the configuration; nullptr when there is none.
   [[nodiscard]] const Stored* find(std::string_view name) const;
-  [[nodiscard]] const std::map<std::string, Stored, std::less<>>& all() const { return rules_; }
+  /// Both kinds, by name.
+  [[nodiscard]] std::vector<const Stored*> all() const;
   /// Earlier versions, the oldest first.
   [[nodiscard]] std::vector<Stored> versions(std::string_view name) const;
 
  private:
+  using Rules = std::map<std::string, Stored, std::less<>>;
+
   RuleStore(const Clock& clock, Executor& loop, RuleSetSlot& slot, std::vector<rules::RuleDefinition> configured,
-            Finish finish)
-      : clock_(clock), loop_(loop), slot_(slot), configured_(std::move(configured)), finish_(std::move(finish)) {}
+            Finish finish);
   void visit(std::string_view key, std::optional<ByteView> value);
   Result<void> check(const rules::RuleDefinition& rule) const;
+  /// Errors: invalid_argument for a rule of the configuration, not_found.
+  [[nodiscard]] Result<Rules::iterator> changeable(std::string_view name);
   void put(rules::RuleDefinition rule, std::uint32_t version, Done done);
   /// Puts in force what became durable, once for all changes of one commit, and then answers them.
   void settle(const std::string& name, Done done, Result<void> result);
@@ -77,10 +80,10 @@ class RuleStore : public std::enable_shared_from_this<RuleStore> {
   const Clock& clock_;
   Executor& loop_;
   RuleSetSlot& slot_;
-  const std::vector<rules::RuleDefinition> configured_;
+  Rules configured_;
   const Finish finish_;
   std::shared_ptr<topics::TableTopic> table_;
-  std::map<std::string, Stored, std::less<>> rules_;
+  Rules rules_;
   std::map<std::string, std::map<std::uint32_t, Stored>, std::less<>> earlier_;
   std::vector<std::pair<Done, Result<void>>> settled_;  // to be answered when the set is made
   std::set<std::string> changed_;                       // rules they are about

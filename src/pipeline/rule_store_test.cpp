@@ -43,10 +43,10 @@ class RuleStoreTest : public ::testing::Test {
     settings.log.journal_file_bytes = 1_MiB;
     log_ = *topics::EmbeddedTopicLog::open(*files_, clock_, metrics_, settings,
                                            [](const Error& error) { ADD_FAILURE() << error.message(); });
-    slot_ = std::make_unique<RuleSetSlot>(*rules::RuleSet::compile({rule("configured")}));
+    slot_ = std::make_unique<RuleSetSlot>(*rules::RuleSet::compile(configured_));
     std::optional<Result<std::shared_ptr<RuleStore>>> answer;
     RuleStore::open(
-        *log_, clock_, loop_, *slot_, {rule("configured")}, [](rules::RuleDefinition&) { return Result<void>(); },
+        *log_, clock_, loop_, *slot_, configured_, [](rules::RuleDefinition&) { return Result<void>(); },
         [&](auto opened) { answer = std::move(opened); });
     ASSERT_TRUE(loop_.run_until([&] { return answer.has_value(); }));
     ASSERT_TRUE(*answer) << answer->error().message();
@@ -81,6 +81,7 @@ class RuleStoreTest : public ::testing::Test {
   std::unique_ptr<topics::EmbeddedTopicLog> log_;
   std::unique_ptr<RuleSetSlot> slot_;
   QueueExecutor loop_;
+  std::vector<rules::RuleDefinition> configured_{rule("configured")};
   std::shared_ptr<RuleStore> store_;
 };
 
@@ -118,6 +119,29 @@ TEST_F(RuleStoreTest, WrongChangesAreRefusedAndChangeNothing) {
   EXPECT_EQ(replace(rule("b", "SELECT")), ErrorCode::invalid_argument);
   EXPECT_EQ(result_of([&](auto done) { store_->remove("e", std::move(done)); }), ErrorCode::not_found);
   EXPECT_EQ(in_force(), "configured b ");
+  EXPECT_EQ(store_->find("b")->rule.sql, "SELECT * FROM 'a'");
+}
+
+TEST_F(RuleStoreTest, RulesOfTheConfigurationAreShownAndNotChanged) {
+  EXPECT_EQ(create(rule("a")), std::nullopt);
+  const auto all = store_->all();
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0]->rule.name, "a");
+  EXPECT_EQ(all[1]->rule.name, "configured");
+  EXPECT_EQ(store_->find("configured")->version, 0U);
+  EXPECT_EQ(replace(rule("configured")), ErrorCode::invalid_argument);
+  EXPECT_EQ(result_of([&](auto done) { store_->set_disabled("configured", true, std::move(done)); }),
+            ErrorCode::invalid_argument);
+  EXPECT_EQ(result_of([&](auto done) { store_->remove("configured", std::move(done)); }), ErrorCode::invalid_argument);
+  EXPECT_EQ(in_force(), "configured a ");
+}
+
+TEST_F(RuleStoreTest, AStoredRuleGivesWayToOneOfTheConfiguration) {
+  EXPECT_EQ(create(rule("b", "SELECT * FROM 'stored'")), std::nullopt);
+  configured_ = {rule("b")};
+  start();
+  EXPECT_EQ(in_force(), "b ");
+  EXPECT_EQ(store_->all().size(), 1U);
   EXPECT_EQ(store_->find("b")->rule.sql, "SELECT * FROM 'a'");
 }
 
