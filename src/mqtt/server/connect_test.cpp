@@ -158,6 +158,23 @@ TEST(KeepAlive, OneAndAHalfTimes) {
   EXPECT_TRUE(client.closed());
 }
 
+TEST(KeepAlive, AServerThatStoodStillClosesNobodyWhoSpoke) {
+  TestServer server;
+  TestClient spoke = server.client();
+  TestClient silent = server.client();
+  spoke.connect("a", true, 4);
+  silent.connect("b", true, 4);
+  spoke.seen();
+  server.seconds(1);
+  server.stand_still(30);
+  spoke.send_hex("c000");  // read before the clock is looked at, as in a turn of a loop
+  server.seconds(1);
+  EXPECT_EQ(spoke.seen(), "pingresp");
+  EXPECT_FALSE(silent.closed());
+  server.seconds(6);
+  EXPECT_TRUE(silent.closed());
+}
+
 TEST(KeepAlive, ShorterThanTheConnectTimeoutIsKept) {
   TestServer server;
   TestClient client = server.client();

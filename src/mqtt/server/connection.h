@@ -89,6 +89,8 @@ class Connection final : public net::StreamHandler {
   [[nodiscard]] bool has_room() const;
   void pause(Pause reason);
   void resume(Pause reason);
+  /// For so many seconds nobody listened to anybody.
+  void forgive_silence(std::uint32_t seconds) { active_s_ += seconds; }
   /// A second of the wheel has come for which this connection was watched.
   void check_deadline(std::uint32_t at_s);
   /// The client identifier is ours now; `stored` is what an earlier connection left, or null. False, with `stored`

@@ -39,6 +39,12 @@ std::string LoopServer::assigned_client_id() {
 void LoopServer::tick() {
   const auto elapsed = std::chrono::duration_cast<std::chrono::seconds>(exchange_.clock.mono() - started_);
   const auto now_s = static_cast<std::uint32_t>(elapsed.count()) + 1;
+  // Ticks come every second. Where some are missing the process stood still (a machine that was suspended or moved),
+  // and what clients sent meanwhile waits in their sockets: that silence is not theirs.
+  constexpr std::uint32_t kLate = 2;
+  if (const std::uint32_t missing = now_s - now_s_; missing > kLate) {
+    table_.for_each([missing](Connection& connection) { connection.forgive_silence(missing - 1); });
+  }
   const std::uint32_t slots = std::min(now_s - now_s_, DeadlineWheel::kSlots);
   for (std::uint32_t s = now_s - slots + 1; s <= now_s; ++s) {
     now_s_ = s;

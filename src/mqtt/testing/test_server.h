@@ -156,6 +156,8 @@ class TestServer {
     }
     std::erase_if(peers_, [](const auto& peer) { return peer->stream == nullptr; });
   }
+  /// Time passes and nothing runs.
+  void stand_still(int seconds) { clock_.advance(std::chrono::seconds(seconds)); }
   void seconds(int count) {
     for (int i = 0; i < count; ++i) {
       clock_.advance(std::chrono::seconds(1));
