@@ -39,8 +39,9 @@ Result<Options> parse_options(Arguments arguments, std::span<const OptionRow> ro
       std::vector<std::string> known;
       for (const OptionRow& candidate : rows) known.emplace_back(candidate.name);
       const std::string near = config::nearest(name, known);
-      return fail(ErrorCode::invalid_argument, "unknown option",
-                  std::string(name) + (near.empty() ? "" : ", did you mean " + near + "?"));
+      const std::string hint = near.empty() ? fmt::format("; there are {} and --help", fmt::join(known, ", "))
+                                            : ", did you mean " + near + "?";
+      return fail(ErrorCode::invalid_argument, "unknown option", std::string(name) + hint);
     }
     if (row->value.empty()) {
       if (equals != std::string_view::npos)
