@@ -25,7 +25,7 @@ constexpr app::Verb kVerbs[] = {
     {"mqtt", app::mqtt_main, "clients and sessions of a running server; publish, or ask a device and wait"},
     {"topics", app::topics_main, "list, create, describe, alter and delete topics of a running server"},
     {"groups", app::groups_main, "list, describe, reset and delete consumer groups of a running server"},
-    {"rules", app::rules_main, "try rules on messages"},
+    {"rules", app::rules_main, "list, make and replace rules; try one on a message or on stored records"},
     {"config", app::config_main, "check, show or document the configuration"},
     {"users", app::users_main, "add, list and remove users; make lines of a password file"},
     {"acls", app::acls_main, "who may do what: check a permissions file; list, add, delete ACLs for Kafka"},

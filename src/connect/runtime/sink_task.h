@@ -21,8 +21,8 @@ class SinkTask final : public ConnectorTask {
  public:
   struct Setup : Identity {
     const SinkClass* sink_class = nullptr;
-    Settings settings;  // references resolved
-    std::vector<std::shared_ptr<topics::Partition>> partitions;
+    Settings settings{};  // references resolved
+    std::vector<std::shared_ptr<topics::Partition>> partitions{};
     /// A replay: these records alone are delivered, bookmarks stay, and the task ends as STOPPED.
     std::map<TopicPartition, std::set<Offset>> only{};
     /// Makes the sink instead of the class's own function: for a sink of the program's, which knows what it serves.

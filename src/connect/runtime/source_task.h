@@ -22,9 +22,9 @@ class SourceTask final : public ConnectorTask {
  public:
   struct Setup : Identity {
     const SourceClass* source_class = nullptr;
-    Settings settings;  // references resolved
+    Settings settings{};  // references resolved
     /// Told on the task's thread of every topic when its first record is written.
-    std::function<void(const std::string& topic)> topic_used;
+    std::function<void(const std::string& topic)> topic_used{};
   };
 
   SourceTask(TaskHost& host, Setup setup, StateChanged changed);

@@ -37,7 +37,9 @@ void handle_describe_acls(Endpoint& endpoint, Request request) {
   std::ranges::for_each(table->fixed(), look);
   std::ranges::for_each(table->stored(), look);
   const auto resource_of = [](const auth::Acl* acl) { return std::tie(acl->resource, acl->name, acl->pattern); };
-  std::ranges::stable_sort(found, {}, resource_of);
+  std::ranges::sort(found, {}, [](const auth::Acl* acl) {
+    return std::tie(acl->resource, acl->name, acl->pattern, acl->principal, acl->host, acl->operation, acl->verdict);
+  });
   const auth::Acl* before = nullptr;
   for (const auth::Acl* acl : found) {
     if (before == nullptr || resource_of(before) != resource_of(acl)) {
