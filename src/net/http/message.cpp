@@ -10,6 +10,26 @@
 namespace millrace::net::http {
 namespace {
 
+/// Bytes of the character in front, which is not ASCII; 0: what is there is no UTF-8 (RFC 3629 section 4).
+std::size_t utf8_sequence(std::string_view text) {
+  const auto byte = [&text](std::size_t at) -> unsigned {
+    return at < text.size() ? static_cast<unsigned char>(text[at]) : 0;
+  };
+  const unsigned lead = byte(0);
+  const std::size_t size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead > 0xF4) return 0;
+  for (std::size_t at = 1; at < size; ++at) {
+    if ((byte(at) & 0xC0U) != 0x80U) return 0;
+  }
+  // Longer than needed, surrogates, beyond U+10FFFF.
+  const unsigned second = byte(1);
+  if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) || (lead == 0xF0 && second < 0x90) ||
+      (lead == 0xF4 && second > 0x8F)) {
+    return 0;
+  }
+  return size;
+}
+
 struct Status {
   int code;
   std::string_view phrase;
@@ -169,8 +189,15 @@ bool parse_target(std::string_view target, Request& request) {
 
 std::string json_string(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text) {
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
     const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x80) {
+      const std::size_t size = utf8_sequence(text.substr(at));
+      out += size == 0 ? std::string_view("\uFFFD") : text.substr(at, size);
+      at += size == 0 ? 0 : size - 1;
+      continue;
+    }
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;

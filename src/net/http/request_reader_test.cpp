@@ -198,6 +198,13 @@ TEST(RequestReader, a_claimed_length_takes_no_memory) {
   EXPECT_EQ(reader.state(), RequestReader::State::more);
 }
 
+TEST(Message, json_strings_are_always_utf8) {
+  EXPECT_EQ(json_string("caf\xC3"), "\"caf\xEF\xBF\xBD\"") << "cut off";
+  EXPECT_EQ(json_string("\xFF\xC0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"");
+  EXPECT_EQ(json_string("\xED\xA0\x80"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\"") << "a surrogate";
+  EXPECT_EQ(json_string("\xF0\x9F\x9A\x97 \xE2\x82\xAC"), "\"\xF0\x9F\x9A\x97 \xE2\x82\xAC\"");
+}
+
 TEST(Message, json_strings_are_escaped) {
   EXPECT_EQ(json_string("a\"b\\c\n\x01é"), "\"a\\\"b\\\\c\\n\\u0001é\"");
 }

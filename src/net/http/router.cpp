@@ -58,7 +58,10 @@ void Router::add_simple(std::string_view method, std::string_view pattern,
 
 Router::Match Router::match(Request& request) const {
   std::vector<std::string> segments;
-  for (const std::string& segment : split(request.path)) {
+  // A slash at the end says nothing: kcctl asks for /connectors/, which JAX-RS takes too.
+  std::string_view path = request.path;
+  if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+  for (const std::string& segment : split(path)) {
     std::string& decoded = segments.emplace_back();
     percent_decode(segment, false, decoded);  // checked when the target was parsed
   }
