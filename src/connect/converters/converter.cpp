@@ -231,6 +231,20 @@ constexpr ConverterClass kClasses[] = {
     {"org.apache.kafka.connect.storage.StringConverter", kStringRows, make<StringConverter>},
 };
 
+constexpr RefusedValue kMissing[] = {
+    {"io.confluent.connect.avro.AvroConverter",
+     "Avro needs a schema registry, which is not here yet: let producers write JSON and take "
+     "org.apache.kafka.connect.json.JsonConverter, or org.apache.kafka.connect.converters.ByteArrayConverter for the "
+     "bytes as they are"},
+    {"io.confluent.connect.protobuf.ProtobufConverter",
+     "Protobuf needs a schema registry, which is not here yet: let producers write JSON and take "
+     "org.apache.kafka.connect.json.JsonConverter, or org.apache.kafka.connect.converters.ByteArrayConverter for the "
+     "bytes as they are"},
+    {"io.confluent.connect.json.JsonSchemaConverter",
+     "JSON Schema needs a schema registry, which is not here yet: let producers write plain JSON and take "
+     "org.apache.kafka.connect.json.JsonConverter with schemas.enable=false"},
+};
+
 }  // namespace
 
 sql::JsonDocument& BatchRoom::document() {
@@ -251,6 +265,11 @@ std::span<const ConverterClass> converter_classes() {
 const ConverterClass* find_converter(std::string_view class_name) {
   const auto found = std::ranges::find(kClasses, class_name, &ConverterClass::class_name);
   return found == std::end(kClasses) ? nullptr : found;
+}
+
+std::string_view missing_converter(std::string_view class_name) {
+  const auto found = std::ranges::find(kMissing, class_name, &RefusedValue::value);
+  return found == std::end(kMissing) ? std::string_view() : found->why;
 }
 
 }  // namespace millrace::connect

@@ -53,5 +53,8 @@ struct ConverterClass {
 std::span<const ConverterClass> converter_classes();
 /// Null: no such class here.
 const ConverterClass* find_converter(std::string_view class_name);
+/// Why a class that other workers have is not here, and what to do; empty: nobody knows it. The converters that need a
+/// schema registry have their place in the table of classes when there is one.
+std::string_view missing_converter(std::string_view class_name);
 
 }  // namespace millrace::connect

@@ -2,10 +2,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
+#include <future>
 #include <sstream>
 
 #include "connect/testing/connect_fixture.h"
+#include "connect/testing/http_peer.h"
 
 namespace millrace::connect {
 namespace {
@@ -32,6 +35,8 @@ TEST_F(RestTest, ShapesAndCodes) {
   make_topic("cars", 2);
   EXPECT_EQ(call("GET", "/").body, R"({"version":"3.9.1","commit":"c","kafka_cluster_id":"id"})");
   EXPECT_EQ(call("GET", "/connectors").body, "[]");
+  EXPECT_EQ(call("GET", "/connectors/").body, "[]") << "kcctl asks like this";
+  EXPECT_EQ(call("GET", "/connectors//").status, 404);
   const Answer created = create("f", R"(,"tasks.max":"2")");
   EXPECT_EQ(created.status, 201);
   EXPECT_EQ(created.location, "/connectors/f");
@@ -215,6 +220,117 @@ TEST_F(RestTest, NewPartitionsAndTopicsAreFound) {
   make_topic("caravans", 1);
   produce("caravans", {"2"});
   EXPECT_TRUE(eventually([&] { return lines() == std::vector<std::string>{"1", "2"}; }));
+}
+
+TEST_F(RestTest, ResumedBeforeTheStoppedTasksHaveEnded) {
+  std::atomic<bool> hangs{true};
+  std::atomic<int> asked{0};
+  testing::HttpPeer peer([&](const net::http::Request&) {
+    ++asked;
+    QueueExecutor idle;
+    while (hangs) idle.run_until([] { return false; }, std::chrono::milliseconds(5));
+    return net::http::Response::json(200, "{}");
+  });
+  make_topic("cars", 1);
+  produce("cars", {"1"});
+  ASSERT_EQ(call("POST", "/connectors",
+                 R"({"name":"h","config":{"connector.class":"HttpSink","topics.regex":"cars.*","http.api.url":")" +
+                     peer.url() + R"(/"}})")
+                .status,
+            201);
+  ASSERT_TRUE(eventually([&] { return asked == 1; }));
+  EXPECT_EQ(call("PUT", "/connectors/h/stop").status, 204);
+  EXPECT_EQ(call("PUT", "/connectors/h/resume").status, 202);
+  hangs = false;
+  ASSERT_TRUE(eventually([&] { return asked == 2; })) << "the record was not delivered before";
+  // Whoever believes that tasks are still ending looks at no new topic.
+  make_topic("cars2", 1);
+  produce("cars2", {"2"});
+  EXPECT_TRUE(eventually([&] { return asked == 3; })) << asked;
+}
+
+TEST_F(RestTest, ATopicThatIsMadeAnewIsReadFromItsStart) {
+  make_topic("cars", 1);
+  ASSERT_EQ(create("f").status, 201);
+  produce("cars", {"\"a\"", "\"b\"", "\"c\""});
+  ASSERT_TRUE(eventually([&] { return lines().size() == 3; }));
+  // Between two looks of the worker.
+  loop_->run([&] {
+    delete_topic("cars");
+    make_topic("cars", 1);
+  });
+  produce("cars", {"\"d\"", "\"e\""});
+  EXPECT_TRUE(eventually([&] { return lines().size() == 5; })) << lines().size();
+}
+
+TEST_F(RestTest, OneOfTwoCreatesAtOnceWins) {
+  make_topic("cars", 1);
+  for (int round = 0; round < 10; ++round) {
+    const std::string name = "f" + std::to_string(round);
+    auto one = std::async(std::launch::async, [&] { return create(name).status; });
+    auto two = std::async(std::launch::async, [&] { return create(name).status; });
+    EXPECT_EQ(one.get() + two.get(), 201 + 409) << round;
+  }
+}
+
+TEST_F(RestTest, ADeadLetterThatDoesNotFitStopsNobody) {
+  make_topic("cars", 1);
+  QueueExecutor executor;
+  bool done = false;
+  log_->create_topic({.name = "dead", .partitions = 1, .config = {{"max.message.bytes", "300"}}}, executor,
+                     [&](auto result) { done = result.has_value(); });
+  ASSERT_TRUE(executor.run_until([&] { return done; }));
+  ASSERT_EQ(create("f", R"(,"errors.tolerance":"all","errors.deadletterqueue.topic.name":"dead",)"
+                        R"("value.converter":"org.apache.kafka.connect.json.JsonConverter",)"
+                        R"("value.converter.schemas.enable":"false")")
+                .status,
+            201);
+  produce("cars", {"1", "{" + std::string(500, 'x'), "2", "{poison", "3"});
+  EXPECT_TRUE(eventually([&] { return lines() == std::vector<std::string>{"1", "2", "3"}; }));
+  EXPECT_NE(call("GET", "/connectors/f/failures").body.find(R"("count":2)"), std::string::npos);
+  EXPECT_EQ(consume("dead").size(), 1U);
+}
+
+TEST_F(RestTest, Loggers) {
+  EXPECT_EQ(call("GET", "/admin/loggers").body, R"({"root":{"level":"INFO","last_modified":null}})");
+  EXPECT_EQ(call("PUT", "/admin/loggers/root", R"({"level":"warn"})").body, R"(["root"])");
+  EXPECT_EQ(call("GET", "/admin/loggers/root").body.substr(0, 16), R"({"level":"WARN",)");
+  EXPECT_EQ(call("PUT", "/admin/loggers/root?scope=cluster", R"({"level":"INFO"})").status, 204);
+  EXPECT_EQ(call("PUT", "/admin/loggers/root", "{}").body,
+            R"({"error_code":400,"message":"Desired 'level' parameter was not specified in request."})");
+  EXPECT_EQ(call("PUT", "/admin/loggers/root", R"({"level":"LOUD"})").body,
+            R"({"error_code":404,"message":"invalid log level 'LOUD'."})");
+  EXPECT_EQ(call("GET", "/admin/loggers/x.y").body, R"({"error_code":404,"message":"Logger x.y not found."})");
+}
+
+TEST_F(RestTest, WhatIsNotWrittenYetIsRefusedByName) {
+  const std::string s3 = R"("name":"s","connector.class":"S3SinkConnector","topics":"cars","s3.bucket.name":"b",)"
+                         R"("flush.size":"1","format.class":"io.confluent.connect.s3.format.)";
+  const struct {
+    std::string plugin;
+    std::string config;
+    std::string why;
+  } kCases[] = {
+      {"S3SinkConnector", s3 + R"(parquet.ParquetFormat")", "Parquet is not written yet: take io.confluent.connect.s3"},
+      {"S3SinkConnector", s3 + R"(avro.AvroFormat")", "Avro is not written yet"},
+      {"S3SinkConnector", s3 + R"(json.JsonFormat","store.kafka.keys":"true")", "objects of keys are not written"},
+      {"S3SinkConnector", s3 + R"(json.JsonFormat","behavior.on.null.values":"write")", "take 'ignore', or 'fail'"},
+      {"S3SinkConnector", s3 + R"(json.JsonFormat","store.url":"http://169.254.169.254/")",
+       "link-local addresses are not allowed"},
+      {"S3SinkConnector", s3 + R"(json.JsonFormat","store.url":"file:///etc")", "only http and https are allowed"},
+      {"S3SinkConnector", s3 + R"(json.JsonFormat","value.converter":"io.confluent.connect.avro.AvroConverter")",
+       "Avro needs a schema registry, which is not here yet"},
+      {"JdbcSinkConnector",
+       R"("name":"j","connector.class":"JdbcSinkConnector","topics":"cars",)"
+       R"("connection.url":"jdbc:postgresql://169.254.1.1:5432/x")",
+       "link-local addresses are not allowed"},
+  };
+  for (const auto& [plugin, config, why] : kCases) {
+    const Answer answer = call("PUT", "/connector-plugins/" + plugin + "/config/validate", "{" + config + "}");
+    EXPECT_EQ(answer.status, 200) << config;
+    EXPECT_NE(answer.body.find(why), std::string::npos) << config << "\n" << answer.body.substr(0, 300);
+    EXPECT_NE(answer.body.find("\"error_count\":1"), std::string::npos) << config;
+  }
 }
 
 }  // namespace

@@ -5,10 +5,12 @@
 #include <charconv>
 #include <functional>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "connect/rest/answers.h"
 #include "connect/rest/failure_routes.h"
+#include "connect/rest/logger_routes.h"
 #include "connect/rest/requests.h"
 
 namespace millrace::connect {
@@ -89,7 +91,7 @@ class Rest {
     if (read->config.empty())
       return answer->respond(error_answer(400, "Connector config {} contains no connector type"));
     if (auto refused = check_name(read->name, read->config)) return answer->respond(std::move(*refused));
-    if (worker().find(read->name) != nullptr) {
+    if (worker().find(read->name) != nullptr || creating_.contains(read->name)) {
       return answer->respond(error_answer(409, fmt::format("Connector {} already exists", read->name)));
     }
     put(read->name, std::move(read->config), read->initial_state, answer);
@@ -369,7 +371,9 @@ class Rest {
     if (!errors) return answer->respond(unknown_class(named->second, errors.error()));
     if (!errors->empty()) return answer->respond(error_answer(400, invalid_config_text(*errors)));
     const bool created = worker().find(name) == nullptr;
+    if (created) creating_.insert(name);
     worker().put(name, std::move(config), initial, [this, name, created, answer](Result<void> result) {
+      if (created) creating_.erase(name);
       const Connector* connector = worker().find(name);
       if (!result || connector == nullptr) {
         return answer->respond(result ? error_answer(500, "the connector is gone") : error_answer(result.error()));
@@ -383,11 +387,13 @@ class Rest {
   }
 
   RestSubject subject_;
+  std::set<std::string> creating_;  // asked for, not on disk yet
 };
 
 }  // namespace
 
 void add_routes(net::http::Router& router, RestSubject subject) {
+  add_logger_routes(router, subject.worker.clock());
   const auto rest = std::make_shared<Rest>(std::move(subject));
   using Plain = void (Rest::*)(const Request&, const Answer&);
   const auto plain = [&](std::string_view method, std::string_view pattern, Plain handle, bool needs_worker = true) {

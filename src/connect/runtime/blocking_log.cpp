@@ -3,6 +3,20 @@
 #include <optional>
 
 namespace millrace::connect {
+namespace {
+
+// Answers are passed on by the thread that brings them: who asked may be gone.
+class OnTheSpot final : public Executor {
+ public:
+  void post(Task task) override { task(); }
+};
+
+Executor& on_the_spot() {
+  static OnTheSpot executor;
+  return executor;
+}
+
+}  // namespace
 
 Result<void> BlockingLog::make_topic(const topics::NewTopic& topic) {
   if (log_.table()->find(topic.name) != nullptr) return {};
@@ -20,17 +34,23 @@ Result<void> BlockingLog::make_topic(const topics::NewTopic& topic) {
 }
 
 Result<void> BlockingLog::append(std::vector<topics::PartitionAppend> items) {
+  return append(std::move(items), {});
+}
+
+Result<void> BlockingLog::append(std::vector<topics::PartitionAppend> items, Settled settled) {
   if (items.empty()) return {};
   const auto answer = std::make_shared<std::optional<Result<void>>>();
   auto request = std::make_unique<topics::AppendRequest>();
   request->items = std::move(items);
-  request->reply_to = executor_.get();
-  request->done = [executor = executor_, answer](std::unique_ptr<topics::AppendRequest> answered) {
+  request->reply_to = &on_the_spot();
+  request->done = [executor = executor_, answer,
+                   settled = std::move(settled)](std::unique_ptr<topics::AppendRequest> answered) {
     Result<void> all;
     for (const auto& item : answered->items) {
       if (all && !item.outcome) all = std::unexpected<Error>(item.outcome.error());
     }
-    *answer = std::move(all);
+    if (settled) settled(all);
+    executor->post([answer, all = std::move(all)]() mutable { *answer = std::move(all); });
   };
   log_.append(std::move(request));
   if (!await_([&] { return answer->has_value(); })) {

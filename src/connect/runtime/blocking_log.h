@@ -25,6 +25,14 @@ class BlockingLog {
   Result<void> make_topic(const topics::NewTopic& topic);
   /// All items become durable together. Errors: the first of the items' own; timed_out.
   Result<void> append(std::vector<topics::PartitionAppend> items);
+  /// The same, and `settled` is called with the outcome when it is known, on a thread of the log's, also long after
+  /// this call has given up waiting.
+  using Settled = std::function<void(const Result<void>& outcome)>;
+  Result<void> append(std::vector<topics::PartitionAppend> items, Settled settled);
+
+  /// For other questions a task has: answers are posted here, and waited for as above.
+  [[nodiscard]] const std::shared_ptr<QueueExecutor>& executor() const { return executor_; }
+  [[nodiscard]] bool await(const std::function<bool()>& done) const { return await_(done); }
 
  private:
   topics::TopicLog& log_;

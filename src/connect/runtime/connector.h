@@ -10,6 +10,7 @@
 
 #include "connect/runtime/connector_class.h"
 #include "connect/runtime/connector_task.h"
+#include "topics/topic_log.h"
 
 namespace millrace::connect {
 
@@ -32,7 +33,8 @@ struct Connector {
   std::vector<std::unique_ptr<ConnectorTask>> tasks;  // null where a task has no partition, or has ended
   std::unique_ptr<ConnectorTask> replay;              // of failed records, while it runs
   std::set<std::string> topics;                       // that its tasks read or write, since the last reset
-  std::vector<TopicPartition> assignment;             // of the tasks that run
+  /// Dealt out to the tasks that run. A topic that was deleted and made anew has others under the same names.
+  std::vector<std::shared_ptr<topics::Partition>> assignment;
   /// Changes with every start and stop of its tasks, so that news of former tasks is known as such.
   std::uint64_t generation = 0;
   bool ending = false;  // former tasks have not ended yet

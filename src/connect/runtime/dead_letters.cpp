@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/log.h"
+
 namespace millrace::connect {
 topics::Placement DeadLetters::add(const FailedRecord& failed) {
   std::vector<RecordHeader> headers(failed.origin.headers.begin(), failed.origin.headers.end());
@@ -45,7 +47,13 @@ Result<void> DeadLetters::report(std::span<const FailedRecord> failed) {
       case topics::Placement::no_partition:
         return fail(ErrorCode::unavailable, "the dead letter topic is not there", options_.topic);
       case topics::Placement::too_large:
-        return fail(ErrorCode::too_large, "a record does not fit into the dead letter topic", options_.topic);
+        // It is in the ledger, and where it came from; a task that ended here would never get past it.
+        log::warn("dead_letter_too_large", {{"connector", options_.connector},
+                                            {"dead_letter_topic", options_.topic},
+                                            {"topic", record.origin.partition->topic},
+                                            {"partition", record.origin.partition->partition.value()},
+                                            {"offset", record.origin.offset.value()}});
+        break;
     }
   }
   std::vector<topics::PartitionAppend> items;

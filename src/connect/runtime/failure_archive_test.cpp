@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "connect/testing/connect_fixture.h"
+#include "connect/testing/http_peer.h"
 
 namespace millrace::connect {
 namespace {
@@ -134,6 +135,62 @@ TEST_F(FailedRecordsTest, SecretsAreShownByNoAnswer) {
   const std::string status = call("GET", "/connectors/g/status").body;
   EXPECT_EQ(status.find("swordfish"), std::string::npos) << status;
   EXPECT_NE(status.find("${env:SECRET}"), std::string::npos) << status;
+}
+
+TEST_F(FailedRecordsTest, SecretsAreInNoTopic) {
+  testing::HttpPeer peer([](const net::http::Request& request) {
+    return net::http::Response::json(400, "\"no such token: " + request.body + "\"");
+  });
+  make_topic("cars", 1);
+  produce("cars", {"\"swordfish\""});
+  ASSERT_EQ(call("POST", "/connectors",
+                 R"({"name":"h","config":{"connector.class":"HttpSink","topics":"cars","errors.tolerance":"all",)"
+                 R"("errors.deadletterqueue.topic.name":"dead","headers":"Authorization:${env:SECRET}",)"
+                 R"("errors.deadletterqueue.context.headers.enable":"true","http.api.url":")" +
+                     peer.url() + R"(/"}})")
+                .status,
+            201);
+  ASSERT_TRUE(eventually([&] { return !consume("dead").empty(); }));
+  std::string message;
+  const auto dead = consume("dead");
+  for (const std::string& header : dead.front().second) {
+    if (header.starts_with("__connect.errors.exception.message=")) message = header;
+    EXPECT_EQ(header.find("swordfish"), std::string::npos) << header;
+  }
+  EXPECT_NE(message.find("${env:SECRET}"), std::string::npos) << message;
+  EXPECT_EQ(consume("connect-failures").front().first.find("swordfish"), std::string::npos);
+  EXPECT_EQ(consume("connect-failed-records").front().first.find("swordfish"), std::string::npos);
+}
+
+TEST_F(FailedRecordsTest, ALedgerThatIsFullStillWritesEveryEntry) {
+  QueueExecutor loop;
+  std::shared_ptr<topics::TableTopic> table;
+  const auto open = [&](FailureLedger& ledger) {
+    table.reset();
+    topics::TableTopic::open(
+        *log_, clock_, loop, {.name = "connect-failures", .internal = false},
+        [&](ByteView key, std::optional<ByteView> value) { ledger.load(key, value); },
+        [&](auto opened) { table = *opened; });
+    ASSERT_TRUE(loop.run_until([&] { return table != nullptr; }));
+    ledger.attach(table);
+  };
+  FailureLedger small(clock_, loop, 20'000);
+  open(small);
+  const auto reply_to = std::make_shared<QueueExecutor>();
+  int written = 0;
+  for (int i = 0; i < 200; ++i) {
+    small.record({{{"f", {"cars", PartitionIndex(0)}, Offset(i)}, "TASK_PUT", "class", std::string(500, 'x')}},
+                 reply_to, [&](Result<void> result) { written += result ? 1 : 0; });
+  }
+  ASSERT_TRUE(loop.run_until([&] {
+    reply_to->run_ready();
+    return written == 200;
+  }));
+  EXPECT_LT(small.count("f"), 60U);
+  EXPECT_GT(small.count("f"), 10U);
+  FailureLedger roomy(clock_, loop);
+  open(roomy);
+  EXPECT_EQ(roomy.count("f"), 200U) << "what was not kept in memory is on disk";
 }
 
 }  // namespace

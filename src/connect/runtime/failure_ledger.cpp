@@ -1,5 +1,8 @@
 #include "connect/runtime/failure_ledger.h"
 
+#include <utility>
+
+#include "base/log.h"
 #include "connect/json_members.h"
 #include "connect/json_writer.h"
 
@@ -7,6 +10,17 @@ namespace millrace::connect {
 namespace {
 
 constexpr std::size_t kMaxMessage = 1000;
+
+/// A node of the map, beside its texts.
+constexpr std::size_t kNode = 64;
+
+std::size_t bytes_of(const LedgerKey& key) {
+  return sizeof key + kNode + sizeof(LedgerEntry) + key.connector.size() + key.partition.topic.size();
+}
+
+std::size_t bytes_of(const LedgerEntry& entry) {
+  return entry.stage.size() + entry.error_class.size() + entry.message.size();
+}
 
 std::string encode(const LedgerEntry& entry) {
   return JsonWriter()
@@ -54,35 +68,68 @@ void FailureLedger::load(ByteView key, std::optional<ByteView> value) {
   if (!decoded) return;
   sql::JsonDocument document;
   if (!value || !document.parse(as_text(*value))) {
-    entries_.erase(*decoded);
+    drop(*decoded);
     return;
   }
-  if (entries_.size() >= kMaxEntries && !entries_.contains(*decoded)) return;
+  LedgerEntry* entry = room_for(*decoded);
+  if (entry == nullptr) return;
   const sql::Value root = root_of(document);
-  entries_[*decoded] = {.stage = member_text(root, "stage"),
-                        .error_class = member_text(root, "error_class"),
-                        .message = member_text(root, "message"),
-                        .first_ms = member_number(root, "first_seen_ms"),
-                        .last_ms = member_number(root, "last_seen_ms"),
-                        .count = member_number(root, "count")};
+  assign(*entry, {.stage = member_text(root, "stage"),
+                  .error_class = member_text(root, "error_class"),
+                  .message = member_text(root, "message"),
+                  .first_ms = member_number(root, "first_seen_ms"),
+                  .last_ms = member_number(root, "last_seen_ms"),
+                  .count = member_number(root, "count")});
+}
+
+LedgerEntry* FailureLedger::room_for(const LedgerKey& key) {
+  if (const auto found = entries_.find(key); found != entries_.end()) return &found->second;
+  if (bytes_ >= max_bytes_) {
+    if (!std::exchange(told_full_, true)) {
+      log::warn("failure_ledger_full", {{"entries", entries_.size()},
+                                        {"bytes", bytes_},
+                                        {"hint",
+                                         "further failures are in the topic connect-failures only; replay or "
+                                         "delete connectors to make room"}});
+    }
+    return nullptr;
+  }
+  bytes_ += bytes_of(key);
+  return &entries_.emplace(key, LedgerEntry{}).first->second;
+}
+
+void FailureLedger::assign(LedgerEntry& entry, LedgerEntry value) {
+  bytes_ -= bytes_of(entry);
+  entry = std::move(value);
+  bytes_ += bytes_of(entry);
+}
+
+bool FailureLedger::drop(const LedgerKey& key) {
+  const auto found = entries_.find(key);
+  if (found == entries_.end()) return false;
+  bytes_ -= bytes_of(found->first) + bytes_of(found->second);
+  entries_.erase(found);
+  told_full_ = false;
+  return true;
 }
 
 void FailureLedger::put(Failure failure, topics::TableTopic::Done done) {
   const std::int64_t now = clock_.wall().count();
-  auto found = entries_.find(failure.key);
-  if (found == entries_.end()) {
-    if (entries_.size() >= kMaxEntries) return done({});
-    found = entries_.emplace(failure.key, LedgerEntry{.first_ms = now}).first;
-  }
-  LedgerEntry& entry = found->second;
   if (failure.message.size() > kMaxMessage) failure.message.resize(kMaxMessage);
-  entry.stage = std::move(failure.stage);
-  entry.error_class = std::move(failure.error_class);
-  entry.message = std::move(failure.message);
-  entry.last_ms = now;
-  ++entry.count;
+  LedgerEntry value{.stage = std::move(failure.stage),
+                    .error_class = std::move(failure.error_class),
+                    .message = std::move(failure.message),
+                    .first_ms = now,
+                    .last_ms = now,
+                    .count = 1};
+  LedgerEntry* entry = room_for(failure.key);
+  if (entry != nullptr && entry->count > 0) {
+    value.first_ms = entry->first_ms;
+    value.count = entry->count + 1;
+  }
   if (!table_) return done(fail(ErrorCode::unavailable, "the failure ledger is not open"));
-  table_->put(as_bytes(failure.key.encode()), as_bytes(encode(entry)), std::move(done));
+  table_->put(as_bytes(failure.key.encode()), as_bytes(encode(value)), std::move(done));
+  if (entry != nullptr) assign(*entry, std::move(value));
 }
 
 void FailureLedger::record(std::vector<Failure> failures, std::shared_ptr<Executor> reply_to, Done done) {
@@ -106,7 +153,7 @@ void FailureLedger::record(std::vector<Failure> failures, std::shared_ptr<Execut
 }
 
 void FailureLedger::forget(const LedgerKey& key) {
-  if (entries_.erase(key) == 0 || !table_) return;
+  if (!drop(key) || !table_) return;
   table_->put(as_bytes(key.encode()), std::nullopt);
   if (forgotten_) forgotten_(key);
 }

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/executor.h"
 #include "base/result.h"
@@ -45,10 +46,12 @@ struct LedgerEntry {
 class FailureLedger {
  public:
   static constexpr std::string_view kTopic = "connect-failures";
-  /// Entries kept in memory; beyond, the records themselves are still counted and dead-lettered.
-  static constexpr std::size_t kMaxEntries = 1'000'000;
+  /// Entries kept in memory, for answers and replays. What comes beyond is written to the topic all the same, and seen
+  /// when there is room at a start.
+  static constexpr std::size_t kMaxBytes = 128_MiB;
 
-  FailureLedger(const Clock& clock, Executor& loop) : clock_(clock), loop_(loop) {}
+  FailureLedger(const Clock& clock, Executor& loop, std::size_t max_bytes = kMaxBytes)
+      : clock_(clock), loop_(loop), max_bytes_(max_bytes) {}
 
   /// For TableTopic::open.
   void load(ByteView key, std::optional<ByteView> value);
@@ -83,10 +86,17 @@ class FailureLedger {
 
  private:
   void put(Failure failure, topics::TableTopic::Done done);
+  /// Null: there is no room for another.
+  LedgerEntry* room_for(const LedgerKey& key);
+  void assign(LedgerEntry& entry, LedgerEntry value);
+  bool drop(const LedgerKey& key);
 
   const Clock& clock_;
   Executor& loop_;
+  const std::size_t max_bytes_;
   Entries entries_;
+  std::size_t bytes_ = 0;  // that entries_ takes, about
+  bool told_full_ = false;
   std::function<void(const LedgerKey&)> forgotten_;
   std::shared_ptr<topics::TableTopic> table_;
 };

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "connect/runtime/failure_report.h"
 
 namespace millrace::connect {
 namespace {
@@ -81,7 +82,11 @@ Result<void> SinkTask::Session::open() {
   sink_ = task_.setup_.make ? task_.setup_.make(std::move(context)) : task_.setup_.sink_class->make(std::move(context));
   for (std::size_t slot = sink_->slots(); slot > 0; --slot) free_slots_.push_back(slot - 1);
   std::vector<LaneStart> starts;
-  for (const Lane& lane : lanes_) starts.push_back({&lane.name(), lane.position(), lane.note()});
+  const auto table = task_.host_.log.table();
+  for (const Lane& lane : lanes_) {
+    const topics::Topic* topic = table->find(lane.name().topic);
+    starts.push_back({&lane.name(), lane.position(), lane.note(), topic == nullptr ? "" : topic->id.to_string()});
+  }
   return sink_->open(starts);
 }
 
@@ -226,7 +231,9 @@ Result<void> SinkTask::Session::deliver() {
 }
 
 Result<void> SinkTask::Session::launch() {
-  if (free_slots_.empty() || bytes_under_way_ + batch_->bytes() > kBytesUnderWay) MR_TRY(collect());
+  while (!under_way_.empty() && (free_slots_.empty() || bytes_under_way_ + batch_->bytes() > kBytesUnderWay)) {
+    MR_TRY(collect());
+  }
   Flight& flight = under_way_.emplace_back(Flight{.batch = std::move(batch_),
                                                   .slot = free_slots_.back(),
                                                   .ends = positions(),
@@ -346,32 +353,11 @@ Result<void> SinkTask::Session::reject(std::span<const SinkRecord> records, std:
   return {};
 }
 
-Result<void> SinkTask::Session::give_up(std::span<const FailedRecord> failed, bool tolerated) {
-  if (failed.empty()) return {};
-  std::vector<FailureLedger::Failure> entries;
-  for (const FailedRecord& record : failed) {
-    entries.push_back({{task_.setup_.connector, *record.origin.partition, record.origin.offset},
-                       std::string(to_string(record.stage)),
-                       record.error_class,
-                       task_.setup_.mask.hide(record.message)});
-    if (log_errors_ || !(tolerant_ || tolerated)) {
-      log::error("record_failed", {{"connector", task_.setup_.connector},
-                                   {"topic", record.origin.partition->topic},
-                                   {"partition", record.origin.partition->partition.value()},
-                                   {"offset", record.origin.offset.value()},
-                                   {"stage", to_string(record.stage)},
-                                   {"error", entries.back().message}});
-    }
-  }
-  FailureArchive* const archive = task_.host_.archive;
-  if (!replay_ && archive != nullptr) MR_TRY(archive->keep(log_, task_.setup_.connector, failed));
-  const auto executor = task_.executor_;
-  const auto answer = std::make_shared<std::optional<Result<void>>>();
-  task_.host_.failures.record(std::move(entries), executor, [answer](Result<void> written) { *answer = written; });
-  if (!task_.await([&] { return answer->has_value(); }, kAnswerLimit)) {
-    return fail(ErrorCode::timed_out, "the failure ledger took no entry");
-  }
-  MR_TRY(**answer);
+Result<void> SinkTask::Session::give_up(std::span<const FailedRecord> records, bool tolerated) {
+  if (records.empty()) return {};
+  const std::vector<FailedRecord> failed = without_secrets(records, task_.setup_.mask);
+  if (log_errors_ || !(tolerant_ || tolerated)) log_failures(task_.setup_.connector, failed);
+  MR_TRY(report_failures(task_.host_, log_, task_.setup_.connector, failed, !replay_));
   if (replay_) {
     for (const FailedRecord& record : failed) failed_again_.emplace(*record.origin.partition, record.origin.offset);
     given_up_ += failed.size();

@@ -51,7 +51,7 @@ class SinkTask::Session {
   Result<void> finish_replay();
   Result<void> wait_before_retry(const Outcome& outcome);
   Result<void> reject(std::span<const SinkRecord> records, std::span<const Rejection> rejections);
-  Result<void> give_up(std::span<const FailedRecord> failed, bool tolerated);
+  Result<void> give_up(std::span<const FailedRecord> records, bool tolerated);
   Result<void> move_bookmarks();
   /// The answer of the commit under way, if it is there; `wait`: until it is.
   Result<void> settle_commit(bool wait);

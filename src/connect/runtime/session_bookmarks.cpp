@@ -57,6 +57,8 @@ Result<void> SinkTask::Session::move_bookmarks() {
   if (committing_) return {};
   topics::CommittedOffsets moved;
   for (Lane& lane : lanes_) {
+    // Its bookmark went with the topic; a new topic of that name starts without one.
+    if (lane.partition().deleted()) continue;
     const Offset safe = sink_->delivered(lane.number()).value_or(lane.taken());
     if (safe > lane.committed()) moved[lane.name()] = {safe};
   }

@@ -64,6 +64,8 @@ struct LaneStart {
   const TopicPartition* partition = nullptr;
   Offset next;       // first record that put() will be given
   std::string note;  // what record_plan() last left for records behind `next`; empty: nothing
+  /// Of a topic that was deleted and made anew under its name it is another one, and offsets begin again.
+  std::string topic_id{};
 };
 
 /// What the runtime offers to a sink.

@@ -31,8 +31,12 @@ struct SourceBatch {
   BatchRoom room;                    // what the images view
   std::vector<RecordImage> records;  // topic, key, value, headers, timestamp; partition only when the source says so
   SourcePositions positions;         // behind the last of them
+  /// Of each record a number of its own that every reading gives again (of a line: where it begins): the failure
+  /// ledger's offset. Empty: the source has none.
+  std::vector<std::int64_t> numbers;
   void clear() {
     records.clear();
+    numbers.clear();
     positions.clear();
     room.clear();
   }

@@ -53,26 +53,37 @@ void SourceOffsets::load(ByteView key, std::optional<ByteView> value) {
   if (!connector || partition.empty()) return;
   sql::JsonDocument kept;
   const bool readable = value && kept.parse(as_text(*value)) && !root_of(kept).is_null();
-  all_.with([&](All& all) {
+  all_->with([&](All& all) {
     if (readable) {
-      all[*connector][partition] = compact_json(root_of(kept));
+      all[*connector].positions[partition] = compact_json(root_of(kept));
     } else if (const auto found = all.find(*connector); found != all.end()) {
-      found->second.erase(partition);
+      found->second.positions.erase(partition);
     }
   });
 }
 
 SourcePositions SourceOffsets::of(const std::string& connector) const {
-  return all_.with([&](const All& all) {
+  return all_->with([&](const All& all) {
     const auto found = all.find(connector);
-    return found == all.end() ? SourcePositions() : found->second;
+    return found == all.end() ? SourcePositions() : found->second.positions;
   });
 }
 
-void SourceOffsets::advanced(const std::string& connector, const SourcePositions& positions) {
-  all_.with([&](All& all) {
-    SourcePositions& kept = all[connector];
-    for (const auto& [partition, offset] : positions) kept[partition] = offset;
+SourceOffsets::Settled SourceOffsets::advance(const std::string& connector, SourcePositions positions) {
+  all_->with([&](All& all) { ++all[connector].advances; });
+  return [kept = all_, connector, positions = std::move(positions)](const Result<void>& outcome) {
+    kept->with([&](All& all) {
+      --all[connector].advances;
+      if (!outcome) return;
+      for (const auto& [partition, offset] : positions) all[connector].positions[partition] = offset;
+    });
+  };
+}
+
+bool SourceOffsets::advancing(const std::string& connector) const {
+  return all_->with([&](const All& all) {
+    const auto found = all.find(connector);
+    return found != all.end() && found->second.advances != 0;
   });
 }
 
@@ -89,9 +100,9 @@ void SourceOffsets::alter(const std::string& connector, const Changes& changes, 
     const auto value = offset ? std::optional(as_bytes(*offset)) : std::nullopt;
     table_->put(as_bytes(key), value, [this, waiting, connector, partition, offset](Result<void> written) {
       if (written) {
-        all_.with([&](All& all) {
-          if (offset) all[connector][partition] = *offset;
-          if (!offset) all[connector].erase(partition);
+        all_->with([&](All& all) {
+          if (offset) all[connector].positions[partition] = *offset;
+          if (!offset) all[connector].positions.erase(partition);
         });
       } else {
         waiting->outcome = std::move(written);

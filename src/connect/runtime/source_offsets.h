@@ -4,6 +4,7 @@
 // Thread: any, but load(), attach() and alter(), which are the worker's loop's.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -26,8 +27,12 @@ class SourceOffsets {
   void attach(std::shared_ptr<topics::TableTopic> table) { table_ = std::move(table); }
 
   [[nodiscard]] SourcePositions of(const std::string& connector) const;
-  /// They are on disk; a task wrote them together with its records.
-  void advanced(const std::string& connector, const SourcePositions& positions);
+  /// A task writes positions together with its records. What it is given back is called when that is settled, on any
+  /// thread, and may outlive this object.
+  using Settled = std::function<void(const Result<void>& outcome)>;
+  Settled advance(const std::string& connector, SourcePositions positions);
+  /// Whether an advance() is not settled: only then of() says how far the log is.
+  [[nodiscard]] bool advancing(const std::string& connector) const;
   /// The key of a position in the topic.
   static std::string key_of(std::string_view connector, std::string_view partition);
   [[nodiscard]] const std::string& topic() const { return table_->name(); }
@@ -37,8 +42,12 @@ class SourceOffsets {
   void alter(const std::string& connector, const Changes& changes, topics::TableTopic::Done done);
 
  private:
-  using All = std::map<std::string, SourcePositions, std::less<>>;
-  Guarded<All> all_;
+  struct Kept {
+    SourcePositions positions;
+    int advances = 0;  // not settled
+  };
+  using All = std::map<std::string, Kept, std::less<>>;
+  std::shared_ptr<Guarded<All>> all_ = std::make_shared<Guarded<All>>();
   std::shared_ptr<topics::TableTopic> table_;
 };
 

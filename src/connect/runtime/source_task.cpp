@@ -1,9 +1,11 @@
 #include "connect/runtime/source_task.h"
 
+#include <deque>
 #include <optional>
 #include <utility>
+#include <vector>
 
-#include "base/log.h"
+#include "connect/runtime/failure_report.h"
 #include "connect/runtime/record_path.h"
 #include "model/record_batch_builder.h"
 
@@ -26,7 +28,8 @@ class SourceTask::Session {
       : task_(task),
         log_(task.blocking(task.host_.log)),
         gathered_(task.host_.log, task.setup_.seed),
-        tolerant_(task.setup_.settings.choice("errors.tolerance") == "all") {}
+        tolerant_(task.setup_.settings.choice("errors.tolerance") == "all"),
+        log_errors_(task.setup_.settings.flag("errors.log.enable")) {}
 
   Result<void> run() {
     MR_TRY(open());
@@ -61,7 +64,10 @@ class SourceTask::Session {
                                                .settings = task_.setup_.settings,
                                                .surroundings = task_.host_.surroundings});
     task_.counters_->publish(counts_);
-    return source_->open(task_.host_.source_offsets->of(task_.setup_.connector));
+    // What a former task gave to the log may still become durable: reading from before it would repeat it.
+    const SourceOffsets& positions = *task_.host_.source_offsets;
+    while (!task_.stopping_ && positions.advancing(task_.setup_.connector)) task_.wait(kCongested);
+    return source_->open(positions.of(task_.setup_.connector));
   }
 
   // Kafka's producers make missing topics when the broker allows it.
@@ -81,13 +87,12 @@ class SourceTask::Session {
 
   Result<void> deliver() {
     TaskCounts counts = counts_;
-    for (const RecordImage& image : batch_.records) {
+    failed_.clear();
+    places_.clear();
+    for (std::size_t i = 0; i < batch_.records.size(); ++i) {
+      const RecordImage& image = batch_.records[i];
       ++counts.produced;
-      const TopicPartition place{std::string(image.topic), kNoPartition};
-      Origin origin;
-      origin.partition = &place;
-      origin.offset = Offset(-1);
-      origin.timestamp_ms = image.timestamp_ms;
+      const Origin origin = origin_of(i);
       SinkRecord record(origin, image);
       FailedRecord failed;
       switch (path_->reverse(record, batch_.room, produced_, failed)) {
@@ -95,7 +100,8 @@ class SourceTask::Session {
           ++counts.skipped;
           continue;
         case RecordPath::Way::failed:
-          MR_TRY(give_up(failed.message, counts));
+          failed.origin = origin;
+          failed_.push_back(std::move(failed));
           continue;
         case RecordPath::Way::kept:
           break;
@@ -106,7 +112,9 @@ class SourceTask::Session {
           ++counts.delivered;
           break;
         case topics::Placement::too_large:
-          MR_TRY(give_up("the record is larger than the topic's max.message.bytes", counts));
+          failed_.push_back({origin, Stage::task_put, std::string(task_.setup_.source_class->class_name),
+                             "org.apache.kafka.common.errors.RecordTooLargeException",
+                             "the record is larger than the topic's max.message.bytes"});
           break;
         case topics::Placement::no_topic:
         case topics::Placement::no_partition:
@@ -114,11 +122,35 @@ class SourceTask::Session {
           return fail(ErrorCode::unavailable, "the topic or partition is gone", std::string(produced_.topic));
       }
     }
+    MR_TRY(give_up());
+    counts.dead += failed_.size();
     MR_TRY(append());
     counts_ = counts;
     task_.counters_->publish(counts_);
     moved_ = true;
     return {};
+  }
+
+  // A source's record is nowhere in the log yet: the topic it was for, no partition, and the source's own number.
+  Origin origin_of(std::size_t index) {
+    const RecordImage& image = batch_.records[index];
+    if (places_.empty() || places_.back().topic != image.topic)
+      places_.push_back({std::string(image.topic), kNoPartition});
+    Origin origin;
+    origin.partition = &places_.back();
+    origin.offset = Offset(index < batch_.numbers.size() ? batch_.numbers[index] : -1);
+    origin.timestamp_ms = image.timestamp_ms;
+    origin.key = bytes_of(image.key);
+    origin.value = bytes_of(image.value);
+    return origin;
+  }
+
+  std::optional<ByteView> bytes_of(const Datum& datum) {
+    if (datum.kind == Datum::Kind::bytes) return datum.bytes;
+    if (datum.kind == Datum::Kind::value && datum.value.is_string()) {
+      return as_bytes(datum.value.characters(batch_.room.arena()));
+    }
+    return std::nullopt;
   }
 
   Result<void> append() {
@@ -136,27 +168,32 @@ class SourceTask::Session {
                       .timestamp_ms = task_.host_.surroundings.clock->wall().count()});
     }
     if (!builder.empty()) items.push_back({.partition = offsets->partitions.front(), .batch = builder.finish()});
-    MR_TRY(log_.append(std::move(items)));
-    task_.host_.source_offsets->advanced(task_.setup_.connector, batch_.positions);
-    return {};
+    if (items.empty()) return {};
+    return log_.append(std::move(items), task_.host_.source_offsets->advance(task_.setup_.connector, batch_.positions));
   }
 
-  Result<void> give_up(const std::string& why, TaskCounts& counts) {
-    log::error("source_record_failed",
-               {{"connector", task_.setup_.connector}, {"task", task_.setup_.number}, {"error", why}});
-    if (!tolerant_) return fail(ErrorCode::invalid_argument, "Tolerance exceeded in error handler", why);
-    ++counts.dead;
-    return {};
+  Result<void> give_up() {
+    if (failed_.empty()) return {};
+    const std::string& connector = task_.setup_.connector;
+    const std::vector<FailedRecord> failed = without_secrets(failed_, task_.setup_.mask);
+    if (log_errors_ || !tolerant_) log_failures(connector, failed);
+    MR_TRY(report_failures(task_.host_, log_, connector, failed, true));
+    if (tolerant_) return {};
+    return fail(ErrorCode::invalid_argument, "Tolerance exceeded in error handler",
+                failed.front().error_class + ": " + failed.front().message);
   }
 
   SourceTask& task_;
   BlockingLog log_;
   topics::BatchAccumulator gathered_;
   const bool tolerant_;
+  const bool log_errors_;
   std::optional<RecordPath> path_;
   std::unique_ptr<Source> source_;
   SourceBatch batch_;
   RecordPath::Produced produced_;
+  std::vector<FailedRecord> failed_;  // of the batch; they view places_ and the batch
+  std::deque<TopicPartition> places_;
   std::set<std::string, std::less<>> used_;
   TaskCounts counts_;
   bool moved_ = false;

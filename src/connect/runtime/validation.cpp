@@ -198,10 +198,12 @@ void add_converter_rows(const ConnectorConfig& config, ConfigTable& table, std::
     if (const ConverterClass* found = find_converter(given->second)) {
       table.add(std::string(key) + ".", found->rows, "Common");
     } else {
+      const std::string_view known = missing_converter(given->second);
+      const std::string why =
+          known.empty() ? fmt::format("Class {} could not be found.", given->second) : std::string(known);
       problems.push_back({std::string(key),
                           given->second,
-                          {fmt::format("Invalid value {} for configuration {}: Class {} could not be found.",
-                                       given->second, key, given->second)}});
+                          {fmt::format("Invalid value {} for configuration {}: {}", given->second, key, why)}});
     }
   }
 }

@@ -192,7 +192,7 @@ void Worker::put(const std::string& name, ConnectorConfig config, std::optional<
 }
 
 void Worker::remove(const std::string& name, Done done) {
-  configs_->put(as_bytes(std::string(kTargetPrefix) + name), std::nullopt);
+  // The configuration first: of a crash between the two only a state is left, which belongs to nobody.
   configs_->put(as_bytes(std::string(kConnectorPrefix) + name), std::nullopt,
                 [this, name, done = std::move(done)](Result<void> written) mutable {
                   if (!written) return done(std::move(written));
@@ -215,6 +215,7 @@ void Worker::remove(const std::string& name, Done done) {
                   }
                   done({});
                 });
+  configs_->put(as_bytes(std::string(kTargetPrefix) + name), std::nullopt);
 }
 
 void Worker::set_target(const std::string& name, TargetState target, Done done) {
@@ -226,10 +227,9 @@ void Worker::set_target(const std::string& name, TargetState target, Done done) 
                   const TargetState before = connector.target;
                   connector.target = target;
                   done({});
-                  if (target == TargetState::stopped) {
+                  if (target == TargetState::stopped || before == TargetState::stopped) {
+                    // Also from STOPPED: the tasks of before it may not have ended yet.
                     end_tasks(connector, [this](Connector& ended) { start(ended); });
-                  } else if (before == TargetState::stopped) {
-                    start(connector);
                   } else if (before != target) {
                     set_state(connector, target == TargetState::paused ? State::paused : State::running);
                     for (auto& task : connector.tasks) {

@@ -54,6 +54,7 @@ class Worker {
   [[nodiscard]] const Connector* find(std::string_view name) const;
   [[nodiscard]] const WorkerSettings& settings() const { return settings_; }
   [[nodiscard]] const topics::TopicLog& log() const { return host_.log; }
+  [[nodiscard]] const Clock& clock() const { return *surroundings_.clock; }
   [[nodiscard]] FailureLedger& failures() { return ledger_; }
 
   /// Errors of a configuration, references resolved; empty: it can be started.

@@ -70,10 +70,8 @@ void Worker::start(Connector& connector) {
   connector.statuses.resize(count);
   set_state(connector, connector.target == TargetState::paused ? State::paused : State::running);
   if (plugin.sink() != nullptr) {
-    for (const auto& partition : partitions_of(connector)) {
-      connector.assignment.push_back(partition->name());
-      connector.topics.insert(partition->name().topic);
-    }
+    connector.assignment = partitions_of(connector);
+    for (const auto& partition : connector.assignment) connector.topics.insert(partition->name().topic);
   }
   for (std::size_t i = 0; i < count; ++i) start_task(connector, i);
   publish_watched();
@@ -107,7 +105,7 @@ std::unique_ptr<ConnectorTask> Worker::make_sink_task(Connector& connector, Conn
   SinkTask::Setup setup{std::move(identity)};
   setup.sink_class = connector.plugin()->sink();
   setup.settings = settings_of(*setup.sink_class, std::move(resolved), settings_.converters);
-  const auto partitions = partitions_of(connector);
+  const auto& partitions = connector.assignment;
   for (auto i = static_cast<std::size_t>(setup.number); i < partitions.size(); i += connector.tasks.size())
     setup.partitions.push_back(partitions[i]);
   if (setup.partitions.empty()) return nullptr;
@@ -238,9 +236,8 @@ void Worker::check_assignments() {
     for (auto& [name, connector] : connectors_) {
       if (connector.ending || connector.target == TargetState::stopped || connector.tasks.empty()) continue;
       if (const auto plugin = connector.plugin(); !plugin || plugin->sink() == nullptr) continue;
-      std::vector<TopicPartition> now;
-      for (const auto& partition : partitions_of(connector)) now.push_back(partition->name());
-      if (now != connector.assignment) end_tasks(connector, [this](Connector& ended) { start(ended); });
+      if (partitions_of(connector) != connector.assignment)
+        end_tasks(connector, [this](Connector& ended) { start(ended); });
     }
   }
   timer_ = loop_.run_after(settings_.assignment_interval, [this] { check_assignments(); });

@@ -23,6 +23,12 @@ enum class Importance : std::uint8_t { high, medium, low };
 inline constexpr std::int64_t kNoMinimum = std::numeric_limits<std::int64_t>::min();
 inline constexpr std::int64_t kNoMaximum = std::numeric_limits<std::int64_t>::max();
 
+/// A value that Kafka Connect's own connectors take and this one does not, and what to do instead.
+struct RefusedValue {
+  std::string_view value;
+  std::string_view why;
+};
+
 struct ConfigKey {
   std::string_view name;
   KeyType type = KeyType::string;
@@ -37,6 +43,7 @@ struct ConfigKey {
   std::string_view choices = "";  // "none, gzip": allowed values, compared without case when `any_case`
   bool any_case = false;
   bool not_empty = false;
+  std::span<const RefusedValue> refused{};
   std::string_view display_name = "";  // empty: the name
 };
 

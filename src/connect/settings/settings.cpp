@@ -60,6 +60,12 @@ void check_choice(const ConfigKey& row, const std::string& value, std::vector<st
 }
 
 void check_value(const ConfigKey& row, const std::string& value, std::vector<std::string>& errors) {
+  const auto refused = std::ranges::find(row.refused, lower_case(trimmed(value)),
+                                         [](const RefusedValue& one) { return lower_case(one.value); });
+  if (refused != row.refused.end()) {
+    errors.push_back(invalid(row, value, refused->why));
+    return;
+  }
   switch (row.type) {
     case KeyType::boolean: {
       const std::string word = lower_case(trimmed(value));

@@ -13,6 +13,7 @@
 #include "base/queue_executor.h"
 #include "connect/rest/routes.h"
 #include "connect/runtime/worker.h"
+#include "connect/testing/holding_log.h"
 #include "connect/testing/memory_offset_store.h"
 #include "io/posix_file_system.h"
 #include "io/temporary_directory.h"
@@ -34,6 +35,7 @@ class ConnectFixture : public ::testing::Test {
     settings.log.journal_file_bytes = 2_MiB;
     settings.log.journal_max_bytes = 8_MiB;
     log_ = topics::EmbeddedTopicLog::open(*files_, clock_, registry_, settings, [](const Error&) {}, &report).value();
+    slow_log_ = std::make_unique<HoldingLog>(*log_);
     root_ = io::PosixFileSystem::open("/").value();
     surroundings_ = {.clock = &clock_,
                      .variable =
@@ -52,7 +54,7 @@ class ConnectFixture : public ::testing::Test {
   void start() {
     loop_ = std::make_unique<net::testing::LoopThread>();
     metrics_ = std::make_unique<metrics::Registry>();
-    worker_ = std::make_unique<Worker>(loop_->loop(), *log_, offsets_, surroundings_, *metrics_,
+    worker_ = std::make_unique<Worker>(loop_->loop(), *slow_log_, offsets_, surroundings_, *metrics_,
                                        WorkerSettings{.config_topic = "connect-configs",
                                                       .status_topic = "connect-status",
                                                       .worker_id = "127.0.0.1:8083",
@@ -103,6 +105,16 @@ class ConnectFixture : public ::testing::Test {
       done = true;
     });
     ASSERT_TRUE(executor.run_until([&] { return done; }));
+  }
+  void delete_topic(const std::string& name) {
+    QueueExecutor executor;
+    bool done = false;
+    log_->delete_topic(name, executor, [&](Result<void> result) {
+      EXPECT_TRUE(result);
+      done = true;
+    });
+    ASSERT_TRUE(executor.run_until([&] { return done; }));
+    offsets_.forget_topic(name);
   }
   void produce(const std::string& topic, const std::vector<std::string>& values) {
     QueueExecutor executor;
@@ -164,6 +176,7 @@ class ConnectFixture : public ::testing::Test {
   std::unique_ptr<io::FileSystem> files_;
   std::unique_ptr<io::FileSystem> root_;
   std::unique_ptr<topics::EmbeddedTopicLog> log_;
+  std::unique_ptr<HoldingLog> slow_log_;  // the worker's
   MemoryOffsetStore offsets_;
   Surroundings surroundings_;
   std::vector<std::unique_ptr<net::testing::LoopThread>> ended_;

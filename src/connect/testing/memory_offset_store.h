@@ -21,6 +21,14 @@ class MemoryOffsetStore final : public topics::OffsetStore {
     auto found = groups_.with([&](auto& groups) { return groups[group]; });
     reply_to.post([done = std::move(done), found = std::move(found)]() mutable { done(std::move(found)); });
   }
+  /// As the groups do when a topic is deleted.
+  void forget_topic(const std::string& topic) {
+    groups_.with([&](auto& groups) {
+      for (auto& [group, offsets] : groups) {
+        std::erase_if(offsets, [&](const auto& entry) { return entry.first.topic == topic; });
+      }
+    });
+  }
   [[nodiscard]] topics::CommittedOffsets of(const std::string& group) {
     return groups_.with([&](auto& groups) { return groups[group]; });
   }

@@ -54,6 +54,24 @@ void check_more(const Settings& settings, std::vector<ConfigValue>& values) {
     add_error(values, "connection.username",
               "Either both or none 'connection.username' and 'connection.password' must be set.");
   }
+  const bool mapped = settings.choice("external.resource.usage") != "disabled";
+  if (mapped != !settings.list("topic.to.external.resource.mapping").empty()) {
+    add_error(values, "topic.to.external.resource.mapping",
+              "'external.resource.usage' and 'topic.to.external.resource.mapping' must be set together.");
+  }
+  for (const std::string& pair : settings.list("topic.to.external.resource.mapping")) {
+    const auto colon = pair.find(':');
+    if (colon == 0 || colon == std::string::npos || colon + 1 == pair.size() ||
+        pair.find_first_of("\"\\") != std::string::npos) {
+      add_error(values, "topic.to.external.resource.mapping",
+                fmt::format("Invalid value {} for configuration topic.to.external.resource.mapping: expected "
+                            "topic:resource",
+                            pair));
+    }
+  }
+  if (mapped && settings.choice("data.stream.type") != "none") {
+    add_error(values, "data.stream.type", "'data.stream.type' must be NONE when 'external.resource.usage' is set.");
+  }
   if (settings.choice("data.stream.type") != "none" && settings.text("data.stream.dataset").empty()) {
     add_error(values, "data.stream.dataset", "'data.stream.type' and 'data.stream.dataset' must be set together.");
   }
@@ -84,7 +102,14 @@ ElasticsearchSink::ElasticsearchSink(SinkContext context)
   upsert_ = settings.choice("write.method") == "upsert";
   drop_invalid_ = settings.flag("drop.invalid.message");
   compress_ = settings.flag("connection.compression");
-  data_stream_ = settings.choice("data.stream.type") != "none";
+  const std::string usage = settings.choice("external.resource.usage");
+  data_stream_ = settings.choice("data.stream.type") != "none" || usage.ends_with("datastream");
+  mapped_ = usage != "disabled";
+  for (const std::string& pair : settings.list("topic.to.external.resource.mapping")) {
+    names_[pair.substr(0, pair.find(':'))] = pair.substr(pair.find(':') + 1);
+  }
+  const auto ignored = settings.list("topic.key.ignore");
+  key_ignored_.insert(ignored.begin(), ignored.end());
   const auto null = settings.choice("behavior.on.null.values");
   on_null_ = null == "ignore" ? OnNull::ignore : null == "delete" ? OnNull::remove : OnNull::fail;
   const auto malformed = settings.choice("behavior.on.malformed.documents");
@@ -151,10 +176,13 @@ Result<void> ElasticsearchSink::open(std::span<const LaneStart>) {
 std::string_view ElasticsearchSink::index_of(std::string_view topic) {
   if (topic == index_topic_ && !index_.empty()) return index_;
   index_topic_ = topic;
-  if (data_stream_) {
+  if (mapped_) {
+    const auto name = names_.find(topic);
+    index_ = name == names_.end() ? std::string() : name->second;
+  } else if (data_stream_) {
     std::string space = context_.settings.text("data.stream.namespace");
     if (const auto at = space.find("${topic}"); at != std::string::npos) space.replace(at, 8, topic);
-    index_ = lower_case(fmt::format("{}-{}-{}", context_.settings.choice("data.stream.type"),
+    index_ = index_name(fmt::format("{}-{}-{}", context_.settings.choice("data.stream.type"),
                                     context_.settings.text("data.stream.dataset"), space));
   } else {
     index_ = index_name(topic);
@@ -164,7 +192,7 @@ std::string_view ElasticsearchSink::index_of(std::string_view topic) {
 
 Result<void> ElasticsearchSink::append_id(const SinkRecord& record) {
   const Origin& origin = record.origin();
-  if (key_ignore_) {
+  if (ignores_key(record)) {
     // A topic's name needs no escaping in JSON.
     body_->append(fmt::format(",\"_id\":\"{}+{}+{}\"", origin.partition->topic, origin.partition->partition.value(),
                               origin.offset.value()));
@@ -229,6 +257,9 @@ ElasticsearchSink::Encoded ElasticsearchSink::encode(const SinkRecord& record, s
     return reject("Record has a null value and behavior.on.null.values is FAIL.");
   if (!is_null && !record.image.value.is_object())
     return reject("The value is no JSON object and cannot be a document.");
+  if (index_of(record.image.topic).empty()) {
+    return reject("The topic " + std::string(record.image.topic) + " is not in topic.to.external.resource.mapping.");
+  }
   const std::string_view op = is_null ? "delete" : data_stream_ ? "create" : upsert_ ? "update" : "index";
   body_->append("{\"");
   body_->append(op);

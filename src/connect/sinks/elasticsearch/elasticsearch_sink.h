@@ -6,7 +6,9 @@
 // transformations left it; bookmarks do not, so a daily index costs nothing at a restart. Thread: the task's.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,7 +48,11 @@ class ElasticsearchSink final : public Sink {
   Encoded encode(const SinkRecord& record, std::size_t index, std::vector<Rejection>& rejected);
   Result<void> append_id(const SinkRecord& record);
   void append_source(const SinkRecord& record, bool with_timestamp);
+  /// Empty: the topic has none.
   [[nodiscard]] std::string_view index_of(std::string_view topic);
+  [[nodiscard]] bool ignores_key(const SinkRecord& record) const {
+    return key_ignore_ || key_ignored_.contains(record.image.topic);
+  }
   Result<net::http::ClientRequest> request_of(std::string_view path, Bulk& bulk);
   Outcome judge(Result<net::http::ClientResponse> response, Bulk& bulk);
   /// Item by item.
@@ -72,6 +78,10 @@ class ElasticsearchSink final : public Sink {
   std::string timestamp_field_;
   std::string index_topic_;  // the last topic and its index
   std::string index_;
+
+  std::set<std::string, std::less<>> key_ignored_;         // topics
+  bool mapped_ = false;                                    // topics have indices of their own names
+  std::map<std::string, std::string, std::less<>> names_;  // by topic
 
   std::vector<Bulk> bulks_;  // by slot
   Bulk alone_;               // of put()

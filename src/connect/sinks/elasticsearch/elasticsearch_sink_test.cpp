@@ -175,6 +175,24 @@ TEST_F(ElasticsearchTest, KeysGetExternalVersions) {
   EXPECT_FALSE(bad.rejected.front().tolerated);
 }
 
+TEST_F(ElasticsearchTest, KeysOfSomeTopicsAreIgnored) {
+  use({{"topic.key.ignore", "other, Cars"}});
+  EXPECT_EQ(put({{"k", R"({"a":1})"}}).kind, Outcome::Kind::done);
+  EXPECT_EQ(index_.documents.count("cars/Cars+3+0"), 1U);
+}
+
+TEST_F(ElasticsearchTest, TopicsMayHaveResourcesOfTheirOwn) {
+  use({{"key.ignore", "true"},
+       {"external.resource.usage", "INDEX"},
+       {"topic.to.external.resource.mapping", "Cars:fleet-write"}});
+  EXPECT_EQ(put({{"", R"({"a":1})"}}).kind, Outcome::Kind::done);
+  EXPECT_EQ(index_.documents.count("fleet-write/Cars+3+0"), 1U);
+  use({{"key.ignore", "true"},
+       {"external.resource.usage", "INDEX"},
+       {"topic.to.external.resource.mapping", "other:fleet-write"}});
+  EXPECT_EQ(put({{"", R"({"a":1})"}}).rejected.size(), 1U) << "a topic that is not mapped";
+}
+
 TEST_F(ElasticsearchTest, DailyIndexByTimestampRouter) {
   use({{"key.ignore", "true"},
        {"transforms", "day"},

@@ -1,6 +1,7 @@
 #include "connect/sinks/postgres/postgres_settings.h"
 
 #include "connect/runtime/sink_class.h"
+#include "connect/settings/destination_url.h"
 
 namespace millrace::connect::postgres {
 
@@ -29,9 +30,12 @@ std::optional<std::map<std::string, std::string>> parse_url(std::string_view url
 }
 
 void check_settings(const Settings& settings, std::vector<ConfigValue>& values) {
-  if (!parse_url(settings.text("connection.url"))) {
+  const auto url = parse_url(settings.text("connection.url"));
+  const auto fault = url ? url_fault("http://" + url->at("host")) : std::nullopt;
+  if (!url || fault) {
     add_error(values, "connection.url",
-              "Invalid value for configuration connection.url: expected jdbc:postgresql://host:port/database");
+              "Invalid value for configuration connection.url: " +
+                  fault.value_or("expected jdbc:postgresql://host:port/database"));
   }
   const std::string pk = settings.choice("pk.mode");
   if (settings.choice("insert.mode") == "upsert" && pk == "none") {

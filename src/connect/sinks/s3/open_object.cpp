@@ -54,6 +54,13 @@ Result<void> OpenObject::compress(bool last) {
   return {};
 }
 
+Result<void> OpenObject::append(const Datum& value) {
+  const std::size_t before = plain_.size();
+  auto written = writer_->append(value, plain_);
+  if (!written) plain_.resize(before);
+  return written;
+}
+
 Result<void> OpenObject::wrote() {
   return deflater_ != nullptr && plain_.size() >= kBlock ? compress(false) : Result<void>();
 }
@@ -74,6 +81,8 @@ Result<void> OpenObject::send_parts(Bucket& bucket, std::size_t part_bytes) {
 
 Result<void> OpenObject::finish(Bucket& bucket) {
   if (finished_) return {};
+  if (!ended_) MR_TRY(writer_->end(plain_));
+  ended_ = true;
   if (deflater_ != nullptr && !sealed_) MR_TRY(compress(true));
   sealed_ = true;
   Buffer& bytes = deflater_ != nullptr ? ready_ : plain_;

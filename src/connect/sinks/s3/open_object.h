@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/result.h"
 #include "connect/sinks/s3/bucket.h"
+#include "connect/sinks/s3/record_format.h"
 
 namespace millrace::connect::s3 {
 
@@ -37,11 +38,11 @@ class OpenObject {
  public:
   static constexpr std::size_t kBlock = 128_KiB;
   /// `deflater` null: stored as it is.
-  OpenObject(std::string key, std::string_view content_type, Deflater* deflater)
-      : key_(std::move(key)), content_type_(content_type), deflater_(deflater) {}
+  OpenObject(std::string key, RecordFormat& format, Deflater* deflater)
+      : key_(std::move(key)), content_type_(format.content_type()), writer_(format.begin()), deflater_(deflater) {}
 
-  /// Room for a record's bytes: write to it, then call wrote().
-  [[nodiscard]] Buffer& room() { return plain_; }
+  /// Adds a record; then call wrote(). `malformed`: it has no form in this format, and nothing was added.
+  Result<void> append(const Datum& value);
   Result<void> wrote();
   /// Sends what is over `part_bytes`. May be repeated after an error.
   Result<void> send_parts(Bucket& bucket, std::size_t part_bytes);
@@ -51,9 +52,11 @@ class OpenObject {
   void abandon(Bucket& bucket);
 
   [[nodiscard]] const std::string& key() const { return key_; }
-  [[nodiscard]] std::size_t kept_bytes() const { return plain_.size() + ready_.size(); }
+  [[nodiscard]] std::size_t kept_bytes() const { return plain_.size() + ready_.size() + writer_->kept_bytes(); }
   /// What they take of memory: a buffer that grew is up to twice as large as what is in it.
-  [[nodiscard]] std::size_t reserved_bytes() const { return plain_.capacity() + ready_.capacity(); }
+  [[nodiscard]] std::size_t reserved_bytes() const {
+    return plain_.capacity() + ready_.capacity() + writer_->kept_bytes();
+  }
   [[nodiscard]] bool finished() const { return finished_; }
   [[nodiscard]] std::size_t parts() const { return etags_.size(); }
 
@@ -62,12 +65,14 @@ class OpenObject {
 
   std::string key_;
   std::string_view content_type_;
+  std::unique_ptr<RecordWriter> writer_;
   Deflater* deflater_;
   Buffer plain_;  // not compressed yet; without compression: everything not sent
   Buffer ready_;  // compressed, not sent
   std::uint32_t crc_ = 0;
   std::uint64_t plain_bytes_ = 0;
   bool begun_ = false;   // the gzip header is written
+  bool ended_ = false;   // the writer has written everything
   bool sealed_ = false;  // the last block is written
   bool finished_ = false;
   std::string upload_;

@@ -5,13 +5,31 @@
 namespace millrace::connect::s3 {
 namespace {
 
+/// For formats whose records stand one behind the other: a function of the record.
+template <class Append>
+class LineWriter final : public RecordWriter {
+ public:
+  explicit LineWriter(Append append) : append_(std::move(append)) {}
+  Result<void> append(const Datum& value, Buffer& out) override { return append_(value, out); }
+
+ private:
+  Append append_;
+};
+
+template <class Append>
+std::unique_ptr<RecordWriter> line_writer(Append append) {
+  return std::make_unique<LineWriter<Append>>(std::move(append));
+}
+
 class JsonFormat final : public RecordFormat {
  public:
-  Result<void> append(const Datum& value, Buffer& out) override {
-    arena_.reset();
-    append_json_line(value, arena_, out);
-    out.push_back('\n');
-    return {};
+  std::unique_ptr<RecordWriter> begin() override {
+    return line_writer([this](const Datum& value, Buffer& out) -> Result<void> {
+      arena_.reset();
+      append_json_line(value, arena_, out);
+      out.push_back('\n');
+      return {};
+    });
   }
   [[nodiscard]] std::string extension() const override { return ".json"; }
   [[nodiscard]] std::string_view content_type() const override { return "application/json"; }
@@ -24,7 +42,14 @@ class ByteArrayFormat final : public RecordFormat {
  public:
   ByteArrayFormat(std::string extension, std::string separator)
       : extension_(std::move(extension)), separator_(std::move(separator)) {}
-  Result<void> append(const Datum& value, Buffer& out) override {
+  std::unique_ptr<RecordWriter> begin() override {
+    return line_writer([this](const Datum& value, Buffer& out) { return append(value, out); });
+  }
+  [[nodiscard]] std::string extension() const override { return extension_; }
+  [[nodiscard]] std::string_view content_type() const override { return "application/octet-stream"; }
+
+ private:
+  Result<void> append(const Datum& value, Buffer& out) {
     if (value.kind == Datum::Kind::value && value.value.is_string()) {
       arena_.reset();
       out.append(value.value.characters(arena_));
@@ -36,10 +61,7 @@ class ByteArrayFormat final : public RecordFormat {
     out.append(separator_);
     return {};
   }
-  [[nodiscard]] std::string extension() const override { return extension_; }
-  [[nodiscard]] std::string_view content_type() const override { return "application/octet-stream"; }
 
- private:
   std::string extension_;
   std::string separator_;
   sql::Arena arena_;

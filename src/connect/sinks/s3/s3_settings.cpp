@@ -8,6 +8,25 @@ namespace {
 using enum KeyType;
 using enum Importance;
 
+constexpr RefusedValue kFormats[] = {
+    {"io.confluent.connect.s3.format.parquet.ParquetFormat",
+     "Parquet is not written yet: take io.confluent.connect.s3.format.json.JsonFormat with s3.compression.type=gzip, "
+     "which Athena, Glue and Spark read, and convert there"},
+    {"io.confluent.connect.s3.format.avro.AvroFormat",
+     "Avro is not written yet, it needs schemas: take io.confluent.connect.s3.format.json.JsonFormat, or "
+     "io.confluent.connect.s3.format.bytearray.ByteArrayFormat with ByteArrayConverter for the bytes as they are"},
+};
+constexpr RefusedValue kKeys[] = {
+    {"true",
+     "objects of keys are not written: HoistField and InsertField (or ByteArrayConverter) put what is needed "
+     "into the value"}};
+constexpr RefusedValue kHeaders[] = {
+    {"true", "objects of headers are not written: HeaderFrom and InsertField put what is needed into the value"}};
+constexpr RefusedValue kNulls[] = {{"write",
+                                    "tombstones are not written to objects of their own: take 'ignore', or 'fail' with "
+                                    "errors.tolerance=all, which keeps them in the failure ledger"}};
+constexpr std::string_view kDefaultChain = "com.amazonaws.auth.DefaultAWSCredentialsProviderChain";
+
 constexpr ConfigKey kRows[] = {
     {.name = "s3.bucket.name",
      .required = true,
@@ -42,6 +61,39 @@ constexpr ConfigKey kRows[] = {
      .importance = high,
      .group = "S3",
      .documentation = "AWS secret access key."},
+    {.name = "s3.credentials.provider.class",
+     .type = class_name,
+     .standard = kDefaultChain,
+     .importance = low,
+     .group = "S3",
+     .documentation = "Where credentials come from: the settings above, else AWS's variables, else the shared "
+                      "credentials file.",
+     .choices = kDefaultChain},
+    {.name = "s3.elastic.buffer.enable",
+     .type = boolean,
+     .standard = "false",
+     .importance = low,
+     .group = "S3",
+     .documentation = "Accepted for compatibility: buffers always grow with what is in them."},
+    {.name = "enable.conditional.writes",
+     .type = boolean,
+     .standard = "true",
+     .importance = low,
+     .group = "S3",
+     .documentation = "Accepted for compatibility: a cut by the clock is written to the log before the upload."},
+    {.name = "max.files.scan.limit",
+     .type = integer,
+     .standard = "100",
+     .importance = low,
+     .group = "S3",
+     .documentation = "Accepted for compatibility: the bucket is never searched for the next offset."},
+    {.name = "retry.backoff.ms",
+     .type = long_integer,
+     .standard = "5000",
+     .importance = low,
+     .group = "S3",
+     .documentation = "Accepted for compatibility: see s3.retry.backoff.ms.",
+     .min = 0},
     {.name = "s3.part.size",
      .type = integer,
      .standard = "26214400",
@@ -114,7 +166,8 @@ constexpr ConfigKey kRows[] = {
      .group = "Connector",
      .documentation = "The format class to use when writing data to the store.",
      .choices =
-         "io.confluent.connect.s3.format.json.JsonFormat, io.confluent.connect.s3.format.bytearray.ByteArrayFormat"},
+         "io.confluent.connect.s3.format.json.JsonFormat, io.confluent.connect.s3.format.bytearray.ByteArrayFormat",
+     .refused = kFormats},
     {.name = "format.bytearray.extension",
      .standard = ".bin",
      .importance = low,
@@ -164,7 +217,22 @@ constexpr ConfigKey kRows[] = {
      .group = "Connector",
      .documentation = "How to handle records with a null value.",
      .choices = "ignore, fail",
-     .any_case = true},
+     .any_case = true,
+     .refused = kNulls},
+    {.name = "store.kafka.keys",
+     .type = boolean,
+     .standard = "false",
+     .importance = low,
+     .group = "Connector",
+     .documentation = "Whether keys are written to objects of their own; only false.",
+     .refused = kKeys},
+    {.name = "store.kafka.headers",
+     .type = boolean,
+     .standard = "false",
+     .importance = low,
+     .group = "Connector",
+     .documentation = "Whether headers are written to objects of their own; only false.",
+     .refused = kHeaders},
     {.name = "partitioner.max.open.files",
      .type = integer,
      .standard = "-1",

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "connect/runtime/failed_record.h"
+#include "connect/settings/destination_url.h"
 #include "connect/sinks/s3/credentials.h"
 
 namespace millrace::connect::s3 {
@@ -26,8 +27,9 @@ void check_more(const Settings& settings, std::vector<ConfigValue>& values) {
         values, key,
         fmt::format("Invalid value {} for configuration {}: {}", settings.text(key), key, detail.substr(colon + 2)));
   }
-  if (settings.text("s3.compression.type") == "gzip" && settings.text("format.class").ends_with("ParquetFormat")) {
-    add_error(values, "s3.compression.type", "Parquet files are not compressed as a whole: use parquet.codec");
+  const std::string url = settings.text("store.url");
+  if (const auto fault = url.empty() ? std::nullopt : url_fault(url)) {
+    add_error(values, "store.url", fmt::format("Invalid value {} for configuration store.url: {}", url, *fault));
   }
 }
 
@@ -108,7 +110,7 @@ OpenObject& S3Sink::object_for(ObjectSet& set, const SinkRecord& record, std::st
     object = std::make_unique<OpenObject>(
         fmt::format("{}{}{}{}{}{}{}{:0{}}{}", prefix_, directory, directory_delim_, from.topic, file_delim_,
                     from.partition.value(), file_delim_, record.origin().offset.value(), pad_, extension_),
-        format_->content_type(), deflater_.get());
+        *format_, deflater_.get());
   }
   set.current = object.get();
   return *object;
@@ -140,9 +142,7 @@ Result<void> S3Sink::take(const SinkRecord& record, WallTime wall, std::optional
   }
   const bool first = set.empty();
   OpenObject& object = object_for(set, record, place->folder);
-  const std::size_t before = object.room().size();
-  if (auto written = format_->append(value, object.room()); !written) {
-    object.room().resize(before);
+  if (auto written = object.append(value); !written) {
     rejected = Rejection{0, std::string(kDataException), written.error().message()};
     return {};
   }

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "codec/compression.h"
+#include "connect/json_members.h"
 #include "connect/runtime/record_path.h"
 #include "connect/runtime/validation.h"
 #include "connect/testing/http_peer.h"
@@ -326,6 +327,53 @@ TEST(Plan, NotesAreReadBack) {
   for (const char* wrong : {"", "end=", "end=5", "end=5;clock=", "end=5;clock=6;x", "cut=5;clock=6"}) {
     EXPECT_FALSE(Plan::parse(wrong)) << wrong;
   }
+}
+
+/// As a columnar format does it: rows are kept, what is written comes at the end.
+class Columns final : public RecordFormat {
+ public:
+  class Writer final : public RecordWriter {
+   public:
+    Result<void> append(const Datum& value, Buffer&) override {
+      if (!value.is_object()) return fail(ErrorCode::malformed, "a row is an object");
+      sql::Arena arena;
+      for (const char* name : {"a", "b"})
+        columns_[name] += std::string(*sql::to_text(arena, value.value.member(name))) + ",";
+      return {};
+    }
+    Result<void> end(Buffer& out) override {
+      for (const auto& [name, cells] : columns_) out.append(name + "=" + cells);
+      out.append("footer");
+      return {};
+    }
+    [[nodiscard]] std::size_t kept_bytes() const override { return columns_.empty() ? 0 : 2 * columns_.at("a").size(); }
+
+   private:
+    std::map<std::string, std::string> columns_;
+  };
+  std::unique_ptr<RecordWriter> begin() override { return std::make_unique<Writer>(); }
+  [[nodiscard]] std::string extension() const override { return ".columns"; }
+  [[nodiscard]] std::string_view content_type() const override { return "application/octet-stream"; }
+};
+
+TEST(OpenObject, AFormatMayKeepRowsUntilTheEnd) {
+  bool refuse = true;
+  testing::FakeBucket server([&] {
+    return std::exchange(refuse, false) ? testing::FakeBucket::Fault::before : testing::FakeBucket::Fault::none;
+  });
+  SystemClock clock;
+  Bucket bucket({server.url(), "r", "b", true}, {"k", "s", ""}, clock, net::http::Client({}));
+  Columns format;
+  OpenObject object("x.columns", format, nullptr);
+  sql::JsonDocument rows[3];
+  ASSERT_TRUE(rows[0].parse(R"({"a":1,"b":"x"})") && rows[1].parse(R"({"a":2,"b":"y"})") && rows[2].parse("3"));
+  EXPECT_TRUE(object.append(Datum::of(root_of(rows[0]))));
+  EXPECT_FALSE(object.append(Datum::of(root_of(rows[2]))));
+  EXPECT_TRUE(object.append(Datum::of(root_of(rows[1]))));
+  EXPECT_EQ(object.kept_bytes(), 8U) << "counted against the memory of all sinks";
+  EXPECT_FALSE(object.finish(bucket));
+  ASSERT_TRUE(object.finish(bucket)) << "repeated";
+  EXPECT_EQ(server.objects().at("/b/x.columns"), "a=1,2,b=x,y,footer");
 }
 
 }  // namespace

@@ -156,6 +156,7 @@ class FileSource final : public Source {
       image.timestamp_ms = now;
       image.value = Datum::of(sql::Value::string(batch.room.arena().copy(line)), &line_schema());
       batch.records.push_back(image);
+      batch.numbers.push_back(static_cast<std::int64_t>(position_ + used));
       used = end + 1;
     }
     return used;

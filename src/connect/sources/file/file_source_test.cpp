@@ -137,5 +137,37 @@ TEST_F(FileSourceTest, WhatCannotBeStartedIsRefused) {
   EXPECT_NE(answer.body.find(R"("error_count":2)"), std::string::npos) << answer.body;
 }
 
+// A disk that stands still, and an operator who restarts what seems to hang.
+TEST_F(FileSourceTest, WhatIsWrittenLateIsNotReadAgain) {
+  make_topic("lines", 1);
+  ASSERT_EQ(create().status, 201);
+  append("one\n");
+  ASSERT_TRUE(become({"one"}));
+  slow_log_->hold("lines");
+  append("two\n");
+  ASSERT_TRUE(eventually([&] { return slow_log_->held() == 1; }));
+  EXPECT_EQ(call("POST", "/connectors/src/tasks/0/restart").status, 204);
+  append("three\n");
+  slow_log_->hold("");
+  ASSERT_TRUE(become({"one", "two", "three"}));
+}
+
+TEST_F(FileSourceTest, LinesThatFailAreInTheLedgerWithTheirPlace) {
+  QueueExecutor executor;
+  bool done = false;
+  log_->create_topic({.name = "lines", .partitions = 1, .config = {{"max.message.bytes", "300"}}}, executor,
+                     [&](auto result) { done = result.has_value(); });
+  ASSERT_TRUE(executor.run_until([&] { return done; }));
+  append("one\n" + std::string(500, 'x') + "\nthree\n");
+  ASSERT_EQ(create(R"(,"errors.tolerance":"all")").status, 201);
+  ASSERT_TRUE(become({"one", "three"}));
+  const std::string all = call("GET", "/connectors/src/failures").body;
+  EXPECT_NE(all.find(R"("count":1,"failures":[{"topic":"lines","partition":-1,"offset":4,"stage":"TASK_PUT")"),
+            std::string::npos)
+      << all;
+  const std::string shown = call("GET", "/connectors/src/failures/lines/-1/4").body;
+  EXPECT_NE(shown.find(std::string(500, 'x')), std::string::npos) << shown;
+}
+
 }  // namespace
 }  // namespace millrace::connect
