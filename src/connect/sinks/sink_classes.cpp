@@ -6,6 +6,7 @@
 #include "connect/sinks/elasticsearch/elasticsearch_sink.h"
 #include "connect/sinks/file/file_sink.h"
 #include "connect/sinks/http/http_sink.h"
+#include "connect/sinks/influxdb/influxdb_sink.h"
 #include "connect/sinks/postgres/postgres_sink.h"
 #include "connect/sinks/s3/s3_sink.h"
 
@@ -20,6 +21,7 @@ const auto& table() {
       &http::http_sink_class(),
       &postgres::confluent_jdbc_class(),
       &s3::s3_sink_class(),
+      &influxdb::influxdb_sink_class(),
       &file::file_sink_class(),
   };
   return kClasses;

@@ -1,5 +1,5 @@
-// ClickHouseSink: records into a table over HTTP as JSONEachRow, under the official connector's class name and
-// settings.
+// ClickHouseSink: records into a table over HTTP, as JSONEachRow or RowBinary, under the official connector's class
+// name and settings.
 //
 // Exactly once without a table of its own at the server: which offsets one INSERT holds is written beside the bookmark
 // before it is sent, and the INSERT carries a token made of them, so that a repetition is dropped by the server

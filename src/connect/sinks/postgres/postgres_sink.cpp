@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "connect/each_member.h"
 #include "connect/json_members.h"
 #include "connect/runtime/failed_record.h"
 #include "connect/sinks/postgres/connection.h"
@@ -119,16 +120,22 @@ class PostgresSink final : public Sink {
   explicit PostgresSink(SinkContext context) : context_(std::move(context)) {
     const Settings& settings = context_.settings;
     upsert_ = settings.choice("insert.mode") == "upsert";
-    pk_mode_ = settings.choice("pk.mode");
+    const std::string mode = settings.choice("pk.mode");
+    pk_mode_ = mode == "kafka"          ? PkMode::kafka
+               : mode == "record_key"   ? PkMode::record_key
+               : mode == "record_value" ? PkMode::record_value
+                                        : PkMode::none;
     pk_fields_ = settings.list("pk.fields");
     whitelist_ = settings.list("fields.whitelist");
     create_ = settings.flag("auto.create");
     evolve_ = settings.flag("auto.evolve");
     delete_ = settings.flag("delete.enabled");
-    if (pk_mode_ == "kafka" && pk_fields_.empty()) {
+    if (pk_mode_ == PkMode::kafka && pk_fields_.empty()) {
       pk_fields_ = {"__connect_topic", "__connect_partition", "__connect_offset"};
     }
-    if (pk_mode_ == "none" && !context_.replay) offsets_table_ = settings.text("millrace.offsets.table");
+    for (const std::string& field : pk_fields_)
+      pk_sizes_ |= std::uint64_t{1} << std::min<std::size_t>(field.size(), 63);
+    if (pk_mode_ == PkMode::none && !context_.replay) offsets_table_ = settings.text("millrace.offsets.table");
   }
 
   Result<void> open(std::span<const LaneStart> lanes) override {
@@ -184,13 +191,19 @@ class PostgresSink final : public Sink {
     MR_TRY(lock_definitions());
     MR_TRY(connection_->query(
         fmt::format("CREATE TABLE IF NOT EXISTS {} (connector text, topic text, part int, next_offset bigint NOT NULL, "
-                    "PRIMARY KEY (connector, topic, part))",
+                    "topic_id text, PRIMARY KEY (connector, topic, part))",
                     identifier(offsets_table_))));
+    MR_TRY(connection_->query(
+        fmt::format("ALTER TABLE {} ADD COLUMN IF NOT EXISTS topic_id text", identifier(offsets_table_))));
     for (const LaneStart& lane : lanes_) {
-      MR_TRY(connection_->query(fmt::format("INSERT INTO {} VALUES ({}, {}, {}, {}) ON CONFLICT DO NOTHING",
-                                            identifier(offsets_table_), literal(context_.connector),
-                                            literal(lane.partition->topic), lane.partition->partition.value(),
-                                            lane.next.value())));
+      // The position in a topic of that name which was deleted says nothing about this one.
+      MR_TRY(connection_->query(
+          fmt::format("INSERT INTO {} AS t (connector, topic, part, next_offset, topic_id) VALUES ({}, {}, {}, {}, {}) "
+                      "ON CONFLICT (connector, topic, part) DO UPDATE SET topic_id = EXCLUDED.topic_id, next_offset = "
+                      "CASE WHEN t.topic_id IS NULL THEN t.next_offset ELSE EXCLUDED.next_offset END "
+                      "WHERE t.topic_id IS DISTINCT FROM EXCLUDED.topic_id",
+                      identifier(offsets_table_), literal(context_.connector), literal(lane.partition->topic),
+                      lane.partition->partition.value(), lane.next.value(), literal(lane.topic_id))));
     }
     MR_TRY(connection_->query("COMMIT"));
     return {};
@@ -238,6 +251,7 @@ class PostgresSink final : public Sink {
       const bool removal = records[at].image.value.is_null();
       TableRows& rows = rows_;
       rows.clear();
+      names_.reset();
       std::size_t end = at;
       for (; end < records.size() && records[end].image.value.is_null() == removal && table_of(records[end]) == table;
            ++end) {
@@ -261,11 +275,11 @@ class PostgresSink final : public Sink {
     const Datum& value = record.image.value;
     if (value.is_null() && !delete_) return reject("The record has a null value, and delete.enabled is false.");
     if (!value.is_null() && !value.is_object()) return reject("The value is no JSON object and cannot be a row.");
-    if (pk_mode_ == "kafka") {
+    if (pk_mode_ == PkMode::kafka) {
       rows.add_text(pk_fields_[0], record.origin().partition->topic, true);
       rows.add_integer(pk_fields_[1], record.origin().partition->partition.value(), true);
       rows.add_integer(pk_fields_[2], record.origin().offset.value(), true);
-    } else if (pk_mode_ == "record_key") {
+    } else if (pk_mode_ == PkMode::record_key) {
       const Datum& key = record.image.key;
       if (key.is_null()) return reject("The record has no key, and pk.mode is record_key.");
       if (key.is_object()) {
@@ -277,31 +291,17 @@ class PostgresSink final : public Sink {
       }
     }
     if (value.is_null()) return;
-    each(value.value, [&](std::string_view name, const sql::Value& member) {
-      const bool key = pk_mode_ == "record_value" && std::ranges::count(pk_fields_, name) != 0;
-      if (!key && pk_mode_ != "none" && std::ranges::count(pk_fields_, name) != 0) return;  // the key has said it
+    each_member(value.value, names_, [&](std::string_view name, const sql::Value& member) {
+      const bool named = is_pk_field(name);
+      const bool key = named && pk_mode_ == PkMode::record_value;
+      if (named && !key && pk_mode_ != PkMode::none) return;  // the key has said it
       if (whitelist_.empty() || key || std::ranges::count(whitelist_, name) != 0) rows.add(name, member, key);
     });
   }
 
-  template <class Visit>
-  void each(const sql::Value& object, Visit visit) {
-    if (object.form() == sql::Value::Form::built) {
-      for (std::size_t i = 0; i < object.count(); ++i) visit(object.members()[i].name, object.members()[i].value);
-      return;
-    }
-    const sql::JsonDocument& document = object.document();
-    for (std::uint32_t at = object.node() + 1; at < document.node(object.node()).end; at = document.node(at).end) {
-      const sql::JsonNode& node = document.node(at);
-      const std::string_view written = document.key_of(node);
-      if (written.find('\\') == std::string_view::npos) {
-        visit(written, sql::Value::of(document, at));
-        continue;
-      }
-      std::string name(node.key_size, '\0');
-      name.resize(sql::decode_json_string(written, name.data()));
-      visit(name, sql::Value::of(document, at));
-    }
+  // Mostly answered by the size alone.
+  [[nodiscard]] bool is_pk_field(std::string_view name) const {
+    return (pk_sizes_ >> std::min<std::size_t>(name.size(), 63) & 1U) != 0 && std::ranges::count(pk_fields_, name) != 0;
   }
 
   /// Its name with quotes; valid until the next call.
@@ -422,13 +422,16 @@ class PostgresSink final : public Sink {
   bool create_ = false;
   bool evolve_ = false;
   bool delete_ = false;
-  std::string pk_mode_;
+  enum class PkMode : std::uint8_t { none, kafka, record_key, record_value };
+  PkMode pk_mode_ = PkMode::none;
+  std::uint64_t pk_sizes_ = 0;  // a bit for the length of each of pk_fields_
   std::string offsets_table_;
   std::vector<std::string> pk_fields_;
   std::vector<std::string> whitelist_;
   std::string table_topic_;  // the last topic and its table
   std::string table_;
-  TableRows rows_;  // of the statement that is made
+  TableRows rows_;    // of the statement that is made
+  sql::Arena names_;  // of members that hold escapes
   Buffer copy_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include "connect/json_members.h"
 
@@ -12,9 +13,25 @@ constexpr bool is_special(char c) {
   return c == '\\' || c == '\n' || c == '\r' || c == '\t' || c == '\0';
 }
 
+/// Where the first special character may be: eight bytes at a time are passed by that hold none.
+std::size_t first_special(std::string_view text) {
+  constexpr std::uint64_t kOnes = ~std::uint64_t{0} / 255;
+  constexpr std::uint64_t kHigh = kOnes << 7U;
+  std::size_t at = 0;
+  for (; at + 8 <= text.size(); at += 8) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, text.data() + at, 8);
+    const std::uint64_t below_14 = (eight - kOnes * 14) & ~eight & kHigh;
+    const std::uint64_t others = eight ^ (kOnes * '\\');
+    if ((below_14 | ((others - kOnes) & ~others & kHigh)) != 0) break;
+  }
+  while (at < text.size() && !is_special(text[at])) ++at;
+  return at;
+}
+
 void append_escaped(std::string_view text, Buffer& out) {
   while (!text.empty()) {
-    const auto plain = static_cast<std::size_t>(std::ranges::find_if(text, is_special) - text.begin());
+    const std::size_t plain = first_special(text);
     out.append(text.substr(0, plain));
     if (plain == text.size()) return;
     switch (text[plain]) {
@@ -76,6 +93,11 @@ void TableRows::put(std::size_t column, std::string_view text) {
   cells_.push_back({column, from, text_.size() - from});
 }
 
+void TableRows::put_plain(std::size_t column, std::string_view text) {
+  cells_.push_back({column, text_.size(), text.size()});
+  text_.append(text);
+}
+
 void TableRows::clear() {
   columns_.clear();
   rows_.clear();
@@ -101,9 +123,7 @@ void TableRows::add(std::string_view name, const sql::Value& value, bool key) {
   const std::size_t place = there ? *there : column(name, column_type(value), key);
   arena_.reset();
   if (value.is_string()) return put(place, value.characters(arena_));
-  if (value.is_number() && value.form() == sql::Value::Form::node) {
-    return put(place, value.document().source_of(value.document().node(value.node())));
-  }
+  if (value.is_number() && value.form() == sql::Value::Form::source) return put_plain(place, value.source());
   sql::TextWriter out(arena_, 64);
   sql::write_json(out, arena_, value);
   put(place, out.finish());
@@ -112,7 +132,7 @@ void TableRows::add(std::string_view name, const sql::Value& value, bool key) {
 void TableRows::add_integer(std::string_view name, std::int64_t value, bool key) {
   char text[24];
   const auto end = std::to_chars(text, text + sizeof text, value).ptr;
-  put(column(name, "bigint", key), {text, static_cast<std::size_t>(end - text)});
+  put_plain(column(name, "bigint", key), {text, static_cast<std::size_t>(end - text)});
 }
 
 void TableRows::add_text(std::string_view name, std::string_view value, bool key) {

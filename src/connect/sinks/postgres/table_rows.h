@@ -48,6 +48,8 @@ class TableRows {
   std::size_t column(std::string_view name, std::string_view type, bool key);
   /// A cell of the last row, escaped for COPY.
   void put(std::size_t column, std::string_view text);
+  /// The same for a text without anything to escape.
+  void put_plain(std::size_t column, std::string_view text);
 
   std::vector<Column> columns_;
   std::vector<std::size_t> rows_;  // where each begins in cells_
