@@ -29,14 +29,41 @@ class Chdb:
     def __init__(self, folder):
         from chdb import session
 
-        self.session = session.Session(folder)
+        self.folder, self.session = folder, session.Session(folder)
+
+    def columns(self, table):
+        lines = self.session.query(f"DESCRIBE TABLE {table}", "TabSeparated").bytes().decode().splitlines()
+        return [line.split("\t")[:2] for line in lines]
 
     def run(self, query, body, settings):
-        if body:
+        if body and "RowBinary" in query:
+            # What the HTTP interface does with the body: read by the format, inserted under the settings.
+            rows = Path(self.folder) / "rows.bin"
+            rows.write_bytes(body)
+            head, form = query.rsplit(" FORMAT ", 1)
+            extra = ", ".join(f"{name} = '{value}'" for name, value in settings.items())
+            table = head.split()[2].replace("`", "")
+            columns = head[head.index("(") + 1 : head.rindex(")")]
+            types = {name: kind for name, kind in self.columns(table)}
+            structure = ", ".join(f"{name.strip()} {types[name.strip().strip('`')]}" for name in columns.split(","))
+            structure = structure.replace("'", "\\'")
+            query = f"{head} SELECT * FROM file('{rows}', {form}, '{structure}')" + (f" SETTINGS {extra}" if extra else "")
+        elif body:
             extra = ", ".join(f"{name} = '{value}'" for name, value in settings.items())
             head, form = query.rsplit(" FORMAT ", 1)
             query = f"{head} SETTINGS {extra} FORMAT {form}\n{body.decode()}" if extra else f"{query}\n{body.decode()}"
-        return self.session.query(query, "TabSeparated").bytes()
+        form = "JSONEachRow" if query.endswith("FORMAT JSONEachRow") and query.startswith("DESCRIBE") else "TabSeparated"
+        return self.session.query(query, form).bytes()
+
+
+def binary_rows(body):
+    """Rows of TABLE in RowBinary."""
+    rows, at = [], 0
+    while at < len(body):
+        seq, size, at = int.from_bytes(body[at : at + 8], "little", signed=True), body[at + 8], at + 9
+        rows.append({"seq": seq, "device_no": body[at : at + size].decode()})
+        at += size
+    return rows
 
 
 class Memory:
@@ -51,13 +78,15 @@ class Memory:
             if words[2] not in self.tables:
                 raise ValueError(f"Code: 60. DB::Exception: Table {words[2]} does not exist")
             try:
-                rows = [json.loads(line) for line in body.splitlines()]
+                rows = binary_rows(body) if "RowBinary" in query else [json.loads(line) for line in body.splitlines()]
             except ValueError as error:
                 raise ValueError(f"Code: 117. DB::Exception: {error}") from None
             token = settings.get("insert_deduplication_token")
             if token is None or token not in self.tokens:
                 self.tables[words[2]] += rows
                 self.tokens.add(token)
+        elif words[0] == "DESCRIBE":
+            return b'{"name":"seq","type":"Int64","default_type":""}\n{"name":"device_no","type":"String","default_type":""}\n'
         else:  # SELECT count(), uniqExact(seq), min(seq), max(seq) FROM t
             seqs = [int(row["seq"]) for row in self.tables[words[-1]]]
             return "\t".join(map(str, (len(seqs), len(set(seqs)), min(seqs, default=0), max(seqs, default=0)))).encode() + b"\n"
