@@ -49,7 +49,8 @@ def fill(server, count):
         ["kcat", "-b", server.ports["kafka"], "-P", "-t", "cars", "-K", "\t", "-X", "linger.ms=50"], stdin=subprocess.PIPE
     ) as kcat:
         for begin in range(0, count, 10_000):
-            lines = "".join(f'd{i % 1000}\t{{"seq":{i},"note":"{tail}"}}\n' for i in range(begin, min(begin + 10_000, count)))
+            piece = range(begin, min(begin + 10_000, count))
+            lines = "".join(f'd{i % 1000}\t{{"seq":{i},"note":"{tail}"}}\n' for i in piece)
             kcat.stdin.write(lines.encode())
         kcat.stdin.close()
         check(kcat.wait(300) == 0, "kcat filled the topic")

@@ -107,11 +107,14 @@ def main():
         config=CONFIG
     ) as server:
         house.query(TABLE.format("cars"))
+        house.query(TABLE.format("cars_binary"))
         connect = Connect(server)
         connect.create("s3", {**S3, **s3.settings(), "store.url": s3_proxy.url, "topics.dir": "faults"})
         connect.create("es", {**ES, "connection.url": es_proxy.url})
         connect.create("postgres", {**JDBC, **postgres.settings()})
         connect.create("clickhouse", {**CLICKHOUSE, **house.settings(house_proxy.server_address[1])})
+        binary = {"insert.format": "RowBinary", "topic2TableMap": "cars=cars_binary"}
+        connect.create("clickhouse-binary", {**CLICKHOUSE, **house.settings(house_proxy.server_address[1]), **binary})
         begin = time.monotonic()
         for cycle in range(CYCLES):
             produce(server, cycle * PER_CYCLE)
@@ -124,13 +127,14 @@ def main():
         )
         rows = postgres.query("SELECT count(*), count(DISTINCT seq), min(seq), max(seq) FROM cars")
         check(rows == [f"{total}|{total}|0|{total - 1}"], f"each row once, not {rows}")
-        select = "SELECT count(), uniqExact(seq), min(seq), max(seq) FROM cars"
-        wait_until(
-            lambda: house.query(select).split("\t")[0] == str(total),
-            f"every record is in ClickHouse: {house.query(select)}",
-            120,
-        )
-        check(house.query(select) == f"{total}\t{total}\t0\t{total - 1}", "and once")
+        for table in ("cars", "cars_binary"):
+            select = f"SELECT count(), uniqExact(seq), min(seq), max(seq) FROM {table}"
+            wait_until(
+                lambda select=select: house.query(select).split("\t")[0] == str(total),
+                f"every record is in ClickHouse: {house.query(select)}",
+                120,
+            )
+            check(house.query(select) == f"{total}\t{total}\t0\t{total - 1}", f"and once in {table}")
         check(sorted(d["seq"] for d in es.documents.values()) == list(range(total)), "each document once")
         wait_until(lambda: sum(committed(connect, "es").values()) == total, "the bookmarks are at the end", 30)
         ends = committed(connect, "es")

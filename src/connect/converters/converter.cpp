@@ -14,7 +14,8 @@
 namespace millrace::connect {
 namespace {
 
-constexpr std::size_t kDocumentsKept = 4096;
+/// As many as a batch of the sinks has at most by its standard settings (ClickHouse).
+constexpr std::size_t kDocumentsKept = 10'000;
 constexpr std::size_t kSchemasKept = 1000;
 
 /// A copy in the room.

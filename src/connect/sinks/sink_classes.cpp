@@ -15,14 +15,10 @@ namespace {
 
 const auto& table() {
   static const std::array kClasses = {
-      &clickhouse::clickhouse_sink_class(),
-      &postgres::aiven_jdbc_class(),
-      &elasticsearch::elasticsearch_sink_class(),
-      &http::http_sink_class(),
-      &postgres::confluent_jdbc_class(),
-      &s3::s3_sink_class(),
-      &influxdb::influxdb_sink_class(),
-      &file::file_sink_class(),
+      &clickhouse::clickhouse_sink_class(),       &postgres::aiven_jdbc_class(),
+      &elasticsearch::elasticsearch_sink_class(), &http::http_sink_class(),
+      &postgres::confluent_jdbc_class(),          &s3::s3_sink_class(),
+      &influxdb::influxdb_sink_class(),           &file::file_sink_class(),
   };
   return kClasses;
 }

@@ -3,7 +3,8 @@
 //
 // Exactly once by the point's identity: measurement, tags and time. The time is the record's with the offset in the
 // digits below the millisecond, so that two records of a series in one millisecond are two points, and a record that
-// comes again is the same one. That takes the records of a series to be in one partition (a key does that). Thread: the task's.
+// comes again is the same one. That takes the records of a series to be in one partition (a key does that). Thread: the
+// task's.
 #pragma once
 
 #include "connect/runtime/sink_class.h"
