@@ -88,9 +88,10 @@ def main():
         check(late < early * 1.2 + 8, f"memory grew with what was delivered: {early:.0f} to {late:.0f} MiB")
         check(peak < 256, f"{peak:.0f} MiB at most, for a backlog of {MB} MB")
         wait_until(connect.balance_closes, "the balance closes", 30)
+        took = time.monotonic() - begin
         print(
-            f"{MB} MB: first after {first:.2f} s, all after {time.monotonic() - begin:.1f} s; resident {early:.0f} MiB at a fifth, "
-            f"{late:.0f} at the end, {peak:.0f} at most"
+            f"{MB} MB: first after {first:.2f} s, all after {took:.1f} s; resident {early:.0f} MiB at a fifth, {late:.0f} at the "
+            f"end, {peak:.0f} at most"
         )
 
 
