@@ -61,6 +61,12 @@ class Inbox {
     }
     if (flow() == Flow::closed || (empty() && frame_total_ == 0)) clear();
   }
+  /// Tells the handler when a step more, or less, is kept than it knows.
+  void count_held(StreamHandler& handler) {
+    const std::size_t held = kept_.capacity() / kHeldStep * kHeldStep;
+    if (held == held_told_) return;
+    handler.on_held(static_cast<std::ptrdiff_t>(held) - static_cast<std::ptrdiff_t>(std::exchange(held_told_, held)));
+  }
 
  private:
   static constexpr std::size_t kSmallKept = 16_KiB;
@@ -77,6 +83,7 @@ class Inbox {
   Buffer kept_;
   std::size_t kept_from_ = 0;
   std::size_t frame_total_ = 0;  // 0: no frame
+  std::size_t held_told_ = 0;
 };
 
 }  // namespace millrace::net

@@ -145,6 +145,9 @@ struct Listener::Impl final : Pollable {
 
   void on_ready(std::uint32_t) override {
     for (int i = 0; i < kAcceptsPerTurn && accepting; ++i) {
+      if (gate != nullptr) {
+        if (const auto wait = gate->wait(); wait.count() != 0) return pause_for(wait);
+      }
       SocketAddress peer;
       peer.size = sizeof peer.storage;
       const int connection =
@@ -154,6 +157,7 @@ struct Listener::Impl final : Pollable {
         return;  // EAGAIN: all taken; anything else belongs to a connection that is gone already
       }
       told = false;
+      if (gate != nullptr) gate->accepted();
       if (!count->enter()) {
         ::close(connection);
         if (!std::exchange(full, true)) log::warn("connections_refused", {{"listener", address.to_string()}});
@@ -176,9 +180,13 @@ struct Listener::Impl final : Pollable {
     if (!std::exchange(told, true)) {
       log::warn("accept_paused", {{"listener", address.to_string()}, {"error", std::strerror(error)}});
     }
+    pause_for(kPauseWithoutDescriptors);
+  }
+
+  void pause_for(std::chrono::milliseconds time) {
     loop.remove(*this, fd);
     accepting = false;
-    pause = loop.timers.add(loop.now() + kPauseWithoutDescriptors, [this] {
+    pause = loop.timers.add(loop.now() + time, [this] {
       pause = 0;
       resume();
     });
@@ -189,6 +197,7 @@ struct Listener::Impl final : Pollable {
   int fd;
   Address address;
   Accept accept;
+  AcceptGate* gate = nullptr;
   std::uint64_t pause = 0;
   bool unlinks = false;  // a UNIX socket's first listener removes its path
   bool accepting = false;
@@ -207,6 +216,9 @@ void Listener::limit_connections(std::size_t most, metrics::Counter& refused) {
 void Listener::set_layers(const StreamLayers& layers) {
   if (layers.tls) impl_->tls.emplace(impl_->owner, layers.tls, layers.worker, layers.tls_metrics);
   impl_->proxies = layers.proxies;
+}
+void Listener::set_gate(AcceptGate& gate) {
+  impl_->gate = &gate;
 }
 Address Listener::address() const {
   return impl_->address;

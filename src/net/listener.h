@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "metrics/registry.h"
+#include "net/accept_gate.h"
 #include "net/loop.h"
 #include "net/proxy_header.h"
 #include "net/stream.h"
@@ -51,6 +52,8 @@ class Listener {
   void limit_connections(std::size_t most, metrics::Counter& refused);
   /// Every connection passes through `layers`. Worker and metrics outlive the connections. Thread: any, before start().
   void set_layers(const StreamLayers& layers);
+  /// Accepts only when `gate` lets it; the gate outlives this. Thread: any, before start().
+  void set_gate(AcceptGate& gate);
   /// The bound address, port resolved.
   [[nodiscard]] Address address() const;
   /// Thread: the loop's. Accepting pauses by itself for a moment when file descriptors run out, with a log line.

@@ -22,6 +22,9 @@ namespace millrace::net {
 
 class Stream;
 
+/// What a stream holds is counted in steps of so many bytes: one that keeps up with its peer never takes the first.
+inline constexpr std::size_t kHeldStep = 4'096;
+
 class StreamHandler {
  public:
   virtual ~StreamHandler() = default;
@@ -37,6 +40,9 @@ class StreamHandler {
   virtual void on_closed(const Error& reason) = 0;
   /// pending_bytes() fell below the low mark after having been over the high mark.
   virtual void on_drained() {}
+  /// The stream holds `change` bytes more (or less) than it did: what the handler has not taken and what the kernel has
+  /// not, in steps of kHeldStep. For accounting, in the midst of other things: may pause reading, nothing else.
+  virtual void on_held(std::ptrdiff_t change) { (void)change; }
 };
 
 class Stream {

@@ -61,6 +61,7 @@ std::string TcpStream::peer_address() const {
 
 void TcpStream::start(StreamHandler& handler) {
   handler_ = &handler;
+  held_told_ = 0;
   // Registered even when paused: a lost connection is noticed.
   if (state_ == State::open) arm(paused_ ? armed_ : armed_ | EPOLLIN);
 }
@@ -182,7 +183,8 @@ void TcpStream::read_frame() {
   const auto got = receive(kept_.data() + have, want);
   if (got <= 0) return;
   kept_.commit(static_cast<std::size_t>(got));
-  if (kept_.size() == frame_total_) finish_frame();
+  if (kept_.size() == frame_total_) return finish_frame();
+  count_held();
 }
 
 /// Gives `bytes` to the handler and keeps what it leaves. `bytes` are those of kept_, or stand in the loop's buffer
@@ -208,6 +210,7 @@ void TcpStream::deliver(ByteView bytes, bool from_kept) {
 /// After a callback: a frame that was announced begins at the start of kept_; when it is all there it comes later in
 /// this turn.
 void TcpStream::prepare_frame() {
+  count_held();
   if (frame_total_ == 0) return;
   if (kept_from_ != 0) {
     kept_.consume(kept_from_);
@@ -421,6 +424,7 @@ void TcpStream::flush() {
   } else {
     arm(armed_ | EPOLLOUT);
   }
+  count_held();
   after_flush();
 }
 

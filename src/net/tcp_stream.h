@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 
 #include <array>
+#include <utility>
 #include <vector>
 
 #include "net/connection_count.h"
@@ -77,6 +78,12 @@ class TcpStream final : public Stream, private Pollable {
   void keep(ByteView bytes);
   [[nodiscard]] ByteView kept() const { return kept_.view(kept_from_, kept_.size() - kept_from_); }
   void drop_kept();
+  /// Tells the handler when a step more, or less, is held than it knows.
+  void count_held() {
+    const std::size_t held = (kept_.capacity() + pending_bytes()) / kHeldStep * kHeldStep;
+    if (held == held_told_ || handler_ == nullptr) return;
+    handler_->on_held(static_cast<std::ptrdiff_t>(held) - static_cast<std::ptrdiff_t>(std::exchange(held_told_, held)));
+  }
   bool write_some();
   bool write_file();
   void sent(std::size_t count);
@@ -99,6 +106,7 @@ class TcpStream final : public Stream, private Pollable {
   std::size_t splice_next_ = 0;
   std::size_t splice_sent_ = 0;  // of splices_[splice_next_]
   std::size_t shared_pending_ = 0;
+  std::size_t held_told_ = 0;
   std::size_t low_mark_ = 256_KiB;
   std::size_t high_mark_ = 1_MiB;
   const char* why_ = "";

@@ -63,6 +63,7 @@ class TlsStream final : public Stream, private StreamHandler, private StreamLaye
   std::size_t on_bytes(ByteView bytes) override;
   void on_closed(const Error& reason) override;
   void on_drained() override;
+  void on_held(std::ptrdiff_t change) override { handler_->on_held(change); }
   // From the loop.
   void run_again() override;
   void write_out() override;
@@ -130,7 +131,9 @@ void TlsStream::resume_reading() {
 }
 
 void TlsStream::run_again() {
-  if (flow() == Inbox::Flow::open) inbox_.deliver(*handler_, [this] { return flow(); });
+  if (flow() != Inbox::Flow::open) return;
+  inbox_.deliver(*handler_, [this] { return flow(); });
+  inbox_.count_held(*handler_);
 }
 
 // -- the handshake
@@ -228,6 +231,7 @@ void TlsStream::receive(ByteView records) {
   // What came before the end, or before the damage, is the handler's.
   inbox_.end(into, *handler_, [this] { return flow(); });
   if (state_ != State::open) return;
+  inbox_.count_held(*handler_);
   if (progress == TlsRecords::Progress::failed) {
     fail(ErrorCode::protocol_error, "the TLS records are wrong", records_->error());
   } else if (progress == TlsRecords::Progress::ended) {

@@ -166,6 +166,7 @@ class WebSocketStream final : public Stream, private StreamHandler, private Stre
     }
     // What came before the end, or before what was wrong, is the handler's.
     inbox_.end(into, *handler_, [this] { return flow(); });
+    if (state_ == State::open) inbox_.count_held(*handler_);
     if (state_ == State::closing || event == WebSocketReader::Event::more) return bytes.size();
     if (event == WebSocketReader::Event::failed) {
       log::debug("websocket_failed", {{"peer", peer_address()}, {"reason", frames_.why()}});
@@ -182,8 +183,11 @@ class WebSocketStream final : public Stream, private StreamHandler, private Stre
   void on_drained() override {
     if (state_ == State::open) handler_->on_drained();
   }
+  void on_held(std::ptrdiff_t change) override { handler_->on_held(change); }
   void run_again() override {
-    if (flow() == Inbox::Flow::open) inbox_.deliver(*handler_, [this] { return flow(); });
+    if (flow() != Inbox::Flow::open) return;
+    inbox_.deliver(*handler_, [this] { return flow(); });
+    inbox_.count_held(*handler_);
   }
   void write_out() override {
     if (state_ != State::open || output_.empty()) return;
