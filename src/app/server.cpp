@@ -175,6 +175,17 @@ mqtt::Settings mqtt_settings(const Settings& settings, Security& security) {
   mqtt.outbound_topic_aliases = static_cast<std::uint16_t>(settings.mqtt.outbound_topic_aliases);
   mqtt.retained.max_messages = static_cast<std::size_t>(settings.mqtt.retained_max_messages);
   mqtt.retained.max_bytes = settings.mqtt.retained_max_bytes;
+  mqtt.retained.max_messages_per_owner = static_cast<std::size_t>(settings.mqtt.retained_max_messages_per_identity);
+  mqtt.retained.max_bytes_per_owner = settings.mqtt.retained_max_bytes_per_identity;
+  mqtt.max_memory = settings.mqtt.memory_max_bytes;
+  mqtt.max_identity_bytes = settings.mqtt.identity_max_bytes;
+  mqtt.max_topic_levels = static_cast<std::size_t>(settings.mqtt.max_topic_levels);
+  mqtt.max_topic_bytes = static_cast<std::size_t>(settings.mqtt.max_topic_bytes);
+  mqtt.connect_rate = static_cast<std::uint32_t>(settings.mqtt.connect_rate);
+  mqtt.connect_rate_per_address = static_cast<std::uint32_t>(settings.mqtt.connect_rate_per_address);
+  mqtt.connect_rate_per_identity = static_cast<std::uint32_t>(settings.mqtt.connect_rate_per_identity);
+  mqtt.takeover_rate = static_cast<std::uint32_t>(settings.mqtt.takeover_rate);
+  mqtt.connect_wait = settings.mqtt.connect_wait_max;
   mqtt.lifecycle_events = settings.mqtt.lifecycle_events;
   mqtt.sys_interval = seconds(settings.mqtt.sys_interval);
   mqtt.denied_filters.insert(settings.mqtt.denied_filters.begin(), settings.mqtt.denied_filters.end());

@@ -89,6 +89,17 @@ struct Settings {
     std::int64_t queue_max_bytes = 10'737'418'240;
     std::int64_t retained_max_messages = 10'000'000;
     std::uint64_t retained_max_bytes = 1_GiB;
+    std::int64_t retained_max_messages_per_identity = 1'000'000;
+    std::uint64_t retained_max_bytes_per_identity = 256_MiB;
+    std::uint64_t memory_max_bytes = 512_MiB;
+    std::uint64_t identity_max_bytes = 128_MiB;
+    std::int32_t max_topic_levels = 128;
+    std::int32_t max_topic_bytes = 65'535;
+    std::int32_t connect_rate = 0;
+    std::int32_t connect_rate_per_address = 0;
+    std::int32_t connect_rate_per_identity = 0;
+    std::int32_t takeover_rate = 10;
+    std::chrono::milliseconds connect_wait_max{10'000};
     std::chrono::milliseconds sys_interval{10'000};
     bool lifecycle_events = true;
     std::string unix_path;  // empty: no UNIX socket

@@ -1,9 +1,11 @@
 """A full disk withholds acknowledgements, keeps connections, serves consumers, loses nothing, and goes on when there is room."""
 import json
 import os
+import socket
 import subprocess
+import time
 
-from _mqtt import Publisher
+from _mqtt import Publisher, connect_packet
 from _server import MILLRACE, Server, check, need, scratch, skip
 
 
@@ -52,6 +54,14 @@ def main():
         check(server.http("/healthz")[0] == 200, "/healthz answers while the disk is full")
         withheld = len(publisher.waiting)
         check(withheld > 0, "messages wait for room")
+        # Who is not read because its message cannot be taken has its PINGREQ answered all the same.
+        silent = socket.create_connection(("127.0.0.1", int(server.port("mqtt"))), timeout=10)
+        silent.sendall(connect_packet("silent", keep_alive_s=5))
+        check(silent.recv(4) == b"\x20\x02\0\0", "a client connects while the disk is full")
+        silent.sendall(b"\x32\x0b\0\x06report\0\1x")
+        time.sleep(0.3)
+        silent.sendall(b"\xc0\0")
+        check(silent.recv(4) == b"\xd0\0", "PINGREQ is answered while the disk is full")
         # Whoever reads is not held up, and whoever deletes gives the room that everybody waits for.
         check(len(server.consume("message-boot", "%o\n")) == 8000, "consumers read while the disk is full")
         done = subprocess.run([MILLRACE, "topics", "delete", "message-boot", "--kafka", server.ports["kafka"]],

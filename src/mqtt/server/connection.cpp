@@ -1,5 +1,7 @@
 #include "mqtt/server/connection.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "mqtt/protocol/encoder.h"
 #include "mqtt/server/loop_server.h"
@@ -15,7 +17,9 @@ constexpr std::size_t kLargePacket = 256_KiB;
 Connection::Connection(ConnectionId id, LoopServer& server, std::unique_ptr<net::Stream> stream)
     : id_(id), server_(server), stream_(std::move(stream)), active_s_(server.now_s()) {}
 
-Connection::~Connection() = default;
+Connection::~Connection() {
+  release_held();
+}
 
 void Connection::start() {
   const std::size_t high = server_.settings().max_output_bytes;
@@ -28,6 +32,11 @@ std::size_t Connection::on_bytes(ByteView bytes) {
   const Settings& settings = server_.settings();
   server_.begin_read();
   if (state_ == State::connected) active_s_ = server_.now_s();
+  if (admitted_ == Admitted::no && !admit_address()) return 0;
+  if (looking_ahead_) {
+    answer_pings(bytes);
+    return 0;
+  }
   std::size_t taken = 0;
   while (paused_ == 0 && state_ != State::closing) {
     // Nobody who has not said who he is may make us gather much.
@@ -47,6 +56,9 @@ std::size_t Connection::on_bytes(ByteView bytes) {
     }
     if (frame->type == protocol::PacketType::publish && state_ == State::connected) [[likely]] {
       take_publish(*frame);
+      if (server_.reads_no_publisher()) [[unlikely]] {
+        pause_for_budget();
+      }
     } else {
       hand_over_batch();  // what follows a PUBLISH may depend on it
       take(*frame);
@@ -54,6 +66,7 @@ std::size_t Connection::on_bytes(ByteView bytes) {
   }
   hand_over_batch();
   server_.count_received_bytes(taken);
+  looked_ahead_ -= std::min(looked_ahead_, taken);
   if (state_ == State::closing) return bytes.size();
   if (congested()) pause(Pause::output);
   if (server_.crossing_is_full() && taken != 0) {
@@ -103,6 +116,10 @@ void Connection::take(const Frame& frame) {
         close({protocol::ReasonCode::malformed_packet, "packet must be empty"});
         return;
       }
+      if (pings_answered_ != 0) {
+        --pings_answered_;
+        return;
+      }
       protocol::encode_pingresp(stream_->output());  // [MQTT-3.12.4-1]
       stream_->mark_dirty();
       return;
@@ -121,25 +138,28 @@ void Connection::take(const Frame& frame) {
 }
 
 void Connection::pause(Pause reason) {
-  const auto bit = static_cast<std::uint8_t>(reason);
+  const auto bit = static_cast<std::uint16_t>(reason);
   if ((paused_ & bit) != 0) return;
+  stop_looking_ahead();
   if (paused_ == 0 && stream_) {
     stream_->pause_reading();
-    if (reason != Pause::claiming) server_.metrics().pauses.add();
+    if (reason != Pause::claiming && reason != Pause::held_back) server_.metrics().pauses.add();
   }
   paused_ |= bit;
 }
 
 void Connection::resume(Pause reason) {
-  const auto bit = static_cast<std::uint8_t>(reason);
+  const auto bit = static_cast<std::uint16_t>(reason);
   if ((paused_ & bit) == 0) return;
-  paused_ &= static_cast<std::uint8_t>(~bit);
+  paused_ &= static_cast<std::uint16_t>(~bit);
   if (paused_ != 0 || !stream_) return;
+  stop_looking_ahead();
   active_s_ = server_.now_s();  // silence while nobody listened is not the client's
   stream_->resume_reading();
 }
 
 std::uint32_t Connection::deadline_s() const {
+  if (held_until_s_ != 0) return held_until_s_;
   if (doomed_s_ != 0) return doomed_s_;
   switch (state_) {
     case State::awaiting_connect:
@@ -171,7 +191,9 @@ void Connection::check_deadline(std::uint32_t at_s) {
     watch();
     return;
   }
-  if (doomed_s_ != 0) {
+  if (held_until_s_ != 0) {
+    held_back_enough();
+  } else if (doomed_s_ != 0) {
     close({protocol::ReasonCode::quota_exceeded, "refused for want of room, and no packet can say so"});
   } else if (state_ == State::connected) {
     close({protocol::ReasonCode::keep_alive_timeout, "nothing received in time [MQTT-3.1.2-22]"});
@@ -222,6 +244,7 @@ void Connection::abort() {
 void Connection::on_closed(const Error& reason) {
   (void)reason;
   state_ = State::closing;
+  release_held();
   stream_.reset();
   end_session();
   if (!session_) server_.erase(id_);  // destroys this

@@ -18,6 +18,7 @@
 #include "auth/scram.h"
 #include "model/device_message.h"
 #include "mqtt/protocol/decoder.h"
+#include "mqtt/server/identity_holds.h"
 #include "mqtt/server/inspection.h"
 #include "mqtt/server/lifecycle_events.h"
 #include "mqtt/server/message_feed.h"
@@ -43,14 +44,16 @@ struct DeliveryMatch {
 class Connection final : public net::StreamHandler {
  public:
   /// Why nothing is read; several may hold at once.
-  enum class Pause : std::uint8_t {
+  enum class Pause : std::uint16_t {
     pressure = 1,
     output = 2,
     claiming = 4,
     stopping = 8,
     refused = 16,
     crossing = 32,
-    authenticating = 64
+    authenticating = 64,
+    budget = 128,
+    held_back = 256
   };
 
   Connection(ConnectionId id, LoopServer& server, std::unique_ptr<net::Stream> stream);
@@ -65,6 +68,7 @@ class Connection final : public net::StreamHandler {
   std::size_t on_bytes(ByteView bytes) override;
   void on_closed(const Error& reason) override;
   void on_drained() override;
+  void on_held(std::ptrdiff_t change) override;
 
   // From the loop's server.
   void settle(std::span<const Receipt> receipts, ReceiptStatus status);
@@ -110,6 +114,15 @@ class Connection final : public net::StreamHandler {
   void finish_session();
   /// Nothing that was handed over waits for its receipt.
   [[nodiscard]] bool settled() const { return unsettled_ == 0 && !(store_ && store_->asked); }
+  // Budgets (connection_budget.cpp).
+  [[nodiscard]] std::size_t held() const { return static_cast<std::size_t>(held_); }
+  [[nodiscard]] bool is_closing() const { return state_ == State::closing; }
+  [[nodiscard]] bool over_identity_budget() const;
+  /// It has been paused since then because its identity holds too much, and still holds something itself.
+  [[nodiscard]] bool held_too_much_since(std::uint32_t at_s) const;
+  void close_for_budget(const char* why);
+  /// From the second on for which it is not read: its PINGREQs are answered all the same.
+  void look_ahead();
   /// The server goes down: DISCONNECT 0x8B and close.
   void say_goodbye();
   void abort();
@@ -117,6 +130,7 @@ class Connection final : public net::StreamHandler {
  private:
   enum class State : std::uint8_t { awaiting_connect, claiming, connected, closing };
   enum class Kind : std::uint8_t { puback, pubrec, pubcomp, session };  // what a receipt's token asks to be done
+  enum class Admitted : std::uint8_t { no, address, session };          // what has been asked for its rate
 
   using Refusal = protocol::Refusal;
   using Frame = protocol::Frame;
@@ -131,6 +145,22 @@ class Connection final : public net::StreamHandler {
   void authenticated(const Result<auth::Identity>& verdict);
   [[nodiscard]] bool may_receive(std::string_view topic);
   void refuse_unauthorized(const protocol::Publish& packet);
+  void refuse_with(const protocol::Publish& packet, protocol::ReasonCode reason, const char* why);
+
+  // What it costs (connection_budget.cpp)
+  bool admit_address();
+  bool admit_claim();
+  bool hold_back(std::chrono::milliseconds wait);
+  void held_back_enough();
+  [[nodiscard]] std::string_view identity() const;
+  void count_held(std::ptrdiff_t change);
+  void weigh_queue();
+  void release_held();
+  void pause_for_budget();
+  [[nodiscard]] std::size_t queue_limit() const;
+  [[nodiscard]] bool slow_for_qos0() const;
+  void answer_pings(ByteView bytes);
+  void stop_looking_ahead();
 
   // Enhanced authentication (connection_auth.cpp)
   struct Enhanced {
@@ -160,6 +190,9 @@ class Connection final : public net::StreamHandler {
   void take_publish(const Frame& frame);
   /// The message cannot be kept: as if the receiver had refused it.
   void refuse_publish(const protocol::Publish& packet);
+  /// A topic with more levels or bytes than allowed.
+  [[nodiscard]] bool is_too_long(std::string_view topic) const;
+  void refuse_topic(const protocol::Publish& packet);
   [[nodiscard]] bool resolve_alias(protocol::Publish& packet);
   [[nodiscard]] bool is_repetition(std::uint16_t packet_id);
   void take_acknowledgement(const Frame& frame);
@@ -250,6 +283,13 @@ class Connection final : public net::StreamHandler {
   std::unique_ptr<std::deque<RetainedWalk>> retained_;
   std::unique_ptr<MessageReader> reader_;  // while a backlog is drained
   std::unique_ptr<SessionStore> store_;
+  std::shared_ptr<IdentityHold> identity_hold_;  // since it first held something
+  std::ptrdiff_t held_ = 0;
+  std::size_t queue_held_ = 0;        // of that, in the session's queue
+  std::size_t looked_ahead_ = 0;      // bytes not taken yet in which PINGREQs are answered
+  std::uint32_t pings_answered_ = 0;  // of those
+  std::uint32_t held_until_s_ = 0;    // its CONNECT waits for its turn; 0: not
+  std::uint32_t budget_since_s_ = 0;
   std::uint32_t client_max_packet_size_ = 0xFFFFFFFF;
   std::uint32_t unsettled_ = 0;   // receipts handed over
   std::uint32_t quota_used_ = 0;  // QoS 1 and 2 messages of this connection not yet acknowledged
@@ -260,9 +300,14 @@ class Connection final : public net::StreamHandler {
   std::uint16_t keep_alive_s_ = 0;
   std::uint16_t asked_keep_alive_s_ = 0;
   std::uint16_t client_receive_maximum_ = 65'535;
+  std::uint16_t receive_maximum_ = 65'535;  // told to the client
   protocol::Version version_ = protocol::Version::v3_1_1;
   State state_ = State::awaiting_connect;
-  std::uint8_t paused_ = 0;
+  std::uint16_t paused_ = 0;
+  Admitted admitted_ = Admitted::no;
+  bool rate_exceeded_ = false;
+  bool logged_in_ = false;
+  bool looking_ahead_ = false;
   bool clean_start_ = true;
   bool client_id_assigned_ = false;
   bool problem_information_ = true;

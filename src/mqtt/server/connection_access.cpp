@@ -42,7 +42,10 @@ void Connection::authenticated(const Result<auth::Identity>& verdict) {
     return refuse_connect(
         {busy ? ReasonCode::server_busy : ReasonCode::bad_user_name_or_password, verdict.error().context}, version_);
   }
-  if (!verdict->anonymous()) username_ = verdict->name;
+  if (!verdict->anonymous()) {
+    username_ = verdict->name;
+    logged_in_ = true;
+  }
   if (const auth::PermissionSlot* permissions = server_.settings().access.permissions) {
     access_ = std::make_shared<auth::Access>(permissions, *verdict, session_->client_id());
   }
@@ -66,14 +69,17 @@ bool Connection::may_receive(std::string_view topic) {
 // (3.1.1: [MQTT-3.3.5-2]). QoS 0 is dropped without a word.
 void Connection::refuse_unauthorized(const protocol::Publish& packet) {
   server_.metrics().dropped_unauthorized.add();
+  refuse_with(packet, ReasonCode::not_authorized, "publishes to a topic that is not allowed");
+}
+
+void Connection::refuse_with(const protocol::Publish& packet, ReasonCode reason, const char* why) {
   if (packet.qos == 0) return;
   hand_over_batch();  // acknowledgements leave in the order of their messages
   --unsettled_;
   restore_quota();
   if (packet.qos == 2) session_->received.erase(packet.packet_id);
-  if (!v5()) return close({ReasonCode::not_authorized, "publishes to a topic that is not allowed"});
-  send_ack(packet.qos == 1 ? protocol::PacketType::puback : protocol::PacketType::pubrec, packet.packet_id,
-           ReasonCode::not_authorized);
+  if (!v5()) return close({reason, why});
+  send_ack(packet.qos == 1 ? protocol::PacketType::puback : protocol::PacketType::pubrec, packet.packet_id, reason);
 }
 
 }  // namespace millrace::mqtt

@@ -28,7 +28,7 @@ bool Connection::deliver(Delivery& delivery, const DeliveryMatch& match) {
   const Outgoing outgoing{qos, message.retain && match.retain_as_published,  // [MQTT-3.3.1-12, -13]
                           match.identifiers, match.share, kNoOffset};
   if (qos == 0) {
-    if (congested()) {
+    if (slow_for_qos0()) {
       server_.metrics().dropped_slow.add();
     } else {
       send(delivery, outgoing);
@@ -40,7 +40,7 @@ bool Connection::deliver(Delivery& delivery, const DeliveryMatch& match) {
     return true;
   }
   const std::size_t size = session_->spilling ? 0 : delivery.share()->size_bytes();
-  if (session_->spilling || session_->queued_bytes + size > server_.settings().max_queued_bytes) {
+  if (session_->spilling || session_->queued_bytes + size > queue_limit()) {
     if (server_.durable() && !match.share) {
       server_.spill(*session_, message);
       return true;
@@ -52,6 +52,7 @@ bool Connection::deliver(Delivery& delivery, const DeliveryMatch& match) {
   if (!session_->queue) session_->queue = std::make_unique<std::deque<OutboundMessage>>();
   session_->queue->push_back({delivery.share(), match.identifiers, match.share, kNoOffset, qos, outgoing.retain});
   session_->queued_bytes += size;
+  weigh_queue();
   return true;
 }
 
@@ -124,6 +125,7 @@ void Connection::send_queued() {
       if (next.is_reported()) report_settled(next);
     }
   }
+  weigh_queue();
 }
 
 // After a take-over: what was not acknowledged goes out again, in its order, under its identifiers, with its topic

@@ -39,7 +39,7 @@ void Connection::take_publish(const Frame& frame) {
   if (packet.qos == 2 && is_repetition(packet.packet_id)) return;
   server_.count_received(packet.qos);
   if (packet.qos != 0) {
-    if (++quota_used_ > server_.settings().receive_maximum && v5()) {
+    if (++quota_used_ > receive_maximum_ && v5()) {
       return close({ReasonCode::receive_maximum_exceeded, "more messages in flight than allowed (3.3.4)"});
     }
     ++unsettled_;
@@ -51,6 +51,9 @@ void Connection::take_publish(const Frame& frame) {
       return close({ReasonCode::not_authorized, "topics of the server's own (4.7.2)"});
     }
     ingest_only = packet.topic.starts_with(kBasicIngestTopics);
+  }
+  if (is_too_long(packet.topic)) [[unlikely]] {
+    return refuse_topic(packet);
   }
   if (access_ && !access_->may_publish(packet.topic)) return refuse_unauthorized(packet);
   bool matched = false;
@@ -68,7 +71,7 @@ void Connection::take_publish(const Frame& frame) {
         message.expiry_s = packet.properties.number(PropertyId::message_expiry_interval, 0);
       }
     }
-    if (packet.retain && !server_.retain(message)) return refuse_publish(packet);
+    if (packet.retain && !server_.retain(message, identity())) return refuse_publish(packet);
     matched = server_.route(message) || logged;
   }
 
@@ -89,7 +92,7 @@ void Connection::take_publish(const Frame& frame) {
     if (asked_expiry_s_ != 0) server_.batch().set_delivery_id(session_->client_id(), packet.packet_id);
   }
   if (!packet.properties.empty()) server_.batch().set_properties(packet.properties);
-  if (packet.retain && !ingest_only) server_.record_retained(message, session_->client_id());
+  if (packet.retain && !ingest_only) server_.record_retained(message, identity());
   if (logged) server_.record_message(message, session_->client_id());
   if (server_.batch().full()) hand_over_batch();
 }
@@ -104,6 +107,19 @@ void Connection::refuse_publish(const protocol::Publish& packet) {
   settle_one(packet.qos == 1 ? Kind::puback : Kind::pubrec, packet.packet_id, false, ReceiptStatus::quota,
              &stream_->output());
   stream_->mark_dirty();
+}
+
+bool Connection::is_too_long(std::string_view topic) const {
+  const Settings& settings = server_.settings();
+  if (topic.size() > settings.max_topic_bytes) return true;
+  if (topic.size() < settings.max_topic_levels) return false;  // each level but the first costs a byte
+  return SubscriptionTree::levels(topic) > settings.max_topic_levels;
+}
+
+// As one that is not allowed: told to 5.0 clients, the end of a 3.1.1 client's connection, dropped with QoS 0.
+void Connection::refuse_topic(const protocol::Publish& packet) {
+  server_.metrics().dropped_topic.add();
+  refuse_with(packet, ReasonCode::topic_name_invalid, "the topic has more levels or bytes than are allowed here");
 }
 
 bool Connection::resolve_alias(protocol::Publish& packet) {

@@ -58,6 +58,10 @@ void Connection::take_connect(const Frame& frame) {
   const auto refuse = [&](ReasonCode reason, const char* why) { refuse_connect({reason, why}, packet.version); };
   version_ = packet.version;
   clean_start_ = packet.clean_start;
+  if (rate_exceeded_) {
+    return refuse(ReasonCode::connection_rate_exceeded,
+                  "more connections from this address than mqtt.connect.rate.per.address; wait before the next try");
+  }
   if (server_.stopping()) return refuse(ReasonCode::server_unavailable, "the server is shutting down");
   if (packet.properties.has(PropertyId::authentication_method) &&
       !knows_method(packet.properties.text(PropertyId::authentication_method))) {
@@ -115,6 +119,7 @@ void Connection::refuse_connect(const Refusal& refusal, std::optional<protocol::
 }
 
 void Connection::claim_session() {
+  if (!admit_claim()) return;
   auto claim = server_.registry().claim(session_->client_id(), {id_, clean_start_});
   if (claim.granted && (!claim.stored || claim.stored->loop == server_.loop())) {
     std::unique_ptr<Session> stored;
@@ -180,7 +185,8 @@ void Connection::send_connack(bool session_present) {
   if (v5()) {
     protocol::PropertyWriter writer(block);
     if (session_->expiry_s() != asked_expiry_s_) writer.add(PropertyId::session_expiry_interval, session_->expiry_s());
-    if (settings.receive_maximum != 65'535) writer.add(PropertyId::receive_maximum, settings.receive_maximum);
+    receive_maximum_ = server_.receive_maximum();
+    if (receive_maximum_ != 65'535) writer.add(PropertyId::receive_maximum, receive_maximum_);
     writer.add(PropertyId::maximum_packet_size, static_cast<std::uint32_t>(settings.max_packet_size));
     if (client_id_assigned_) writer.add(PropertyId::assigned_client_identifier, session_->client_id());
     if (settings.topic_alias_maximum != 0) writer.add(PropertyId::topic_alias_maximum, settings.topic_alias_maximum);

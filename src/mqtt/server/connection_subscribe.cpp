@@ -63,7 +63,7 @@ protocol::Decoded<ReasonCode> Connection::add_subscription(const protocol::Subsc
   if (shared && v5() && entry.options.no_local) {
     return protocol::refuse(ReasonCode::protocol_error, "No Local on a shared subscription [MQTT-3.8.3-4]");
   }
-  if (SubscriptionTree::levels(entry.filter) > settings.max_topic_levels) return ReasonCode::topic_filter_invalid;
+  if (is_too_long(parts->filter)) return ReasonCode::topic_filter_invalid;
   if (settings.denied_filters.contains(entry.filter)) return ReasonCode::unspecified_error;
   if (access_ && !access_->may_subscribe(parts->filter)) return ReasonCode::not_authorized;
 

@@ -8,6 +8,9 @@
 
 #include "base/clock.h"
 #include "base/executor.h"
+#include "mqtt/server/connect_rate.h"
+#include "mqtt/server/identity_holds.h"
+#include "mqtt/server/memory_budget.h"
 #include "mqtt/server/response_watch.h"
 #include "mqtt/server/server_metrics.h"
 #include "mqtt/server/settings.h"
@@ -29,12 +32,19 @@ struct Exchange {
       : settings(std::move(chosen)),
         clock(settings.clock != nullptr ? *settings.clock : system_clock),
         metrics(metric_registry),
+        memory(settings.max_memory),
+        rates{.address{settings.connect_rate_per_address, settings.connect_wait},
+              .identity{settings.connect_rate_per_identity, settings.connect_wait},
+              .takeover{settings.takeover_rate, settings.connect_wait}},
         retained(RetainedStore(settings.retained)) {}
 
   Settings settings;
   SystemClock system_clock;
   const Clock& clock;
   ServerMetrics metrics;
+  MemoryBudget memory;
+  IdentityHolds identity_holds;
+  ConnectRates rates;
   SessionRegistry registry;
   Guarded<RetainedStore> retained;  // taken for RETAIN and SUBSCRIBE, in pieces; never together with another lock
   ResponseWatch responses;

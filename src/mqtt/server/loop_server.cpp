@@ -54,7 +54,14 @@ void LoopServer::tick() {
   }
   for (const ConnectionId id : std::exchange(storing_later_, {})) storing_.push_back(id);
   store_shares();
+  shed();
+  for (const std::vector<ConnectionId>* paused : {&pressed_, &crossing_paused_, &over_budget_}) {
+    for (const ConnectionId id : *paused) {
+      if (Connection* connection = table_.find(id)) connection->look_ahead();
+    }
+  }
   if (loop_ == 0) {
+    exchange_.metrics.held_bytes.set(static_cast<std::int64_t>(exchange_.memory.held()));
     take_due_sessions();
     trim_messages();
     expire_retained();
@@ -77,6 +84,7 @@ void LoopServer::end_turn() {
   for (ShareGroup* const group : std::exchange(going_shares_, {})) hand_out(*group);
   if (!outbox_.empty()) cross();
   add_metrics();
+  account();
   if (stopping_) go_on_stopping();
 }
 

@@ -109,7 +109,7 @@ class LoopServer final : public ReceiptSink {
   /// Hands a message of a shared subscription to another member.
   void share_again(const ShareNamePtr& share, SharedMessagePtr message);
   /// Keeps or clears the retained message of a topic; false when there is no room.
-  bool retain(const Message& message);
+  bool retain(const Message& message, std::string_view owner = {});
   /// Has that remembered by the log, with the last message of the batch.
   void record_retained(const Message& message, std::string_view publisher);
   /// Runs `action(RetainedStore&)` under its lock.
@@ -209,6 +209,28 @@ class LoopServer final : public ReceiptSink {
   /// The smallest offset that a session of this loop needs; the feed's position when there is none.
   [[nodiscard]] std::optional<Offset> smallest_cursor();
 
+  // Budgets (loop_server_budget.cpp; decisions 0028, 0029).
+  [[nodiscard]] ConnectRates& rates() { return exchange_.rates; }
+  /// A connection of this loop holds so much more, or less.
+  void hold(std::ptrdiff_t change);
+  /// As of the end of the last turn.
+  [[nodiscard]] Load load() const { return load_; }
+  [[nodiscard]] bool reads_no_publisher() const { return load_ == Load::full || turn_is_full(); }
+  [[nodiscard]] std::uint16_t receive_maximum() const {
+    return exchange_.memory.receive_maximum(exchange_.settings.receive_maximum);
+  }
+  [[nodiscard]] std::shared_ptr<IdentityHold> identity_hold(std::string_view identity) {
+    return exchange_.identity_holds.open(identity);
+  }
+  /// Asks for resume() when there is room again.
+  void wait_for_budget(ConnectionId id) { over_budget_.push_back(id); }
+  /// There is no room left at all: who takes more of it goes.
+  [[nodiscard]] bool is_beyond_budget() const {
+    return static_cast<std::ptrdiff_t>(exchange_.memory.held()) + held_change_ >
+           static_cast<std::ptrdiff_t>(exchange_.memory.limit());
+  }
+  void close_for_budget_soon(ConnectionId id);
+
   [[nodiscard]] Connection* find(ConnectionId id) const { return table_.find(id); }
   [[nodiscard]] std::size_t connection_count() const { return table_.size(); }
 
@@ -254,6 +276,11 @@ class LoopServer final : public ReceiptSink {
   void crossed(std::size_t bytes);
   void resume_all(std::vector<ConnectionId>& paused, Connection::Pause reason);
   void count_subscriptions(std::ptrdiff_t change);
+  void account();
+  void shed();
+  void look_at_budget_soon();
+  /// What one turn may cause: so much is written at its end before more is read.
+  [[nodiscard]] bool turn_is_full() const { return sent_bytes_ > exchange_.memory.limit() / 16; }
   void add_metrics();
   void go_on_stopping();
   void take_due_sessions();
@@ -265,6 +292,13 @@ class LoopServer final : public ReceiptSink {
   const MonoTime started_;
   std::uint32_t now_s_ = 1;
   WallTime read_time_{};
+
+  std::ptrdiff_t held_change_ = 0;  // not yet reported to the budget
+  std::vector<ConnectionId> over_budget_;
+  std::vector<ConnectionId> beyond_budget_;
+  std::uint32_t full_since_s_ = 0;
+  Load load_ = Load::normal;
+  bool budget_look_posted_ = false;
 
   ConnectionTable<Connection> table_;
   SubscriptionTree tree_;

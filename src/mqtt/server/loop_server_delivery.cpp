@@ -33,10 +33,10 @@ void LoopServer::publish_of_its_own(std::string_view topic, ByteView payload) {
   if (retain(message) && anyone_subscribed()) route(message);
 }
 
-bool LoopServer::retain(const Message& message) {
+bool LoopServer::retain(const Message& message, std::string_view owner) {
   using enum RetainedStore::Outcome;
   return exchange_.retained.with([&](RetainedStore& store) {
-    const auto outcome = store.set(message, now_s_);
+    const auto outcome = store.set(message, now_s_, owner);
     exchange_.metrics.retained_messages.set(static_cast<std::int64_t>(store.size()));
     exchange_.metrics.retained_bytes.set(static_cast<std::int64_t>(store.size_bytes()));
     return outcome != full;

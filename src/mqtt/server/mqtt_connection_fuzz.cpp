@@ -52,6 +52,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   settings.max_output_bytes = 400;
   settings.max_crossing_bytes = 300;
   settings.max_topic_levels = 6;
+  settings.max_memory = 65'536;
+  settings.max_identity_bytes = 32'768;
+  settings.takeover_rate = 1;
+  settings.connect_rate_per_identity = 2;
+  settings.connect_wait = std::chrono::seconds(3);
+  const std::string large(16'384, 'x');
   TestServer server(settings, 2);
   std::vector<TestClient> clients;
   for (std::uint8_t i = 0; i < 4; ++i) {
@@ -98,6 +104,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         break;
       case 8:
         client.send(script.bytes(detail % 32));
+        if (detail >= 192) client.send(std::string_view(large).substr(0, script.next() * std::size_t{64}));
         break;
       case 9:
         client.drop();
@@ -135,6 +142,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   for (std::size_t loop = 0; loop < 2; ++loop) server.receiver(loop).settles_by_itself = true;
   for (TestClient& client : clients) client.drop();
   server.seconds(30);
+  require(server.exchange().memory.held() == 0);
   require(server.exchange().subscriptions.load() == 0);
   require(server.loop(0).connection_count() == 0 && server.loop(1).connection_count() == 0);
   for (const std::string_view name : kNames) {

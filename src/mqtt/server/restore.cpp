@@ -19,13 +19,15 @@ Result<void> restore_retained(const topics::TopicLog& log, Exchange& exchange) {
     MR_TRY(replay_topic(log, kRetainedTopic, [&](const ReadRecord& record) -> Result<void> {
       if (!record.record.key) return {};
       Message message;
+      std::string owner;
       if (record.record.value) {
         MR_TRY_ASSIGN(const StoredMessage stored, decode_stored(*record.record.value));
         message = stored.at(now).value_or(Message{});
+        owner = stored.publisher;
       }
       message.topic = as_text(*record.record.key);
       message.retain = true;
-      if (store.set(message, 1) == RetainedStore::Outcome::full) ++refused;
+      if (store.set(message, 1, owner) == RetainedStore::Outcome::full) ++refused;
       return {};
     }));
     exchange.metrics.retained_messages.set(static_cast<std::int64_t>(store.size()));

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "mqtt/server/administration.h"
+#include "mqtt/server/listener_gate.h"
 #include "mqtt/server/loop_server.h"
 #include "mqtt/server/restore.h"
 #include "net/loop.h"
@@ -53,6 +54,9 @@ struct Server::Impl {
   template <class Accept>
   Result<void> listen(const net::Address& address, const net::StreamLayers& layers, Accept accept) {
     const net::Listener* first = nullptr;
+    const Settings& settings = exchange.settings;
+    gates.push_back(std::make_unique<ListenerGate>(settings.connect_rate, address.to_string(), exchange.memory,
+                                                   exchange.clock, exchange.metrics));
     for (Loop& loop : loops) {
       MR_TRY_ASSIGN(
           auto listener,
@@ -60,6 +64,7 @@ struct Server::Impl {
               *loop.loop, address,
               [accept, &loop](std::unique_ptr<net::Stream> stream) { accept(loop, std::move(stream)); }, first));
       listener->set_layers(layers);
+      listener->set_gate(*gates.back());
       loop.listeners.push_back(std::move(listener));
       if (first != nullptr) continue;
       first = loop.listeners.back().get();
@@ -70,6 +75,7 @@ struct Server::Impl {
 
   Exchange exchange;
   Administration administration{exchange};
+  std::vector<std::unique_ptr<ListenerGate>> gates;  // one per address
   std::vector<Loop> loops;
   bool started = false;
 };

@@ -8,6 +8,11 @@ metrics::Counter& dropped(metrics::Registry& registry, const char* reason) {
                           {{"reason", reason}});
 }
 
+metrics::Counter& accept_pauses(metrics::Registry& registry, const char* reason) {
+  return registry.counter("millrace_mqtt_accept_pauses_total", "Times that connections had to wait to be accepted",
+                          {{"reason", reason}});
+}
+
 metrics::Counter* by_qos(metrics::Registry& registry, const char* name, const char* help, const char* qos) {
   return &registry.counter(name, help, {{"qos", qos}});
 }
@@ -44,6 +49,7 @@ ServerMetrics::ServerMetrics(metrics::Registry& registry)
       dropped_expired(dropped(registry, "expired")),
       dropped_quota(dropped(registry, "quota")),
       dropped_unauthorized(dropped(registry, "unauthorized")),
+      dropped_topic(dropped(registry, "topic_too_long")),
       sent_bytes(registry.counter("millrace_mqtt_delivered_bytes_total", "Payload bytes sent to subscribers")),
       retained_messages(registry.gauge("millrace_mqtt_retained_messages", "Retained messages")),
       retained_bytes(registry.gauge("millrace_mqtt_retained_bytes",
@@ -53,6 +59,11 @@ ServerMetrics::ServerMetrics(metrics::Registry& registry)
       pauses(registry.counter("millrace_mqtt_read_pauses_total",
                               "Times a connection was not read because of back-pressure")),
       wills(registry.counter("millrace_mqtt_wills_total", "Will messages published")),
+      held_bytes(registry.gauge("millrace_mqtt_held_bytes", "Bytes that connections hold, of mqtt.memory.max.bytes")),
+      connects_held(registry.counter("millrace_mqtt_connects_held_total",
+                                     "CONNECT packets kept waiting because their client came too soon")),
+      accept_pauses_rate(accept_pauses(registry, "rate")),
+      accept_pauses_memory(accept_pauses(registry, "memory")),
       registry_(registry) {}
 
 void ServerMetrics::count_refused(protocol::ReasonCode reason) {

@@ -29,6 +29,7 @@ class ServerMetrics {
   metrics::Counter& dropped_expired;
   metrics::Counter& dropped_quota;
   metrics::Counter& dropped_unauthorized;
+  metrics::Counter& dropped_topic;
   metrics::Counter& sent_bytes;
   metrics::Gauge& retained_messages;
   metrics::Gauge& retained_bytes;
@@ -36,6 +37,10 @@ class ServerMetrics {
   metrics::Counter& refused_quota;
   metrics::Counter& pauses;
   metrics::Counter& wills;
+  metrics::Gauge& held_bytes;
+  metrics::Counter& connects_held;
+  metrics::Counter& accept_pauses_rate;
+  metrics::Counter& accept_pauses_memory;
 
   /// CONNECTs refused and connections closed by the server, by reason. Not for hot paths.
   void count_refused(protocol::ReasonCode reason);

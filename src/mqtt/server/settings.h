@@ -62,8 +62,9 @@ struct Settings {
   /// Longest session expiry granted (3.2.2.3.2).
   std::uint32_t max_session_expiry_s = 0xFFFFFFFF;
 
-  /// Levels of a topic filter.
+  /// Levels of a topic or topic filter, and its bytes.
   std::size_t max_topic_levels = 128;
+  std::size_t max_topic_bytes = 65'535;
   std::size_t max_subscriptions_per_session = 10'000;
   /// Filters, character by character, whose SUBSCRIBE fails with 0x80.
   std::set<std::string, std::less<>> denied_filters;
@@ -79,10 +80,24 @@ struct Settings {
   std::uint32_t max_inflight = 1'000;
   /// Bytes not yet taken by the kernel from which on a subscriber counts as slow: QoS 0 is dropped for it, QoS 1 waits.
   std::size_t max_output_bytes = 1'048'576;
-  /// QoS 1 bytes that may wait for one subscriber; one more message and its connection is closed.
+  /// QoS 1 and 2 bytes that may wait for one subscriber; what comes then waits in the log, or without a log its
+  /// connection is closed.
   std::size_t max_queued_bytes = 16'777'216;
   /// Bytes on their way from one loop to the others from which on its publishers are paused (QoS 0: dropped).
   std::size_t max_crossing_bytes = 33'554'432;
+
+  /// What all connections may hold together (memory_budget.h), and those of one identity.
+  std::size_t max_memory = 536'870'912;
+  std::size_t max_identity_bytes = 134'217'728;
+  /// Connections accepted per second and listener; 0: as they come.
+  std::uint32_t connect_rate = 0;
+  /// CONNECTs per second of one network address, and of one identity; 0: any number.
+  std::uint32_t connect_rate_per_address = 0;
+  std::uint32_t connect_rate_per_identity = 0;
+  /// How often per second a client identifier that is connected may be taken over; 0: any number.
+  std::uint32_t takeover_rate = 0;
+  /// Who comes too soon is kept waiting for so long at most, and refused beyond.
+  std::chrono::milliseconds connect_wait{10'000};
 
   /// How long a stop waits for acknowledgements that are on their way.
   std::chrono::milliseconds stop_timeout{5'000};

@@ -16,7 +16,15 @@ std::string_view literal_prefix(std::string_view filter) {
 
 }  // namespace
 
-RetainedStore::Outcome RetainedStore::set(const Message& message, std::uint32_t now_s) {
+bool RetainedStore::has_room(const Owner& owner, bool is_its_own, std::size_t size, std::size_t freed) const {
+  if (limits_.max_messages_per_owner != 0 && !is_its_own && owner.messages >= limits_.max_messages_per_owner) {
+    return false;
+  }
+  return limits_.max_bytes_per_owner == 0 ||
+         owner.bytes - (is_its_own ? freed : 0) + size <= limits_.max_bytes_per_owner;
+}
+
+RetainedStore::Outcome RetainedStore::set(const Message& message, std::uint32_t now_s, std::string_view owner) {
   const auto at = messages_.find(message.topic);
   if (message.payload.empty()) {
     if (at == messages_.end()) return Outcome::nothing_to_clear;
@@ -24,25 +32,41 @@ RetainedStore::Outcome RetainedStore::set(const Message& message, std::uint32_t 
     return Outcome::cleared;
   }
   const std::size_t size = message.topic.size() + message.payload.size() + message.properties.size();
-  const std::size_t freed = at == messages_.end() ? 0 : at->second->size_bytes();
+  const std::size_t freed = at == messages_.end() ? 0 : at->second.message->size_bytes();
   if (bytes_ - freed + size > limits_.max_bytes) return Outcome::full;
   if (at == messages_.end() && messages_.size() >= limits_.max_messages) return Outcome::full;
+  const auto known = owners_.find(owner);
+  if (!owner.empty()) {
+    const bool is_its_own = at != messages_.end() && known != owners_.end() && at->second.owner == known;
+    if (!has_room(known == owners_.end() ? Owner{} : known->second, is_its_own, size, freed)) return Outcome::full;
+  }
   auto kept = std::make_shared<const SharedMessage>(message, now_s);
+  // Before the old one goes, so that an owner who has only this one stays known.
+  auto pays = owner.empty() ? owners_.end() : known;
+  if (!owner.empty() && pays == owners_.end()) pays = owners_.try_emplace(std::string(owner)).first;
+  if (pays != owners_.end()) {
+    ++pays->second.messages;
+    pays->second.bytes += kept->size_bytes();
+  }
   if (at != messages_.end()) erase(at);
   bytes_ += kept->size_bytes();
   const std::string_view topic = kept->message().topic;
-  messages_.emplace(topic, std::move(kept));
+  messages_.emplace(topic, Kept{std::move(kept), pays});
   return Outcome::stored;
 }
 
 SharedMessagePtr RetainedStore::find(std::string_view topic) const {
   const auto at = messages_.find(topic);
-  return at == messages_.end() ? nullptr : at->second;
+  return at == messages_.end() ? nullptr : at->second.message;
 }
 
 void RetainedStore::erase(Messages::iterator at) {
-  bytes_ -= at->second->size_bytes();
-  const SharedMessagePtr last_use = std::move(at->second);  // the key views it
+  const SharedMessagePtr last_use = std::move(at->second.message);  // the key views it
+  bytes_ -= last_use->size_bytes();
+  if (const auto owner = at->second.owner; owner != owners_.end()) {
+    owner->second.bytes -= last_use->size_bytes();
+    if (--owner->second.messages == 0) owners_.erase(owner);
+  }
   messages_.erase(at);
 }
 
@@ -63,9 +87,9 @@ void RetainedStore::next(std::string_view filter, Walk& walk, const Piece& piece
     ++looked_at;
     walk.after = at->first;
     if (!protocol::matches_filter(filter, at->first)) continue;
-    into.push_back(at->second);
+    into.push_back(at->second.message);
     ++messages;
-    bytes += at->second->size_bytes();
+    bytes += at->second.message->size_bytes();
   }
   walk.done = true;
 }
@@ -76,7 +100,7 @@ std::vector<std::string> RetainedStore::expire(Walk& walk, std::size_t max_looke
   for (std::size_t i = 0; i < max_looked_at && at != messages_.end(); ++i) {
     walk.after = at->first;
     const auto next = std::next(at);
-    if (!at->second->at(now_s)) {
+    if (!at->second.message->at(now_s)) {
       topics.push_back(walk.after);
       erase(at);
     }

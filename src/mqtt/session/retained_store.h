@@ -16,7 +16,9 @@ namespace millrace::mqtt {
 
 struct RetainedLimits {
   std::size_t max_messages = 10'000'000;
-  std::size_t max_bytes = 1'073'741'824;  // topics, payloads and properties
+  std::size_t max_bytes = 1'073'741'824;   // topics, payloads and properties
+  std::size_t max_messages_per_owner = 0;  // 0: as many as there may be
+  std::size_t max_bytes_per_owner = 0;
 };
 
 class RetainedStore {
@@ -25,8 +27,8 @@ class RetainedStore {
 
   enum class Outcome : std::uint8_t { stored, cleared, nothing_to_clear, full };
   /// Replaces the message of its topic; an empty payload clears it [MQTT-3.3.1-6, -7]. A replacement is refused too
-  /// when it would pass the limit of bytes.
-  Outcome set(const Message& message, std::uint32_t now_s);
+  /// when it would pass the limit of bytes. `owner`: whom it counts for; empty: nobody.
+  Outcome set(const Message& message, std::uint32_t now_s, std::string_view owner = {});
   [[nodiscard]] SharedMessagePtr find(std::string_view topic) const;
 
   /// How far a walk has come, and how much of it to do at once.
@@ -49,11 +51,23 @@ class RetainedStore {
   [[nodiscard]] std::size_t size_bytes() const { return bytes_; }
 
  private:
-  using Messages = std::map<std::string_view, SharedMessagePtr>;  // the key views the message's own topic
+  /// Whoever published it last.
+  struct Owner {
+    std::size_t messages = 0;
+    std::size_t bytes = 0;
+  };
+  using Owners = std::map<std::string, Owner, std::less<>>;
+  struct Kept {
+    SharedMessagePtr message;
+    Owners::iterator owner;  // end(): nobody
+  };
+  using Messages = std::map<std::string_view, Kept>;  // the key views the message's own topic
   void erase(Messages::iterator at);
+  [[nodiscard]] bool has_room(const Owner& owner, bool is_its_own, std::size_t size, std::size_t freed) const;
 
   RetainedLimits limits_;
   Messages messages_;
+  Owners owners_;  // of one message or more
   std::size_t bytes_ = 0;
 };
 

@@ -66,6 +66,7 @@ class FakeStream final : public net::Stream {
     if (closing_) return;
     kept_ += bytes;
     give();
+    count_held();
   }
   /// The client ends the connection.
   void reset() { closing_ = true; }
@@ -78,15 +79,20 @@ class FakeStream final : public net::Stream {
     }
     if (std::exchange(again_, false)) {
       give();
+      count_held();
       return true;
     }
     return false;
   }
   /// True when something was written.
   bool flush() {
-    if (peer_->takes_nothing || output_.empty()) return false;
+    if (peer_->takes_nothing || output_.empty()) {
+      count_held();
+      return false;
+    }
     peer_->received.append(as_text(output_.view()));
     output_.clear();
+    count_held();
     if (over_high_ && pending_bytes() < low_) {
       over_high_ = false;
       handler_->on_drained();
@@ -105,11 +111,19 @@ class FakeStream final : public net::Stream {
     }
   }
 
+  void count_held() {
+    const std::size_t held = (kept_.size() + output_.size()) / net::kHeldStep * net::kHeldStep;
+    const auto change = static_cast<std::ptrdiff_t>(held) - static_cast<std::ptrdiff_t>(held_told_);
+    held_told_ = held;
+    if (change != 0 && handler_ != nullptr && !told_) handler_->on_held(change);
+  }
+
   std::shared_ptr<FakePeer> peer_;
   net::StreamHandler* handler_ = nullptr;
   Buffer output_;
   std::string kept_;
   std::size_t expected_ = 0;
+  std::size_t held_told_ = 0;
   std::size_t low_ = 0;
   std::size_t high_ = static_cast<std::size_t>(-1);
   bool paused_ = false;
