@@ -76,7 +76,7 @@ struct Settings {
     std::int32_t receive_maximum = 8192;
     std::int32_t topic_alias_maximum = 16;
     std::int32_t max_connections = 100'000;
-    std::int32_t max_inflight = 1000;
+    std::int32_t max_inflight = 8192;  // what one turn of a busy loop may send: fewer, and a fast client waits
     std::chrono::milliseconds server_keep_alive{0};
     std::chrono::milliseconds connect_timeout{10'000};
     std::chrono::milliseconds session_expiry_max{86'400'000};

@@ -34,9 +34,9 @@ void LoopServer::spill(Session& session, const Message& message) {
   if (spilled_stamp_ != match_stamp_) {
     spilled_stamp_ = match_stamp_;
     const std::uint64_t number = spills_.open(spill_key_);
-    Buffer value;
-    encode_stored(value, message, {}, exchange_.clock.wall());
-    const OwnRecord record{kMessageTopic, spill_key_.view(), value.view()};
+    stored_.clear();
+    encode_stored(stored_, message, {}, exchange_.clock.wall());
+    const OwnRecord record{kMessageTopic, spill_key_.view(), stored_.view()};
     receiver_.store({&record, 1}, Receipt{kOwnReceipt, number}, *this);
   }
   spills_.wait(session.connection()->id());
