@@ -100,10 +100,10 @@ class Millrace(Process):
 
     label, durability = "millrace", "fdatasync before the acknowledgement"
 
-    def __init__(self, core, options=()):
+    def __init__(self, core, options=(), config="bench/bench.yaml"):
         sets = [word for name in ("mqtt", "kafka", "http") for word in ("--set", f"{name}.port=0")]
         data = WORK / "data/millrace/store"
-        command = [MILLRACE, "serve", "--config", ROOT / "bench/bench.yaml", "--data-dir", data, *sets, *options]
+        command = [MILLRACE, "serve", "--config", ROOT / config, "--data-dir", data, *sets, *options]
         super().__init__("millrace", command, core)
 
     def wait_ready(self):
