@@ -121,7 +121,9 @@ class WebSocketStream final : public Stream, private StreamHandler, private Stre
   void send(SharedBytes bytes) override {
     if (state_ != State::open || bytes.size() < kCopied) return send_copy(bytes.view());
     write_out();
-    put_binary_head(below_->output(), bytes.size());
+    if (left_of_frame_ == 0) begin_frame(bytes.view());
+    if (left_of_frame_ < bytes.size()) return send_copy(bytes.view());  // the rest of one message, and more
+    left_of_frame_ -= bytes.size();
     below_->mark_dirty();
     below_->send(std::move(bytes));
   }
@@ -191,11 +193,21 @@ class WebSocketStream final : public Stream, private StreamHandler, private Stre
   }
   void write_out() override {
     if (state_ != State::open || output_.empty()) return;
-    Buffer& out = below_->output();
-    put_binary_head(out, output_.size());
-    out.append(output_.view());
+    for (ByteView rest = output_.view(); !rest.empty();) {
+      if (left_of_frame_ == 0) begin_frame(rest);
+      const std::size_t count = std::min(rest.size(), left_of_frame_);
+      below_->output().append(rest.first(count));
+      rest = rest.subspan(count);
+      left_of_frame_ -= count;
+    }
     output_ = Buffer();  // an idle stream owns no buffer
     below_->mark_dirty();
+  }
+  /// Appends the head of the frame for the message at the front of `bytes`. Its body may come by send().
+  void begin_frame(ByteView bytes) {
+    const std::size_t message = settings_.message_size != nullptr ? settings_.message_size(bytes) : 0;
+    left_of_frame_ = message != 0 ? message : bytes.size();
+    put_binary_head(below_->output(), left_of_frame_);
   }
 
   std::size_t shake_hands(ByteView bytes) {
@@ -285,7 +297,8 @@ class WebSocketStream final : public Stream, private StreamHandler, private Stre
   std::unique_ptr<http::RequestReader> request_;  // during the handshake
   WebSocketReader frames_;
   Inbox inbox_;
-  Buffer output_;  // not yet in a frame
+  Buffer output_;                  // not yet in a frame
+  std::size_t left_of_frame_ = 0;  // announced and not yet written; 0 whenever the handler is not writing a message
   std::optional<Error> failure_;
   Loop::TimerId timer_ = 0;
   State state_ = State::handshake;

@@ -103,6 +103,11 @@ TEST(WebSocketFrames, WhatIsRefused) {
   }
 }
 
+// The answer to the key of RFC 6455, 1.3.
+constexpr std::string_view kAccepted =
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";
+
 /// Answers what it hears.
 struct Echo final : StreamHandler {
   explicit Echo(std::unique_ptr<Stream> over) : stream(std::move(over)) { stream->start(*this); }
@@ -153,10 +158,7 @@ TEST_F(WebSocketServer, ShakesHandsAndCarriesBytes) {
   testing::SocketClient client(listener_->address().port);
   // Data may follow in the same piece.
   client.send(request("Sec-WebSocket-Protocol: chat, mqtt\r\n") + frame(0x82, "hello"));
-  const std::string expected =
-      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-      "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n";  // RFC 6455, 1.3
-  EXPECT_EQ(client.receive(expected.size()), expected);
+  EXPECT_EQ(client.receive(kAccepted.size()), kAccepted);
   EXPECT_EQ(client.receive(7), "\x82\x05hello");
   const std::string large(100'000, 'z');
   client.send(frame(0x82, large));
@@ -175,6 +177,36 @@ TEST_F(WebSocketServer, ShakesHandsAndCarriesBytes) {
   EXPECT_EQ(got, large);
   client.send(frame(0x88, "\x03\xE8"));
   EXPECT_EQ(client.receive_all(), "\x88\x02\x03\xE8");
+}
+
+TEST_F(WebSocketServer, EachMessageHasAFrame) {
+  settings_.message_size = [](ByteView bytes) { return std::size_t{bytes[0]}; };  // the first byte is the size
+  testing::SocketClient client(listener_->address().port);
+  client.send(request());
+  EXPECT_EQ(client.receive(kAccepted.size()), kAccepted);
+  client.send(frame(0x82, std::string("\x02"
+                                      "a"
+                                      "\x03"
+                                      "bc"
+                                      "\x01",
+                                      6)));
+  EXPECT_EQ(client.receive(12), std::string("\x82\x02\x02"
+                                            "a"
+                                            "\x82\x03\x03"
+                                            "bc"
+                                            "\x82\x01\x01",
+                                            12));
+}
+
+TEST_F(WebSocketServer, BehindAProxy) {
+  StreamLayers layers;
+  layers.proxies = {*Network::parse("127.0.0.0/8")};
+  thread_.run([&] { listener_->set_layers(layers); });
+  testing::SocketClient client(listener_->address().port);
+  client.send("PROXY TCP4 192.0.2.7 192.0.2.1 4711 443\r\n" + request() + frame(0x82, "hello"));
+  EXPECT_EQ(client.receive(kAccepted.size()), kAccepted);
+  EXPECT_EQ(client.receive(7), "\x82\x05hello");
+  EXPECT_EQ(first_line(request()), "");  // without its header
 }
 
 TEST_F(WebSocketServer, RefusesWhatIsNoHandshake) {

@@ -5,6 +5,8 @@
 // function.
 #pragma once
 
+#include <cstdint>
+
 #include "base/bytes.h"
 #include "mqtt/protocol/packet_type.h"
 #include "mqtt/protocol/reason_code.h"
@@ -55,6 +57,12 @@ struct Frame {
     if (size > bytes.size()) return Frame{type, flags, {}, 0, size};
     return Frame{type, flags, bytes.subspan(1 + i, remaining), size, size};
   }
+}
+
+/// The whole size of the packet that begins with `bytes`, as its fixed header says; 0 when that is not there or wrong.
+[[nodiscard]] inline std::size_t packet_size(ByteView bytes) {
+  const auto frame = next_frame(bytes, SIZE_MAX);
+  return frame ? frame->claimed : 0;
 }
 
 }  // namespace millrace::mqtt::protocol

@@ -10,6 +10,7 @@
 
 #include "auth/authenticator.h"
 #include "auth/permissions.h"
+#include "mqtt/protocol/frame.h"
 #include "mqtt/server/seeded_bugs.h"
 #include "mqtt/session/retained_store.h"
 #include "net/listener.h"
@@ -39,7 +40,7 @@ struct Settings {
   std::vector<net::Address> listen_websocket;
   /// Of those, in the same order; those without are plain.
   std::vector<net::StreamLayers> layers_websocket;
-  net::WebSocketSettings websocket;
+  net::WebSocketSettings websocket{.message_size = &protocol::packet_size};
 
   /// Connected clients; a further one is told so in its CONNACK. Connections that are not clients yet may be an eighth
   /// more; further ones are closed at once.
