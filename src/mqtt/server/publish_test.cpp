@@ -121,10 +121,22 @@ TEST(Publish, QuotaIsToldToFiveAndClosesThreeLater) {
   server.seconds(3);
   EXPECT_TRUE(three.closed());
   EXPECT_FALSE(five.closed());
-  // The refused QoS 2 identifier is free again [MQTT-4.3.3]: the same message may be sent anew.
+}
+
+// [MQTT-4.3.3-9]
+TEST(ExactlyOnce, ARefusedIdentifierIsFree) {
+  TestServer server;
+  server.receiver().settles_by_itself = false;
+  TestClient device = server.client();
+  device.connect("device");
+  device.seen();
+  device.publish("t", "x", 2, 2);
+  server.receiver().settle(ReceiptStatus::quota);
+  server.turn();
+  EXPECT_EQ(device.seen(), "pubrec 2 quota_exceeded");
   server.receiver().settles_by_itself = true;
-  five.publish("t", "x", 2, 2);
-  EXPECT_EQ(five.seen(), "pubrec 2 success");
+  device.publish("t", "x", 2, 2);
+  EXPECT_EQ(device.seen(), "pubrec 2 success");
 }
 
 TEST(ExactlyOnce, TheWholeExchangeHandsOverOnce) {
