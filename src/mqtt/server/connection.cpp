@@ -51,6 +51,7 @@ std::size_t Connection::on_bytes(ByteView bytes) {
       break;
     }
     taken += frame->size;
+    server_.count_packet_received();
     if (server_.tracing()) [[unlikely]] {
       trace_in(*frame);
     }
@@ -121,6 +122,7 @@ void Connection::take(const Frame& frame) {
         return;
       }
       protocol::encode_pingresp(stream_->output());  // [MQTT-3.12.4-1]
+      server_.count_packets_sent(1);
       stream_->mark_dirty();
       return;
     case disconnect:
@@ -221,6 +223,7 @@ void Connection::close(const Refusal& refusal) {
       }
     }
     protocol::encode(stream_->output(), packet, version_);
+    server_.count_packets_sent(1);
     stream_->mark_dirty();
   }
   start_closing();

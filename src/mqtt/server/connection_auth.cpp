@@ -67,6 +67,7 @@ void Connection::send_auth(ReasonCode reason, std::string_view data) {
       .add(PropertyId::authentication_data, data);
   protocol::Auth packet{reason, *protocol::validate_properties(block.view(), protocol::PacketType::auth)};
   protocol::encode(stream_->output(), packet, version_);
+  server_.count_packets_sent(1);
   stream_->mark_dirty();
 }
 

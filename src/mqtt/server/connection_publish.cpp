@@ -37,7 +37,7 @@ void Connection::take_publish(const Frame& frame) {
     if (packet.properties.has(PropertyId::topic_alias) && !resolve_alias(packet)) return;
   }
   if (packet.qos == 2 && is_repetition(packet.packet_id)) return;
-  server_.count_received(packet.qos);
+  server_.count_received(packet.qos, packet.payload.size());
   if (packet.qos != 0) {
     if (++quota_used_ > receive_maximum_ && v5()) {
       return close({ReasonCode::receive_maximum_exceeded, "more messages in flight than allowed (3.3.4)"});
@@ -226,6 +226,7 @@ void Connection::take_pubrel(const protocol::PublishAck& packet) {
 
 void Connection::send_ack(PacketType type, std::uint16_t packet_id, ReasonCode reason) {
   protocol::encode(stream_->output(), protocol::PublishAck{type, packet_id, reason, {}}, version_);
+  server_.count_packets_sent(1);
   stream_->mark_dirty();
 }
 
@@ -238,6 +239,7 @@ void Connection::settle(std::span<const Receipt> receipts, ReceiptStatus status)
                (settled.token & kMatched) != 0, status, out);
   }
   if (out != nullptr) {
+    server_.count_packets_sent(receipts.size());
     stream_->mark_dirty();
   } else if (session_ended_ && owns_client_id_ && unsettled_ == 0) {
     // Later: the receiver must not be called from within its own call.

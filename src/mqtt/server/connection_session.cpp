@@ -113,6 +113,7 @@ void Connection::refuse_connect(const Refusal& refusal, std::optional<protocol::
                          refusal.reason == ReasonCode::topic_name_invalid;
   if (version && (*version == protocol::Version::v5 || !malformed)) {
     protocol::encode(stream_->output(), protocol::Connack{false, refusal.reason, {}}, *version);
+    server_.count_packets_sent(1);
     stream_->mark_dirty();
   }
   start_closing();
@@ -169,7 +170,8 @@ bool Connection::granted(std::unique_ptr<Session>& stored) {
   send_connack(session_present);
   watch();
   server_.attach(*session_);
-  if (session_->logged()) store_later();
+  if (session_->will && !session_->logged()) server_.record_will(*session_);
+  if (session_->logged()) session_->will ? static_cast<void>(store_soon()) : store_later();
   report_shared_done();
   if (session_present) pump();
   resume(Pause::claiming);
@@ -198,6 +200,7 @@ void Connection::send_connack(bool session_present) {
     packet.properties = *protocol::validate_properties(block.view(), protocol::PacketType::connack);
   }
   protocol::encode(stream_->output(), packet, version_);
+  server_.count_packets_sent(1);
   stream_->mark_dirty();
 }
 
@@ -227,7 +230,7 @@ void Connection::take_disconnect(const Frame& frame) {
     session_->set_expiry_s(std::min(expiry_s, server_.settings().max_session_expiry_s));
   }
   cause_.client_initiated = true;
-  if (packet->reason == ReasonCode::success) session_->will.reset();  // [MQTT-3.14.4-3]
+  if (packet->reason == ReasonCode::success) server_.drop_will(*session_);  // [MQTT-3.14.4-3]
   start_closing();
 }
 
@@ -252,10 +255,11 @@ void Connection::end_session() {
   if (!session_->logged()) server_.detach(*session_);  // a persistent one goes on being fed
   session_->attach(nullptr);
   if (session_->will) {
-    // A will with a delay waits as long as its session goes on [MQTT-3.1.2-8, 3.1.3-9].
+    // A will with a delay waits as long as its session goes on [MQTT-3.1.2-8, 3.1.3-9]; those of a stop wait for the
+    // next start, if something remembers them (3.1.2.5).
     const bool session_goes_on = session_->outlives_connection() && !replaced_by_clean_start_;
-    const bool waits = session_goes_on && session_->will->delay_s != 0;
-    if (!waits && !server_.stopping()) server_.publish_will(*session_);
+    const bool waits = (session_goes_on && session_->will->delay_s != 0) || server_.stopping();
+    if (!waits) server_.publish_will(*session_);
     if (!waits || replaced_) session_->will.reset();
   }
   if (session_->logged() && session_->outlives_connection() && !replaced_) store_soon();  // since when it waits

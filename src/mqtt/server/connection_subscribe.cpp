@@ -48,6 +48,7 @@ void Connection::take_subscribe(const Frame& frame) {
 void Connection::subscribed(OpenSubscribe& open) {
   if (--open.open != 0 || state_ != State::connected) return;
   protocol::encode(stream_->output(), open.answer, version_);
+  server_.count_packets_sent(1);
   stream_->mark_dirty();
   for (const Subscription& subscription : open.retained) start_retained(subscription.filter, subscription);
   if (!open.retained.empty()) pump();
@@ -122,6 +123,7 @@ void Connection::take_unsubscribe(const Frame& frame) {
   const auto send = [this, answer = std::move(answer)] {
     if (state_ != State::connected) return;
     protocol::encode(stream_->output(), answer, version_);
+    server_.count_packets_sent(1);
     stream_->mark_dirty();
   };
   if (!session_->logged()) return send();

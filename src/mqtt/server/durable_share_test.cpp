@@ -211,6 +211,34 @@ TEST(DurableWill, IsNotPublishedAfterADisconnect) {
   EXPECT_EQ(heir.seen(), "connack present=1 success");
 }
 
+TEST(DurableWill, OfASessionThatEndsWithItsConnection) {
+  Durable server;
+  TestClient heir = server.client("heir");
+  heir.subscribe("will", 1);
+  TestClient left = server->client();
+  left.connect(with_will("left"), "");
+  TestClient polite = server->client();
+  polite.connect(with_will("polite"), "");
+  polite.disconnect();
+  TestClient broken = server->client();
+  broken.connect(with_will("broken"), "");
+  heir.seen();
+  broken.drop();
+  EXPECT_EQ(heir.seen(), "publish will q1 id=1 [gone]");
+  heir.ack(PacketType::puback, 1);
+  server->seconds(2);
+  server.restart();
+  heir = server.client("heir");
+  server->seconds(1);
+  EXPECT_EQ(heir.seen(), "connack present=1 success; publish will q1 id=2 [gone]");  // of `left`
+  heir.ack(PacketType::puback, 2);
+  server->seconds(2);
+  server.restart();
+  server->seconds(2);
+  heir = server.client("heir");
+  EXPECT_EQ(heir.seen(), "connack present=1 success");
+}
+
 TEST(DurableWill, IsAskedForItsPermissionAfterARestart) {
   for (const bool allowed : {true, false}) {
     auth::PermissionSlot permissions;

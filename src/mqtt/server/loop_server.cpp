@@ -27,6 +27,7 @@ LoopServer::~LoopServer() = default;
 
 void LoopServer::accept(std::unique_ptr<net::Stream> stream) {
   if (stopping_) return;  // the stream's destructor closes it
+  exchange_.metrics.sockets.add();
   table_.emplace(*this, std::move(stream)).start();
 }
 
@@ -54,6 +55,7 @@ void LoopServer::tick() {
   }
   for (const ConnectionId id : std::exchange(storing_later_, {})) storing_.push_back(id);
   store_shares();
+  publish_left_wills();
   shed();
   for (const std::vector<ConnectionId>* paused : {&pressed_, &crossing_paused_, &over_budget_}) {
     for (const ConnectionId id : *paused) {
@@ -90,12 +92,17 @@ void LoopServer::end_turn() {
 
 void LoopServer::add_metrics() {
   if (sent_bytes_ != 0) exchange_.metrics.sent_bytes.add(std::exchange(sent_bytes_, 0));
+  if (packets_received_ != 0) exchange_.metrics.packets_received.add(std::exchange(packets_received_, 0));
+  if (packets_sent_ != 0) exchange_.metrics.packets_sent.add(std::exchange(packets_sent_, 0));
+  if (payload_received_ != 0) exchange_.metrics.payload_received.add(std::exchange(payload_received_, 0));
   if (received_bytes_ != 0) exchange_.metrics.received_bytes.add(std::exchange(received_bytes_, 0));
   for (std::size_t qos = 0; qos < received_.size(); ++qos) {
     if (received_[qos] != 0) exchange_.metrics.received[qos]->add(std::exchange(received_[qos], 0));
   }
   for (std::size_t qos = 0; qos < delivered_.size(); ++qos) {
-    if (delivered_[qos] != 0) exchange_.metrics.delivered[qos]->add(std::exchange(delivered_[qos], 0));
+    if (delivered_[qos] == 0) continue;
+    exchange_.metrics.packets_sent.add(delivered_[qos]);
+    exchange_.metrics.delivered[qos]->add(std::exchange(delivered_[qos], 0));
   }
 }
 

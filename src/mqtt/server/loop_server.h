@@ -94,7 +94,13 @@ class LoopServer final : public ReceiptSink {
     exchange_.metrics.connections.add(change);
   }
   /// Counted here and added to the metrics once per turn.
-  void count_received(std::uint8_t qos) { ++received_[qos]; }
+  void count_received(std::uint8_t qos, std::size_t payload) {
+    ++received_[qos];
+    payload_received_ += payload;
+  }
+  void count_packet_received() { ++packets_received_; }
+  /// Of every kind but PUBLISH, which count_delivered() counts.
+  void count_packets_sent(std::size_t count) { packets_sent_ += count; }
   void count_delivered(std::uint8_t qos, std::size_t bytes) {
     ++delivered_[qos];
     sent_bytes_ += bytes;
@@ -123,6 +129,12 @@ class LoopServer final : public ReceiptSink {
   /// To the rules and to subscribers. Requires an empty batch.
   /// With the session's record, which must not tell of it any more, in the same commit: so it is published once.
   void publish_will(Session& session);
+  /// Remembers the will of a session that ends with its connection; that of another stands in the session's record.
+  void record_will(Session& session);
+  /// The client has said goodbye [MQTT-3.14.4-3].
+  void drop_will(Session& session);
+  /// A session of before the start that ended with the process: its will is published at the first tick.
+  void adopt_will(std::unique_ptr<Session> session);
   /// Asks for end_session() at the end of the turn, when nothing iterates over sessions.
   void end_later(ConnectionId id) { ending_.push_back(id); }
   /// Asks for resume(): when the receiver is relieved, or when other loops have caught up.
@@ -309,6 +321,11 @@ class LoopServer final : public ReceiptSink {
     using is_transparent = void;
     std::size_t operator()(std::string_view id) const { return std::hash<std::string_view>{}(id); }
   };
+  void forget_record(const StoredWill& will);
+  void give_access(Session& session);
+  void publish_left_wills();
+
+  std::vector<std::unique_ptr<Session>> left_wills_;  // of sessions that ended with the process before
   std::unordered_map<std::string, std::unique_ptr<Session>, IdHash, std::equal_to<>> absent_;
   std::vector<ConnectionId> storing_;
   std::vector<ConnectionId> storing_later_;
@@ -355,6 +372,9 @@ class LoopServer final : public ReceiptSink {
   std::array<std::uint64_t, 3> received_{};
   std::array<std::uint64_t, 3> delivered_{};
   std::uint64_t received_bytes_ = 0;
+  std::uint64_t payload_received_ = 0;
+  std::uint64_t packets_received_ = 0;
+  std::uint64_t packets_sent_ = 0;
   std::uint64_t sent_bytes_ = 0;
 
   // To other loops

@@ -44,7 +44,7 @@ bool LoopServer::retain(const Message& message, std::string_view owner) {
 }
 
 void LoopServer::record_retained(const Message& message, std::string_view publisher) {
-  if (!exchange_.durable) return;
+  if (!exchange_.durable || exchange_.settings.bug == SeededBug::retain_without_recording) return;
   if (message.payload.empty()) return batch_.add_own_record(kRetainedTopic, message.topic, nullptr);
   batch_.add_own_record(kRetainedTopic, message.topic, [&](Buffer& out) {
     Message kept = message;

@@ -183,55 +183,13 @@ void LoopServer::adopt(std::unique_ptr<Session> session, std::uint32_t ends_in_s
   const MonoTime now = exchange_.clock.mono();
   SessionRegistry::Keep keep{{loop_, session->serial}, SessionRegistry::after(now, ends_in_s)};
   if (will_in_s) keep.will_at = SessionRegistry::after(now, *will_in_s);
-  if (session->will && exchange_.settings.access.permissions != nullptr) {
-    session->will->access = std::make_shared<auth::Access>(exchange_.settings.access.permissions,
-                                                           session->will->identity, session->client_id());
-  }
+  if (session->will) give_access(*session);
   exchange_.registry.restore(session->client_id(), keep);
   for (const Subscription& subscription : session->subscriptions) {
     if (!session->logged() || subscription.share || subscription.options.maximum_qos == 0) continue;
     for (const auto& other : exchange_.peers) other->server->logged_filters_.add(subscription.filter);
   }
   keep_absent(std::move(session));
-}
-
-void LoopServer::publish_will(Session& session) {
-  MR_ASSERT(batch_.empty());
-  const std::unique_ptr<StoredWill> left = std::move(session.will);
-  const StoredWill& will = *left;
-  const std::string& client_id = session.client_id();
-  const Message& stored = will.message->message();
-  if (will.access && !will.access->may_publish(stored.topic)) {  // the permission has gone since CONNECT
-    exchange_.metrics.dropped_unauthorized.add();
-    if (session.logged() && session.outlives_connection()) {
-      note_position(session);
-      stored_.clear();
-      encode_session(stored_, session, wall());
-      const OwnRecord record{kSessionTopic, as_bytes(client_id), stored_.view()};
-      receiver_.store({&record, 1}, Receipt{}, *this);
-    }
-    return;
-  }
-  exchange_.metrics.wills.add();
-  if (stored.retain && !retain(stored)) exchange_.metrics.dropped_quota.add();
-  route(stored);
-  DeviceMessage& message = batch_.add();
-  message.topic = stored.topic;
-  message.payload = stored.payload;
-  message.client_id = client_id;
-  message.received_at = exchange_.clock.wall();
-  message.qos = stored.qos;
-  message.retain = stored.retain;
-  if (const auto properties = protocol::validate_properties(stored.properties, protocol::kWillProperties)) {
-    batch_.set_properties(*properties);
-  }
-  if (stored.retain) record_retained(stored, client_id);
-  if (stored.qos != 0 && is_logged(stored.topic)) record_message(stored, client_id);
-  if (session.logged() && session.outlives_connection()) {
-    note_position(session);
-    batch_.add_own_record(kSessionTopic, client_id, [&](Buffer& out) { encode_session(out, session, wall()); });
-  }
-  hand_over();  // nobody waits for a will, so pressure has nobody to pause
 }
 
 }  // namespace millrace::mqtt

@@ -175,6 +175,16 @@ Result<void> SessionRecords::add(std::string_view key, const std::optional<ByteV
     }
     return {};
   }
+  if (key.starts_with(kWillKeyPrefix)) {
+    if (!value) {
+      wills.erase(std::string(key));
+      return {};
+    }
+    MR_TRY_ASSIGN(auto will, decode_will(*value));
+    will->record_key = std::string(key);
+    wills[will->record_key] = std::move(will);
+    return {};
+  }
   if (value) {
     MR_TRY_ASSIGN(sessions[std::string(key)], decode_session(key, *value));
   } else if (const auto at = sessions.find(key); at != sessions.end()) {
@@ -220,6 +230,14 @@ Result<void> restore_sessions(SessionRecords records, Exchange& exchange, std::s
     std::optional<std::uint32_t> will_in;
     if (restored.session->will) will_in = std::min(will_in_s(restored, now), ends_in);
     exchange.peers[next++ % exchange.peers.size()]->server->adopt(std::move(restored.session), ends_in, will_in);
+  }
+  for (auto& [key, will] : records.wills) {
+    const auto parts = parse_will_key(key);
+    if (!parts) return fail(ErrorCode::corrupt, "a will's record under a key that names no client");
+    exchange.last_serial = std::max(exchange.last_serial.load(), parts->serial);
+    auto session = std::make_unique<Session>(std::string(parts->client_id), 0);
+    session->will = std::move(will);
+    exchange.peers[next++ % exchange.peers.size()]->server->adopt_will(std::move(session));
   }
   return {};
 }

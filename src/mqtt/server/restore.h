@@ -19,6 +19,8 @@ Result<void> restore_retained(const topics::TopicLog& log, Exchange& exchange);
 struct SessionRecords {
   std::map<std::string, RestoredSession, std::less<>> sessions;  // by client id
   std::map<std::string, ShareRecord, std::less<>> shares;        // shared subscriptions by "<name>/<filter>"
+  std::map<std::string, std::unique_ptr<StoredWill>, std::less<>>
+      wills;  // of sessions that ended with the process, by key
   /// One record of the topic, in order. Errors: corrupt.
   Result<void> add(std::string_view key, const std::optional<ByteView>& value);
 };

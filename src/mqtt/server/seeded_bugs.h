@@ -1,5 +1,5 @@
-// SeededBug: deliberate mistakes that the tests of persistent sessions must find. None outside tests; each is one `if`
-// at the place where the mistake would be made.
+// SeededBug: deliberate mistakes that the tests of sessions, wills and retained messages must find. None outside tests;
+// each is one `if` at the place where the mistake would be made.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,10 @@ enum class SeededBug : std::uint8_t {
   keep_what_a_member_left,   // what a member of a shared subscription had not acknowledged goes to nobody
   forget_completed_at_once,  // a QoS 2 message of a shared subscription is not named until the group's record knows
   record_without_handed,     // the group's record forgets what is handed out and not settled
+  do_not_record_wills,       // those of sessions that end with their connection
+  publish_will_and_keep_its_record,   // so it comes again after a crash
+  keep_the_record_of_a_dropped_will,  // so it comes after a crash although the client said goodbye
+  retain_without_recording,           // a retained message is acknowledged and in memory only
 };
 
 }  // namespace millrace::mqtt

@@ -35,6 +35,11 @@ ServerMetrics::ServerMetrics(metrics::Registry& registry)
       received{by_qos(registry, kReceived, kReceivedHelp, "0"), by_qos(registry, kReceived, kReceivedHelp, "1"),
                by_qos(registry, kReceived, kReceivedHelp, "2")},
       received_bytes(registry.counter("millrace_mqtt_received_bytes_total", "Bytes of packets taken from clients")),
+      payload_received(
+          registry.counter("millrace_mqtt_received_payload_bytes_total", "Bytes of PUBLISH payloads from clients")),
+      packets_received(registry.counter("millrace_mqtt_packets_received_total", "Packets of every kind from clients")),
+      packets_sent(registry.counter("millrace_mqtt_packets_sent_total", "Packets of every kind to clients")),
+      sockets(registry.counter("millrace_mqtt_sockets_total", "Connections accepted, with or without a CONNECT")),
       repeated(registry.counter("millrace_mqtt_repeated_deliveries_total",
                                 "QoS 2 PUBLISH packets known already, not taken twice")),
       delivered{by_qos(registry, kDelivered, kDeliveredHelp, "0"), by_qos(registry, kDelivered, kDeliveredHelp, "1"),

@@ -19,6 +19,10 @@ class ServerMetrics {
   metrics::Counter& takeovers;
   std::array<metrics::Counter*, 3> received;  // PUBLISH by QoS
   metrics::Counter& received_bytes;
+  metrics::Counter& payload_received;
+  metrics::Counter& packets_received;
+  metrics::Counter& packets_sent;
+  metrics::Counter& sockets;
   metrics::Counter& repeated;
   std::array<metrics::Counter*, 3> delivered;  // by QoS
   metrics::Counter& expired_sessions;

@@ -46,6 +46,14 @@ void SysTopics::publish(LoopServer& server, Exchange& exchange, std::uint32_t no
   say(server, "messages/stored", fmt::to_string(metrics.retained_messages.value()));
   say(server, "store/messages/count", fmt::to_string(metrics.retained_messages.value()));
   say(server, "store/messages/bytes", fmt::to_string(metrics.retained_bytes.value()));
+  const std::uint64_t packets_in = metrics.packets_received.value();
+  const std::uint64_t packets_out = metrics.packets_sent.value();
+  say(server, "messages/received", fmt::to_string(packets_in));
+  say(server, "messages/sent", fmt::to_string(packets_out));
+  say(server, "publish/bytes/received", fmt::to_string(metrics.payload_received.value()));
+  say_load(server, "messages/received", packets_in, seconds);
+  say_load(server, "messages/sent", packets_out, seconds);
+  say_load(server, "sockets", metrics.sockets.value(), seconds);
   say(server, "publish/messages/received", fmt::to_string(received));
   say(server, "publish/messages/sent", fmt::to_string(delivered));
   say(server, "publish/messages/dropped", fmt::to_string(dropped));

@@ -43,6 +43,7 @@ struct StoredWill {
   std::uint32_t delay_s = 0;
   auth::Identity identity{};               // of the client that left it
   std::shared_ptr<auth::Access> access{};  // what that may do; null: no permissions were configured
+  std::string record_key{};                // of a record of its own (decision 0030); empty: the session's tells of it
 };
 
 class Session {

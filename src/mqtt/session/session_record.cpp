@@ -1,5 +1,9 @@
 #include "mqtt/session/session_record.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
+
 #include "base/byte_reader.h"
 #include "base/byte_writer.h"
 #include "mqtt/protocol/text.h"
@@ -71,6 +75,31 @@ Result<std::unique_ptr<StoredWill>> take_will(ByteReader& in) {
 }
 
 }  // namespace
+
+std::string will_key(const WillKey& key) {
+  return fmt::format("{}{}/{}", kWillKeyPrefix, key.serial, key.client_id);
+}
+
+std::optional<WillKey> parse_will_key(std::string_view key) {
+  if (!key.starts_with(kWillKeyPrefix)) return std::nullopt;
+  key.remove_prefix(kWillKeyPrefix.size());
+  WillKey found;
+  const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), found.serial);
+  if (error != std::errc() || end == key.data() + key.size() || *end != '/') return std::nullopt;
+  found.client_id = key.substr(static_cast<std::size_t>(end - key.data()) + 1);
+  return found;
+}
+
+void encode_will(Buffer& out, const StoredWill& will) {
+  ByteWriter(out).u8(kVersion);
+  put_will(out, will);
+}
+
+Result<std::unique_ptr<StoredWill>> decode_will(ByteView value) {
+  ByteReader in(value);
+  if (in.u8() != kVersion) return fail(ErrorCode::corrupt, "will record of an unknown version");
+  return take_will(in);
+}
 
 void encode_session(Buffer& buffer, const Session& session, std::optional<WallTime> disconnected_at) {
   ByteWriter out(buffer);
