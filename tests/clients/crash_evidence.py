@@ -1,6 +1,6 @@
 """The crash scenarios and the simulator at the length docs/durability.md speaks of: 20,000 seeds of the log and of a consumer
-group, 200 kill -9 and 300 power cuts under Kafka producers, 200 kill -9 under devices and while groups commit. About a quarter of
-an hour; the counts can be set (MILLRACE_SIM_SEEDS, MILLRACE_KILL_CYCLES, MILLRACE_POWER_CUTS)."""
+group, 200 kill -9 and 300 power cuts under Kafka producers, 200 kill -9 under devices, under MQTT sessions and while groups
+commit. About twenty minutes; the counts can be set (MILLRACE_SIM_SEEDS, MILLRACE_KILL_CYCLES, MILLRACE_POWER_CUTS)."""
 # timeout: 3600
 import os
 import subprocess
@@ -21,7 +21,7 @@ def steps():
             yield f"simulator, {test}", [SIMULATOR, f"--gtest_filter={test}.EverySeed*"]
     else:
         print(f"no simulator: {SIMULATOR} is not built (cmake --build --preset dev --target sim_test)")
-    for name in ("kill_cycles", "committed_offsets", "producer_crashes"):
+    for name in ("kill_cycles", "committed_offsets", "producer_crashes", "mqtt_kill_cycles"):
         yield name, [sys.executable, "-B", SOURCE / "tests" / "scenarios" / f"{name}.py"]
 
 
