@@ -36,6 +36,7 @@ class ProxyStream final : public Stream, private StreamHandler {
     if (passed_) below_->resume_reading();
   }
   void expect(std::size_t total) override { below_->expect(total); }
+  void acknowledge_now() override { below_->acknowledge_now(); }
   Buffer& output() override { return below_->output(); }
   void mark_dirty() override { below_->mark_dirty(); }
   void send(SharedBytes bytes) override { below_->send(std::move(bytes)); }

@@ -57,6 +57,10 @@ class Stream {
   /// on_frame. For frames that are large against a read of 256 KiB.
   virtual void expect(std::size_t total) = 0;
 
+  /// The answer to what was read last takes a while: the peer's kernel is told now, not with the answer, that the bytes
+  /// are here. A client that leaves Nagle's algorithm on (librdkafka does) would hold its next request back until then.
+  virtual void acknowledge_now() {}
+
   /// Bytes appended here leave at the end of the turn. Call mark_dirty() after appending.
   [[nodiscard]] virtual Buffer& output() = 0;
   virtual void mark_dirty() = 0;

@@ -1,5 +1,6 @@
 #include "net/tcp_stream.h"
 
+#include <netinet/tcp.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -91,6 +92,13 @@ void TcpStream::resume_reading() {
 void TcpStream::expect(std::size_t total) {
   MR_ASSERT(in_callback_ && total > 0);
   frame_total_ = total;
+}
+
+// The kernel forgets this mode with the next answer, so it is asked for each time.
+void TcpStream::acknowledge_now() {
+  if (state_ != State::open || peer_unix_) return;
+  const int on = 1;
+  ::setsockopt(fd_, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
 }
 
 void TcpStream::run_again() {
@@ -219,10 +227,6 @@ void TcpStream::prepare_frame() {
   if (kept_.size() >= frame_total_ && !paused_) loop_.again.add(*this);
 }
 
-void TcpStream::deliver_kept() {
-  deliver(kept(), true);
-}
-
 void TcpStream::finish_frame() {
   const std::size_t total = std::exchange(frame_total_, 0);
   Buffer frame;
@@ -253,11 +257,6 @@ void TcpStream::keep(ByteView bytes) {
     kept_from_ = 0;
   }
   kept_.append(bytes);
-}
-
-void TcpStream::drop_kept() {
-  kept_ = Buffer();
-  kept_from_ = 0;
 }
 
 void TcpStream::discard_some() {

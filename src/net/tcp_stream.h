@@ -37,6 +37,7 @@ class TcpStream final : public Stream, private Pollable {
   void pause_reading() override;
   void resume_reading() override;
   void expect(std::size_t total) override;
+  void acknowledge_now() override;
   Buffer& output() override;
   void mark_dirty() override;
   void send(SharedBytes bytes) override;
@@ -72,12 +73,15 @@ class TcpStream final : public Stream, private Pollable {
   void read_frame();
   std::ptrdiff_t receive(std::uint8_t* into, std::size_t count);
   void deliver(ByteView bytes, bool from_kept);
-  void deliver_kept();
+  void deliver_kept() { deliver(kept(), true); }
   void prepare_frame();
   void finish_frame();
   void keep(ByteView bytes);
   [[nodiscard]] ByteView kept() const { return kept_.view(kept_from_, kept_.size() - kept_from_); }
-  void drop_kept();
+  void drop_kept() {
+    kept_ = Buffer();
+    kept_from_ = 0;
+  }
   /// Tells the handler when a step more, or less, is held than it knows.
   void count_held() {
     const std::size_t held = (kept_.capacity() + pending_bytes()) / kHeldStep * kHeldStep;

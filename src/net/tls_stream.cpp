@@ -46,6 +46,7 @@ class TlsStream final : public Stream, private StreamHandler, private StreamLaye
   void pause_reading() override;
   void resume_reading() override;
   void expect(std::size_t total) override { inbox_.expect(total); }
+  void acknowledge_now() override { below_->acknowledge_now(); }
   Buffer& output() override;
   void mark_dirty() override;
   void send(SharedBytes bytes) override;

@@ -110,6 +110,7 @@ class WebSocketStream final : public Stream, private StreamHandler, private Stre
     below_->resume_reading();
   }
   void expect(std::size_t total) override { inbox_.expect(total); }
+  void acknowledge_now() override { below_->acknowledge_now(); }
   Buffer& output() override { return output_; }
   void mark_dirty() override {
     if (state_ == State::closing) {

@@ -122,7 +122,7 @@ std::size_t Connection::on_bytes(ByteView bytes) {
   reading_ = false;
   endpoint_.metrics().bytes_received.add(used);
   if (closing_ || draining_) return bytes.size();
-  check_pressure();
+  after_reading();
   return used;
 }
 
@@ -133,6 +133,12 @@ void Connection::on_frame(Buffer frame) {
   reading_ = true;
   dispatch(std::move(frame));
   reading_ = false;
+  after_reading();
+}
+
+// What waits for the log is answered after a sync; a producer may have more to send meanwhile.
+void Connection::after_reading() {
+  if (appends_ != 0 && !closing_) stream_->acknowledge_now();
   check_pressure();
 }
 

@@ -115,6 +115,7 @@ class Connection final : public net::StreamHandler, public std::enable_shared_fr
 
   [[nodiscard]] std::size_t frame_limit() const;
   void dispatch(Buffer frame);
+  void after_reading();
   void dispatch_token(const SharedBytes& frame);
   std::uint64_t add_slot(std::size_t bytes);
   [[nodiscard]] MonoTime endpoint_now() const;

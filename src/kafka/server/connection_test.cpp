@@ -159,6 +159,20 @@ TEST_F(ConnectionTest, ACongestedLogIsWaitedForByProducers) {
   client.take<ProduceResponse>(ApiKey::produce, 8, next);
 }
 
+// A producer with Nagle's algorithm holds its next request back until the one before is acknowledged by the kernel.
+TEST_F(ConnectionTest, WhatWaitsForTheLogIsAcknowledgedToTheKernelAtOnce) {
+  log.hold_appends = true;
+  WireClient& client = connect();
+  client.send(ApiKey::api_versions, 0, ApiVersionsRequest{});
+  EXPECT_EQ(client.wire.acknowledged_at_once, 0) << "the answer tells it";
+  const SharedBytes small = batch_of({"a"});
+  client.send(ApiKey::produce, 8, produce_request(small.view()));
+  EXPECT_EQ(client.wire.acknowledged_at_once, 1);
+  const SharedBytes large = batch_of({std::string(300'000, 'x')});
+  client.send(ApiKey::produce, 8, produce_request(large.view()));
+  EXPECT_GE(client.wire.acknowledged_at_once, 2);
+}
+
 TEST_F(ConnectionTest, ACongestedLogIsNoConcernOfThoseWhoOnlyAsk) {
   log.congested_now = log.hold_appends = true;
   const SharedBytes batch = batch_of({"a"});

@@ -18,6 +18,7 @@ struct Wire {
   bool closed = false;
   bool paused = false;
   bool alive = true;
+  int acknowledged_at_once = 0;
 };
 
 class FakeStream final : public net::Stream {
@@ -37,6 +38,7 @@ class FakeStream final : public net::Stream {
     });
   }
   void expect(std::size_t total) override { frame_total_ = total; }
+  void acknowledge_now() override { ++wire_.acknowledged_at_once; }
   [[nodiscard]] Buffer& output() override { return output_; }
   void mark_dirty() override {}
   void send(SharedBytes bytes) override {

@@ -31,6 +31,12 @@ SocketClient::~SocketClient() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+std::uint32_t SocketClient::unacknowledged() const {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  return ::getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_unacked : ~std::uint32_t{0};
+}
+
 bool SocketClient::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);

@@ -32,6 +32,8 @@ class SocketClient {
   bool ended();
   /// errno of the last receive that failed (ECONNRESET after an abort).
   [[nodiscard]] int last_error() const { return last_error_; }
+  /// Segments that were sent and that the peer's kernel did not acknowledge yet.
+  [[nodiscard]] std::uint32_t unacknowledged() const;
   void finish_sending();
   /// Closes with a reset.
   void reset();
