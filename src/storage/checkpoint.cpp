@@ -14,10 +14,14 @@ constexpr std::uint64_t kPartOfPiece = 8;
 }  // namespace
 
 // With many partitions the pieces of a checkpoint get small: then it may wait for more, as far as the journal has room.
-std::uint64_t DiskLog::checkpoint_bytes() const {
+std::uint64_t DiskLog::worth_a_checkpoint() const {
   const std::scoped_lock lock(mutex_);
   const std::uint64_t worth_it = waiting_.size() * (options_.write_piece_bytes / kPartOfPiece);
-  return std::max(options_.checkpoint_bytes, std::min(worth_it, options_.journal_max_bytes / 2));
+  return std::min(worth_it, options_.journal_max_bytes / 2);
+}
+
+std::uint64_t DiskLog::checkpoint_bytes() const {
+  return std::max(options_.checkpoint_bytes, worth_a_checkpoint());
 }
 
 bool DiskLog::checkpoint_due() const {

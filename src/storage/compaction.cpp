@@ -152,11 +152,13 @@ Result<void> DiskLog::settle_swaps() {
 
 // At a start: finishes what the process before began. Files in the range of a merged segment that are not its own were
 // replaced by it.
-Result<void> DiskLog::recover_compacted(Partition& partition, std::span<const std::string> names) {
+Result<bool> DiskLog::recover_compacted(Partition& partition, std::span<const std::string> names) {
   const std::vector<SegmentRef> segments = partition.segments();
   const std::string directory = partition.directory();
+  bool changed = false;
   for (const SegmentRef& segment : segments) {
     if (!segment.state.swap) continue;
+    changed = true;
     MR_TRY(segment.files->take_name());
     SegmentState named = segment.state;
     named.swap = false;
@@ -176,10 +178,11 @@ Result<void> DiskLog::recover_compacted(Partition& partition, std::span<const st
     const bool named_now = std::ranges::any_of(
         segments, [&](const SegmentRef& segment) { return segment.state.swap && segment.state.base == parsed->base; });
     if (unnamed ? named_now : !replaced(parsed->base)) continue;
+    changed = true;
     const auto removed = files_.remove_file(directory + '/' + name);
-    if (!removed && removed.error().code != ErrorCode::not_found) return removed;
+    if (!removed && removed.error().code != ErrorCode::not_found) return std::unexpected(removed.error());
   }
-  return {};
+  return changed;
 }
 
 }  // namespace millrace::storage

@@ -119,7 +119,10 @@ Result<void> DiskLog::close() {
   MR_TRY(usable());
   const auto stop = [&]() -> Result<void> {
     if (options_.bugs.acknowledge_early) MR_TRY(write_late_group());
-    MR_TRY(unlink_some(clock_.mono()));
+    for (const MonoTime due = clock_.mono();;) {
+      MR_TRY_ASSIGN(const bool unlinked, unlink_some(due));
+      if (!unlinked) break;
+    }
     MR_TRY(abandon_compaction());
     if (!swaps_.empty()) MR_TRY(write_checkpoint(false));
     return write_checkpoint(true);

@@ -75,6 +75,7 @@ class DiskLog final : public Log {
   Result<void> seal_active(Partition& partition, const SegmentRef& active);
   void note_dirty(const std::shared_ptr<Segment>& segment);
   [[nodiscard]] PartitionPtr choose_partition();
+  [[nodiscard]] std::uint64_t worth_a_checkpoint() const;
   [[nodiscard]] std::uint64_t checkpoint_bytes() const;
   void show_sizes();
   struct Unwritten {  // what a checkpoint has to say anew
@@ -103,7 +104,8 @@ class DiskLog final : public Log {
   [[nodiscard]] bool compaction_is_ahead() const;
   Result<bool> end_unplaced(const CompactionJob::Group& group);
   Result<void> settle_swaps();
-  Result<void> recover_compacted(Partition& partition, std::span<const std::string> names);
+  /// True when names changed.
+  Result<bool> recover_compacted(Partition& partition, std::span<const std::string> names);
 
   // retention.cpp
   Result<bool> move_starts(std::span<const std::pair<PartitionPtr, Offset>> moved);

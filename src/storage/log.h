@@ -34,7 +34,9 @@ struct LogOptions {
       512_MiB;  // all journal files; beyond it commit() answers disk_full until segments caught up
   std::uint64_t checkpoint_bytes = 128_MiB;  // journal bytes between checkpoints
   std::chrono::milliseconds checkpoint_interval{10'000};
-  std::uint64_t tail_memory_bytes = 256_MiB;              // newest batches kept for readers, all partitions together
+  /// Newest batches kept for readers, all partitions together. What no segment has yet is kept besides, at most the
+  /// journal's size.
+  std::uint64_t tail_memory_bytes = 128_MiB;
   std::uint64_t write_piece_bytes = 256_KiB;              // unit in which segments are written behind
   std::uint64_t compaction_memory_bytes = 64_MiB;         // for the keys of one round; more keys take more rounds
   std::uint64_t compaction_bytes_per_second = 0;          // read by compaction at most; 0: no limit

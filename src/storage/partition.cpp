@@ -249,7 +249,7 @@ std::vector<StoredBatch> Partition::piece(std::size_t max_bytes, Offset limit) c
   std::size_t bytes = 0;
   const std::scoped_lock lock(mutex_);
   for (std::size_t i = written_in_tail_; i < tail_.size() && tail_[i].base < limit; ++i) {
-    if (!batches.empty() && bytes + tail_[i].bytes.size() > max_bytes) break;
+    if (batches.size() > 1 && bytes + tail_[i].bytes.size() > max_bytes) break;
     bytes += tail_[i].bytes.size();
     batches.push_back(tail_[i]);
   }

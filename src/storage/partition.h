@@ -92,7 +92,8 @@ class Partition final : public PartitionLog, public std::enable_shared_from_this
   };
   [[nodiscard]] Waiting waiting() const;
   [[nodiscard]] Offset written() const;
-  /// Up to about `max_bytes` of waiting batches below `limit`, at least one when there is one.
+  /// Up to about `max_bytes` of waiting batches below `limit`, at least two when there are: what the second lends fills
+  /// the last block of the first (Segment::append).
   [[nodiscard]] std::vector<StoredBatch> piece(std::size_t max_bytes, Offset limit) const;
   /// The segment that the writer appends to, if there is one.
   [[nodiscard]] std::optional<SegmentRef> active() const;

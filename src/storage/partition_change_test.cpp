@@ -119,6 +119,45 @@ TEST(PartitionChange, ADeletedPartitionsNameCanBeUsedAgain) {
   }
 }
 
+// The segment writer has a journal to keep ready: it takes directories of a large topic away some at a time.
+TEST(PartitionChange, AThousandDeletedPartitionsGoInSteps) {
+  log::set_level(log::Level::off);
+  constexpr int kPartitions = 1'000;
+  LogOnDisk disk;
+  ASSERT_TRUE(disk.open());
+  LogConfig config;
+  config.file_delete_delay_ms = 0;
+  std::vector<PartitionChange> creations;
+  std::vector<PartitionChange> deletions;
+  for (int i = 0; i < kPartitions; ++i) {
+    creations.emplace_back(CreatePartition{{{"t", PartitionIndex(i)}, {}, config, ""}, {}});
+    deletions.emplace_back(DeletePartition{{"t", PartitionIndex(i)}, {}});
+  }
+  ASSERT_TRUE(disk.log->commit(creations, {}));
+  std::vector<Append> appends;
+  std::vector<Append*> pointers;
+  for (const Log::PartitionEntry& entry : disk.log->partitions())
+    appends.push_back({entry.log.get(), batch_of({"x"}), {}});
+  for (Append& append : appends) pointers.push_back(&append);
+  ASSERT_TRUE(disk.log->commit({}, pointers));
+  ASSERT_TRUE(disk.log->checkpoint());
+  ASSERT_TRUE(disk.log->commit(deletions, {}));
+  const auto directories = [&] { return disk.files().list("topics")->size(); };
+  std::size_t left = directories();
+  ASSERT_EQ(left, std::size_t{kPartitions});
+  int steps = 0;
+  while (left > 0) {
+    ASSERT_TRUE(*disk.log->write_behind());
+    const std::size_t now = directories();
+    EXPECT_LE(left - now, 64U);
+    left = now;
+    ASSERT_LT(++steps, kPartitions);
+  }
+  ASSERT_TRUE(disk.log->checkpoint());
+  ASSERT_TRUE(disk.stop());
+  EXPECT_TRUE(verify_directory(disk.files(), {.deep = true})->good());
+}
+
 TEST(PartitionChange, ATrimSurvives) {
   for (const bool cleanly : {false, true}) {
     LogOnDisk disk;

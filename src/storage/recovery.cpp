@@ -161,8 +161,11 @@ Result<void> DiskLog::settle_files(Replay& replay) {
     if (known == replay.checkpointed.end()) continue;
     MR_TRY_ASSIGN(auto names, list_if_there(partition->directory()));
     if (names.empty()) continue;
-    MR_TRY(recover_compacted(*partition, names));
-    MR_TRY_ASSIGN(names, files_.list(partition->directory()));
+    // Thousands of directories: looked into once more only where compaction left something.
+    MR_TRY_ASSIGN(const bool changed, recover_compacted(*partition, names));
+    if (changed) {
+      MR_TRY_ASSIGN(names, files_.list(partition->directory()));
+    }
     // No checkpoint vouches for a directory without segments: a process that died may have made it without a sync.
     const bool unvouched = !replay.after_clean_stop && !replay.had_segments.contains(id);
     const std::string directory = partition->directory();

@@ -11,7 +11,7 @@ namespace millrace::storage {
 namespace {
 
 constexpr std::uint64_t kMinReserve = 256_KiB;   // smaller segments reserve nothing: there may be thousands of them
-constexpr std::uint64_t kMinWriteback = 64_KiB;  // less is not worth a call of its own; the checkpoint starts it
+constexpr std::uint64_t kMinWriteback = 16_KiB;  // less is not worth a call of its own; the checkpoint starts it
 constexpr std::uint64_t kMaxReserve = 16_MiB;
 constexpr std::uint64_t kMaxDirect = 8_MiB;  // memory for a piece on its way past the page cache
 constexpr std::uint64_t kNoPartial = std::numeric_limits<std::uint64_t>::max();

@@ -3,6 +3,8 @@
 #include <iterator>
 #include <limits>
 #include <optional>
+#include <ranges>
+#include <set>
 
 #include "base/log.h"
 #include "storage/disk_log.h"
@@ -17,6 +19,8 @@ namespace {
 constexpr MonoTime kMaxWait = std::chrono::seconds(1);
 // ... or so long for each partition that waits: a thousand small writes in a second are enough.
 constexpr MonoTime kMaxWaitEach = std::chrono::milliseconds(1);
+constexpr Offset kNoLimit{std::numeric_limits<std::int64_t>::max()};
+constexpr std::size_t kUnlinkedAtOnce = 64;  // segments and directories
 
 // segment.jitter.ms takes a part of it, always the same of one segment; what must be compacted must be closed before.
 std::int64_t roll_after_ms(const LogConfig& config, Offset base) {
@@ -121,7 +125,7 @@ Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
 
 // Who has a whole piece comes first, then who waits for longest. Each step looks at few of them, however many wait.
 DiskLog::PartitionPtr DiskLog::choose_partition() {
-  const PartitionPtr in_the_way = tails_.holding_back();
+  const PartitionPtr in_the_way = tails_.holding_back(worth_a_checkpoint());
   const bool short_of_memory = in_the_way && in_the_way->waiting().bytes > 0 && !in_the_way->deleted();
   const MonoTime now = clock_.mono();
   const std::scoped_lock lock(mutex_);
@@ -164,7 +168,10 @@ Result<bool> DiskLog::write_behind() {
   const auto step = [&]() -> Result<bool> {
     MR_TRY_ASSIGN(const bool prepared, journal_.prepare());
     if (const PartitionPtr partition = choose_partition()) {
-      MR_TRY_ASSIGN(const bool wrote, write_piece(*partition, partition->high_watermark()));
+      // A whole piece need not take all there is: it ends with a block, which is then written once and past the page
+      // cache.
+      const bool whole = partition->waiting().bytes >= options_.write_piece_bytes;
+      MR_TRY_ASSIGN(const bool wrote, write_piece(*partition, whole ? kNoLimit : partition->high_watermark()));
       tails_.evict();
       return wrote || prepared;
     }
@@ -185,65 +192,88 @@ Result<bool> DiskLog::write_behind() {
 // Deleted partitions: the directory gets a name that says so, which frees the old one for a new partition. What a full
 // disk does not let through stays on the list.
 Result<void> DiskLog::rename_removed() {
-  while (true) {
-    PartitionPtr partition;
-    {
-      const std::scoped_lock lock(mutex_);
-      if (removed_.empty()) return {};
-      partition = removed_.front();
-    }
-    // Its files are meant by their old path: after the rename that path belongs to a new partition of the same name.
-    const std::string directory = partition->directory();
-    std::optional<DoomedTree> tree;
-    if (files_.exists(directory)) {  // directory_made says too little: making it may have failed in the middle
-      const auto inside = [&](const std::shared_ptr<Segment>& segment) { return segment->directory() == directory; };
-      std::erase_if(dirty_segments_, inside);
-      new_directories_.erase(directory);
-      std::erase_if(new_snapshots_, [&](const std::string& path) { return parent_of(path) == directory; });
-      unsynced_names_.erase(directory);
-      {
-        const std::scoped_lock lock(mutex_);
-        std::erase_if(doomed_segments_, inside);
-      }
-      MR_TRY_ASSIGN(const std::string path, set_aside(files_, directory));
-      topics_unsynced_ = true;
-      const auto delay = std::max<std::int64_t>(0, partition->config().file_delete_delay_ms);
-      tree = DoomedTree{path, clock_.mono() + std::chrono::milliseconds(delay), partition};
-    }
+  std::vector<PartitionPtr> removed;
+  {
     const std::scoped_lock lock(mutex_);
-    removed_.erase(removed_.begin());
-    if (tree) doomed_trees_.push_back(std::move(*tree));
+    removed = removed_;
   }
+  if (removed.empty()) return {};
+  std::set<std::string, std::less<>> renamed;
+  std::vector<DoomedTree> trees;
+  std::size_t done = 0;
+  const auto rename_them = [&]() -> Result<void> {
+    for (const PartitionPtr& partition : removed) {
+      const std::string directory = partition->directory();
+      if (files_.exists(directory)) {  // directory_made says too little: making it may have failed in the middle
+        MR_TRY_ASSIGN(std::string path, set_aside(files_, directory));
+        const auto delay = std::max<std::int64_t>(0, partition->config().file_delete_delay_ms);
+        trees.push_back({std::move(path), clock_.mono() + std::chrono::milliseconds(delay), partition});
+        renamed.insert(directory);
+      }
+      ++done;
+    }
+    return {};
+  };
+  const Result<void> all = rename_them();
+  topics_unsynced_ = topics_unsynced_ || !renamed.empty();
+  // Their files are meant by their old paths, which from now on belong to new partitions of the same names.
+  const auto inside = [&](const std::shared_ptr<Segment>& segment) { return renamed.contains(segment->directory()); };
+  std::erase_if(dirty_segments_, inside);
+  std::erase_if(new_snapshots_, [&](const std::string& path) { return renamed.contains(parent_of(path)); });
+  for (const std::string& directory : renamed) {
+    new_directories_.erase(directory);
+    unsynced_names_.erase(directory);
+  }
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(doomed_segments_, inside);
+  removed_.erase(removed_.begin(), removed_.begin() + static_cast<std::ptrdiff_t>(done));
+  std::ranges::move(trees, std::back_inserter(doomed_trees_));
+  return all;
 }
 
-// What was due by `time`.
+// Some of what was due by `time`: the journal needs this thread again before thousands of files are gone. False: there
+// was nothing.
 Result<bool> DiskLog::unlink_some(MonoTime time) {
   MR_TRY(rename_removed());
   std::vector<std::shared_ptr<Segment>> segments;
   std::vector<DoomedTree> trees;
   {
     const std::scoped_lock lock(mutex_);
-    segments = doomed_segments_;
-    std::ranges::copy_if(doomed_trees_, std::back_inserter(trees),
-                         [&](const DoomedTree& tree) { return tree.not_before <= time; });
-  }
-  for (const auto& segment : segments) {
-    std::erase(dirty_segments_, segment);
-    MR_TRY(segment->unlink());
-    metrics_.deleted_segments.add();
-    const std::scoped_lock lock(mutex_);
-    std::erase(doomed_segments_, segment);
-  }
-  for (const DoomedTree& tree : trees) {
-    if (files_.exists(tree.path)) MR_TRY(files_.remove_tree(tree.path));
-    // Whoever still has the partition must not keep its blocks.
-    if (tree.partition) {
-      for (const SegmentRef& segment : tree.partition->segments()) segment.files->abandon_files();
+    std::ranges::copy(doomed_segments_ | std::views::take(kUnlinkedAtOnce), std::back_inserter(segments));
+    for (const DoomedTree& tree : doomed_trees_) {
+      if (segments.size() + trees.size() >= kUnlinkedAtOnce) break;
+      if (tree.not_before <= time) trees.push_back(tree);
     }
-    const std::scoped_lock lock(mutex_);
-    std::erase_if(doomed_trees_, [&](const DoomedTree& other) { return other.path == tree.path; });
   }
-  return !segments.empty() || !trees.empty();
+  if (segments.empty() && trees.empty()) return false;
+  // One that fails half-way has nothing left that a checkpoint could sync.
+  std::erase_if(dirty_segments_, [&](const std::shared_ptr<Segment>& segment) {
+    return std::ranges::find(segments, segment) != segments.end();
+  });
+  std::set<std::shared_ptr<Segment>> unlinked;
+  std::set<std::string> removed;
+  const auto unlink_them = [&]() -> Result<void> {
+    for (const auto& segment : segments) {
+      MR_TRY(segment->unlink());
+      metrics_.deleted_segments.add();
+      unlinked.insert(segment);
+    }
+    for (const DoomedTree& tree : trees) {
+      if (files_.exists(tree.path)) MR_TRY(files_.remove_tree(tree.path));
+      // Whoever still has the partition must not keep its blocks.
+      if (tree.partition) {
+        for (const SegmentRef& segment : tree.partition->segments()) segment.files->abandon_files();
+      }
+      removed.insert(tree.path);
+    }
+    return {};
+  };
+  const Result<void> all = unlink_them();
+  const std::scoped_lock lock(mutex_);
+  std::erase_if(doomed_segments_, [&](const auto& segment) { return unlinked.contains(segment); });
+  std::erase_if(doomed_trees_, [&](const DoomedTree& tree) { return removed.contains(tree.path); });
+  if (!all) return std::unexpected(all.error());
+  return true;
 }
 
 }  // namespace millrace::storage

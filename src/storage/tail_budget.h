@@ -4,6 +4,7 @@
 // Thread: any; lock order: this, then a partition's.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -40,10 +41,10 @@ class TailBudget {
     }
   }
 
-  /// While over the limit: the partition whose unwritten batches are in the way.
-  [[nodiscard]] std::shared_ptr<Partition> holding_back() const {
+  /// While over the limit, and over `tolerated` bytes: the partition whose unwritten batches are in the way.
+  [[nodiscard]] std::shared_ptr<Partition> holding_back(std::uint64_t tolerated) const {
     const std::scoped_lock lock(mutex_);
-    return bytes_ > limit_ && !order_.empty() ? order_.front().partition : nullptr;
+    return bytes_ > std::max(limit_, tolerated) && !order_.empty() ? order_.front().partition : nullptr;
   }
   [[nodiscard]] std::uint64_t bytes() const {
     const std::scoped_lock lock(mutex_);
