@@ -1,6 +1,7 @@
 #include "topics/embedded/embedded_topic_log.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "base/thread_name.h"
@@ -161,6 +162,15 @@ void EmbeddedTopicLog::poke_writer() {
   wake_writer_.notify_one();
 }
 
+// The journal may have a file again: a commit that found it full need not wait for its next look.
+void EmbeddedTopicLog::tell_room() {
+  {
+    const std::scoped_lock lock(mutex_);
+    room_came_ = true;
+  }
+  wake_log_.notify_one();
+}
+
 void EmbeddedTopicLog::run_log() {
   name_this_thread("log");
   std::vector<std::unique_ptr<AppendRequest>> requests;
@@ -214,7 +224,8 @@ bool EmbeddedTopicLog::commit_until_room(std::span<storage::PartitionChange> cha
     make_room();
     poke_writer();
     std::unique_lock lock(mutex_);
-    wake_log_.wait_for(lock, settings_.disk_full_retry, [this] { return stopping_; });
+    wake_log_.wait_for(lock, settings_.disk_full_retry, [this] { return stopping_ || room_came_; });
+    room_came_ = false;
     if (stopping_) {
       accepting_ = false;
       return false;
@@ -357,6 +368,7 @@ void EmbeddedTopicLog::run_writer() {
   name_this_thread("segment-writer");
   // Longest pause between looks, so that an interval checkpoint is not missed on a quiet log.
   constexpr auto kIdle = std::chrono::milliseconds(500);
+  bool news = false;  // something was written, a journal file made ready perhaps, since the log thread was told
   while (true) {
     {
       std::unique_lock lock(writer_mutex_);
@@ -377,17 +389,24 @@ void EmbeddedTopicLog::run_writer() {
         return;
       }
       if (log_->checkpoint_due()) {
-        if (const auto done = log_->checkpoint(); !done && done.error().code != ErrorCode::disk_full) {
+        const auto done = log_->checkpoint();
+        if (!done && done.error().code != ErrorCode::disk_full) {
           die(done.error());
           return;
         }
+        if (done) tell_room();
+        news = !done;
       }
       const Result<bool> compacted = log_->compact();
       if (!compacted) {
         die(compacted.error());
         return;
       }
-      if (!*wrote && !*compacted) break;
+      news = news || *wrote;
+      if (!*wrote && !*compacted) {
+        if (disk_full_.load() && std::exchange(news, false)) tell_room();
+        break;
+      }
     }
   }
 }

@@ -136,6 +136,7 @@ class EmbeddedTopicLog final : public TopicLog {
   void die(const Error& error);
   void post_control(Control control);
   void poke_writer();
+  void tell_room();
 
   const EmbeddedSettings settings_;
   const Clock& clock_;
@@ -150,6 +151,7 @@ class EmbeddedTopicLog final : public TopicLog {
   std::deque<Control> controls_;
   bool stopping_ = false;
   bool accepting_ = true;
+  bool room_came_ = false;
 
   // Guards writer_stop_ and writer_poked_. Taken alone.
   std::mutex writer_mutex_;
