@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/assert.h"
 #include "base/byte_writer.h"
@@ -211,14 +212,24 @@ void FakeKafkaServer::on_produce(ByteReader& in, Buffer& response) {
   out.be(std::int32_t{1});
   put_text(out, topic);
   out.be(count);
+  struct Answer {
+    std::int32_t partition;
+    std::int16_t code;
+    std::int64_t base;
+  };
+  std::vector<Answer> answers;
   for (std::int32_t i = 0; i < count && in.ok(); ++i) {
     const auto partition = in.be<std::int32_t>();
     const auto size = in.be<std::uint32_t>();
     std::int64_t base = -1;
     const std::int16_t code = keep(topic, partition, in.bytes(size), base);
-    out.be(partition);
-    out.be(code);
-    out.be(base);
+    answers.push_back({partition, code, base});
+  }
+  // Not in the order of the request: Apache Kafka's is that of a hash table.
+  for (const Answer& answer : answers | std::views::reverse) {
+    out.be(answer.partition);
+    out.be(answer.code);
+    out.be(answer.base);
     out.be(std::int64_t{-1});
     out.be(std::int64_t{0});
   }

@@ -99,11 +99,21 @@ bool KafkaRun::on_produced(Producer& producer, ByteReader in) {
   (void)read_kafka_text(in);
   const std::int32_t count = in.be<std::int32_t>();
   if (count != static_cast<std::int32_t>(request.parts.size())) return false;
-  for (const Part& part : request.parts) {
+  std::vector<bool> answered(request.parts.size());
+  for (std::size_t answer = 0; answer < request.parts.size(); ++answer) {
     const std::int32_t partition = in.be<std::int32_t>();
     const std::int16_t code = in.be<std::int16_t>();
     in.skip(24);  // base offset, log append time, log start offset
-    if (!in.ok() || partition != lanes_[part.lane].partition) return false;
+    // Apache Kafka answers in an order of its own, millrace in that of the request.
+    std::size_t at = answer;
+    if (lanes_[request.parts[at].lane].partition != partition) {
+      const auto asked =
+          std::ranges::find(request.parts, partition, [this](const Part& part) { return lanes_[part.lane].partition; });
+      at = static_cast<std::size_t>(asked - request.parts.begin());
+    }
+    if (!in.ok() || at == request.parts.size() || answered[at]) return false;
+    answered[at] = true;
+    const Part& part = request.parts[at];
     if (code != 0) {
       result_.refused += part.records;
       if (result_.first_trouble.empty()) {
