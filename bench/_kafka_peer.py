@@ -98,7 +98,8 @@ def producer_performance(core, bootstrap, topic, records, size, rate=-1, **prope
 
 
 def consumer_performance(core, bootstrap, topic, records):
-    """kafka-consumer-perf-test from the start: {"mb_per_s", "cores"}, without the time of the group's first rebalance."""
+    """kafka-consumer-perf-test from the start: {"mb_per_s", "cores"}, by the tool's own fetch time: without the JVM's start and
+    without the group's first rebalance. "cores" is of the whole process."""
     install()
     words = ["org.apache.kafka.tools.ConsumerPerformance", "--bootstrap-server", bootstrap, "--topic", topic, "--messages",
              str(records), "--timeout", "20000", "--reporting-interval", "100000", "--hide-header"]
