@@ -78,6 +78,15 @@ void Program::seal() {
   if (rare_->calls.empty() && rare_->names.empty() && rare_->selects.empty()) rare_.reset();
 }
 
+std::vector<Reference> Program::references() const {
+  std::vector<Reference> out;
+  if (!rare_) return out;
+  for (const CalledFunction& called : rare_->calls) {
+    if (const auto reference = called.prepared ? called.prepared->reference() : std::nullopt) out.push_back(*reference);
+  }
+  return out;
+}
+
 std::size_t Program::memory() const {
   return nodes_.capacity() * sizeof(Node) + children_.capacity() * sizeof(NodeIndex) + operators_.capacity() +
          constants_.capacity() * sizeof(Value) + members_.capacity() * sizeof(void*) +
@@ -177,6 +186,10 @@ Result<Program::Node> Program::translate_call(const Expression& expression, std:
   if (function->since > options_.version) {
     return refuse(text, expression.at, fmt::format("{} needs awsIotSqlVersion 2016-03-23", expression.text));
   }
+  if (function->extension && options_.dialect == Dialect::strict) {
+    return refuse(text, expression.at,
+                  fmt::format("{} is no part of AWS's language, and this rule is held to it (strict)", function->name));
+  }
   const std::size_t count = expression.arguments.size();
   if (count < function->min_arguments ||
       (function->max_arguments != kAnyArguments && count > function->max_arguments)) {
@@ -198,6 +211,8 @@ Result<Program::Node> Program::translate_call(const Expression& expression, std:
     std::string problem;
     called.prepared = function->prepare(constants, problem);
     if (!problem.empty()) return refuse(text, expression.at, problem);
+    const auto reference = called.prepared ? called.prepared->reference() : std::nullopt;
+    asks_ = asks_ || (reference && reference->kind != Reference::Kind::descriptor);
   }
   node.at = static_cast<std::uint32_t>(rare_->calls.size());
   rare_->calls.push_back(std::move(called));

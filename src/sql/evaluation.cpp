@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "sql/text_writer.h"
 #include "sql/time_pattern.h"
 
 namespace millrace::sql {
@@ -30,9 +31,22 @@ void Evaluation::begin(const DeviceMessage& message, std::string_view topic) {
   topic_ = topic;
   ++generation_;
   fuel_ = kFuel;
+  waits_ = false;
+  problem_ = {};
   payload_state_ = Payload::unknown;
   trace_id_ = {};
   extra_used_ = 0;
+}
+
+void Evaluation::note(const Question& question, const Outside::Answer& answer) {
+  waits_ = waits_ || answer.state == Outside::State::waiting;
+  if (answer.state != Outside::State::failed || !problem_.empty()) return;
+  TextWriter out(arena_, 128);
+  for (const std::string_view part :
+       {to_string(question.kind), std::string_view(" "), question.name, std::string_view(": "), answer.text}) {
+    out.append(part);
+  }
+  problem_ = out.finish();
 }
 
 bool Evaluation::payload_is_json() {

@@ -16,6 +16,7 @@
 #include "model/ids.h"
 #include "sql/arena.h"
 #include "sql/json_document.h"
+#include "sql/outside.h"
 #include "sql/paths.h"
 #include "sql/value.h"
 #include "sql/version.h"
@@ -39,6 +40,8 @@ class Evaluation {
   /// The next rule of this message starts, with its own fuel and `variables` variables of its own.
   void begin_rule(std::size_t variables = 0) {
     fuel_ = kFuel;
+    waits_ = false;
+    problem_ = {};
     if (variables_.size() < variables) variables_.resize(variables);
   }
   /// Takes fuel. False when there is none left: whatever was to be worked out is Undefined.
@@ -47,6 +50,16 @@ class Evaluation {
     return fuel_ >= 0;
   }
   [[nodiscard]] bool exhausted() const { return fuel_ < 0; }
+
+  /// Whom external functions ask; null: nobody, and they are Undefined. Outlives the evaluation.
+  void set_outside(Outside* outside) { outside_ = outside; }
+  [[nodiscard]] Outside* outside() const { return outside_; }
+  /// What an external function of this rule was told, where that is no answer.
+  void note(const Question& question, const Outside::Answer& answer);
+  /// An external function of this rule waits for its answer: what came of the rule means nothing.
+  [[nodiscard]] bool waits() const { return waits_; }
+  /// Why an external function of this rule failed; empty: none did.
+  [[nodiscard]] std::string_view problem() const { return problem_; }
 
   /// The rule's SET variables.
   [[nodiscard]] const Value& variable(std::uint32_t index) const { return variables_[index]; }
@@ -73,6 +86,12 @@ class Evaluation {
   [[nodiscard]] JsonDocument* extra_document();
 
   [[nodiscard]] Rng& rng() { return rng_; }
+  [[nodiscard]] const Rng& rng() const { return rng_; }
+  /// Takes chance back to an earlier state, for judging a message again.
+  void set_rng(const Rng& rng) {
+    rng_ = rng;
+    trace_id_ = {};
+  }
   /// The same for the whole message.
   [[nodiscard]] std::string_view trace_id();
   [[nodiscard]] std::string_view new_uuid();
@@ -113,6 +132,9 @@ class Evaluation {
   std::vector<Value> variables_;
   std::array<Value, kMaxElements> elements_;
   std::int64_t fuel_ = kFuel;
+  Outside* outside_ = nullptr;
+  bool waits_ = false;
+  std::string_view problem_;
   enum class Payload : std::uint8_t { unknown, json, other };
   Payload payload_state_ = Payload::unknown;
   std::string_view trace_id_;

@@ -10,9 +10,9 @@ namespace millrace::sql {
 
 namespace {
 
-std::array<std::span<const Function>, 7> tables() {
-  return {context_functions(), time_functions(),      number_functions(), string_functions(),
-          digest_functions(),  structure_functions(), pattern_functions()};
+std::array<std::span<const Function>, 8> tables() {
+  return {context_functions(), time_functions(),      number_functions(),  string_functions(),
+          digest_functions(),  structure_functions(), pattern_functions(), outside_functions()};
 }
 
 struct Missing {
@@ -24,8 +24,8 @@ constexpr std::string_view kAwsService = "calls an AWS service and is not suppor
 
 /// AWS's functions that this build does not have: refused by name when the rule is created.
 constexpr Missing kMissing[] = {
-    {"aws_lambda", kAwsService},        {"get_dynamodb", kAwsService}, {"get_thing_shadow", kAwsService},
-    {"get_registry_data", kAwsService}, {"get_secret", kAwsService},   {"machinelearning_predict", kAwsService},
+    {"get_secret", kAwsService},
+    {"machinelearning_predict", kAwsService},
     {"accountid", kNoAccount},
 };
 

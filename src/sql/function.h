@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "sql/outside.h"
 #include "sql/value.h"
 #include "sql/version.h"
 
@@ -21,6 +22,8 @@ class Evaluation;
 class Prepared {
  public:
   virtual ~Prepared() = default;
+  /// What the call needs from outside of the message.
+  [[nodiscard]] virtual std::optional<Reference> reference() const { return std::nullopt; }
 };
 
 struct Call {
@@ -38,6 +41,7 @@ struct Function {
   std::shared_ptr<const Prepared> (*prepare)(std::span<const std::optional<Value>> constants,
                                              std::string& problem) = nullptr;
   bool raw_payload = false;  // `*` as an argument means the payload's bytes, not its JSON value
+  bool extension = false;    // refused in strict mode
 };
 
 inline constexpr std::uint8_t kAnyArguments = 255;
@@ -59,6 +63,7 @@ std::span<const Function> string_functions();
 std::span<const Function> structure_functions();
 std::span<const Function> digest_functions();
 std::span<const Function> pattern_functions();
+std::span<const Function> outside_functions();
 std::span<const Function> test_functions();
 
 }  // namespace millrace::sql

@@ -9,6 +9,7 @@
 #include "sql/lexer.h"
 #include "sql/operators.h"
 #include "sql/output_tree.h"
+#include "sql/protobuf_schema.h"
 
 namespace millrace::sql {
 
@@ -127,15 +128,71 @@ Value encode(Evaluation& evaluation, const Call& call) {
   return Value::string({to, size});
 }
 
+/// decode(value, 'proto', [bucket,] descriptor, [proto file,] message): AWS's six arguments, or the four that mean
+/// something here.
+struct PreparedProtobuf final : Prepared {
+  [[nodiscard]] std::optional<Reference> reference() const override {
+    return Reference{Reference::Kind::descriptor, descriptor, message};
+  }
+  std::string descriptor;
+  std::string message;
+};
+
+std::shared_ptr<const Prepared> prepare_decode(std::span<const std::optional<Value>> constants, std::string& problem) {
+  constexpr std::size_t kShort = 4;
+  constexpr std::size_t kAws = 6;
+  const auto text = [&](std::size_t at) {
+    return constants[at] && constants[at]->is_string() ? constants[at]->source() : std::string_view();
+  };
+  if (constants.size() == 2) {
+    if (equals_ignoring_case(text(1), "proto")) problem = "decode(value, 'proto', descriptor, message)";
+    return nullptr;
+  }
+  const bool is_aws = constants.size() == kAws;
+  auto out = std::make_shared<PreparedProtobuf>();
+  if (is_aws || constants.size() == kShort) {
+    out->descriptor = text(is_aws ? 3 : 2);
+    out->message = text(constants.size() - 1);
+  }
+  if (equals_ignoring_case(text(1), "proto") && !out->descriptor.empty() && !out->message.empty()) return out;
+  problem =
+      "decode with a descriptor is written decode(value, 'proto', descriptor, message), or with AWS's six arguments; "
+      "all but the value are constants";
+  return nullptr;
+}
+
+/// A Protobuf message as a value whose members can be named; Null when it is none.
+Value decode_protobuf(Evaluation& evaluation, const PreparedProtobuf& prepared, std::string_view bytes) {
+  Outside* const outside = evaluation.outside();
+  const ProtobufSchema* const schema = outside == nullptr ? nullptr : outside->schema(prepared.descriptor);
+  if (schema == nullptr) {
+    evaluation.note({Reference::Kind::descriptor, prepared.descriptor, {}},
+                    {Outside::State::failed, "it is not registered"});
+    return {};
+  }
+  if (!evaluation.spend(bytes.size())) return {};
+  TextWriter out(evaluation.arena(), 4 * bytes.size() + 64);
+  if (!schema->write_json(prepared.message, bytes, evaluation.arena(), out)) {
+    evaluation.spend(out.size() / 16);
+    return Value::null();
+  }
+  const std::string_view json = out.finish();
+  JsonDocument* const document = evaluation.spend(json.size() / 8) ? evaluation.extra_document() : nullptr;
+  if (document == nullptr) return {};
+  return document->parse(json) ? Value::of(*document, JsonDocument::kRoot) : Value::null();
+}
+
 /// JSON becomes a value whose members can be named, other text a string, what is no base64 Null.
 Value decode(Evaluation& evaluation, const Call& call) {
-  if (!is_base64_name(evaluation, call.arguments[1])) return {};
+  const auto* const protobuf = static_cast<const PreparedProtobuf*>(call.prepared);
+  if (protobuf == nullptr && !is_base64_name(evaluation, call.arguments[1])) return {};
   const auto text = to_text(evaluation.arena(), call.arguments[0]);
   if (!text) return {};
   char* to = evaluation.arena().text(text->size());
   const auto size = decode_base64(*text, reinterpret_cast<std::uint8_t*>(to));
   if (!size) return Value::null();
   const std::string_view bytes(to, *size);
+  if (protobuf != nullptr) return decode_protobuf(evaluation, *protobuf, bytes);
   JsonDocument* document = evaluation.extra_document();
   if (document == nullptr) return {};
   if (document->parse(bytes)) return Value::of(*document, JsonDocument::kRoot);
@@ -182,7 +239,12 @@ constexpr std::array kFunctions = {
     Function{
         .name = "encode", .min_arguments = 2, .max_arguments = 2, .since = k2016, .call = encode, .raw_payload = true},
     Function{.name = "transform", .min_arguments = 3, .max_arguments = 3, .since = k2016, .call = transform},
-    Function{.name = "decode", .min_arguments = 2, .max_arguments = 2, .since = k2016, .call = decode},
+    Function{.name = "decode",
+             .min_arguments = 2,
+             .max_arguments = 6,
+             .since = k2016,
+             .call = decode,
+             .prepare = prepare_decode},
 };
 
 }  // namespace

@@ -41,6 +41,10 @@ class Program {
   }
   /// True when some expression reads a member of the payload, so that it must be JSON.
   [[nodiscard]] bool reads_members() const { return reads_members_; }
+  /// What its calls need from outside of the message. Views into the program.
+  [[nodiscard]] std::vector<Reference> references() const;
+  /// True when some call may have to wait for its answer.
+  [[nodiscard]] bool asks() const { return asks_; }
   [[nodiscard]] const Options& options() const { return options_; }
   [[nodiscard]] Paths& paths() const { return *paths_; }
   /// Bytes on the heap, about.
@@ -131,6 +135,7 @@ class Program {
   std::vector<Value> constants_;
   std::vector<const Paths::Path*> members_;
   bool reads_members_ = false;
+  bool asks_ = false;
 
   /// What simple rules have none of; null then, once sealed.
   struct Rare {

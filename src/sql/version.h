@@ -17,6 +17,8 @@ struct Options {
   /// What / does with two Ints. AWS's operator table says Int, its newest published example (215/9 = 23.89) says
   /// Decimal.
   bool integer_division = false;
+  /// Templates: what is Undefined or Null is the empty text, as at AWS; otherwise it does not resolve.
+  bool empty_templates = false;
 };
 
 }  // namespace millrace::sql
