@@ -41,8 +41,13 @@ MessagePipeline::MessagePipeline(topics::TopicLog& log, Executor& loop, const Ru
       metrics_(metrics),
       evaluator_(seed),
       rules_(rules.current()),
+      enquiry_(settings.outside),
+      waiting_(settings.waiting),
       gathered_(log, seed ^ 0x5DEECE66DULL) {
   evaluator_.set_max_json_depth(settings_.max_json_depth);
+  enquiry_.talk(conversation_);
+  evaluator_.set_outside(&enquiry_);
+  evaluator_.set_clock(clock_);
 }
 
 MessagePipeline::~MessagePipeline() {
@@ -52,53 +57,59 @@ MessagePipeline::~MessagePipeline() {
 Pressure MessagePipeline::receive(std::span<const DeviceMessage> messages, ReceiptSink& sink) {
   if (rules_->version() != slot_.version()) [[unlikely]]
     rules_ = slot_.current();
+  bool full = false;
   for (const DeviceMessage& message : messages) {
-    std::uint32_t matched = 0;
-    republish_depth_ = 0;
-    Stored stored = process_one(message, matched);
-    if (!republished_.empty() && process_republished() == Stored::no) [[unlikely]]
-      stored = Stored::no;
-    if (!message.delivery_id.empty()) {
-      const RecordView entry{.key = as_bytes(message.delivery_id),
-                             .value = ByteView{},
-                             .headers = {},
-                             .timestamp_ms = message.received_at.count()};
-      if (gathered_.add(kDeliveryTopic, std::nullopt, entry) != Placement::added) stored = Stored::no;
-    }
-    if (!message.own_records.empty() && add_own(message.own_records, message.received_at) == Stored::no) {
-      stored = Stored::no;
-    }
-    // Lifecycle events are nobody's message: that no rule asks for them is usual, not a loss.
-    const bool event = message.source == MessageSource::internal && message.receipt.connection == 0;
-    if (matched == 0 && !event) ++tally_.no_match;
-    if (stored == Stored::no) ++tally_.refused;
-    if (message.receipt.connection != 0) {
-      const bool nothing = matched == 0 && message.delivery_id.empty() && message.own_records.empty();
-      gathered_receipts_.add(sink, message.receipt,
-                             stored == Stored::no ? ReceiptStatus::quota
-                             : nothing            ? ReceiptStatus::no_match
-                                                  : ReceiptStatus::durable);
+    if (rules_->asks() || !waiting_.empty()) [[unlikely]] {
+      if (!take_or_hold(message, sink)) full = full || waiting_.full_for(message.client_id);
+    } else {
+      take(message, &sink);
     }
   }
   tally_.received += messages.size();
   metrics_.add(tally_);
 
-  // A pause always ends: whatever is gathered or in flight will complete and relieve.
+  // A pause always ends: whatever is gathered, in flight or waiting will complete and relieve.
   const bool waits = in_flight_ || !gathered_.empty();
-  if (waits && (gathered_.size_bytes() > settings_.max_gathered_bytes || log_.congested())) {
+  if (full || (waits && (gathered_.size_bytes() > settings_.max_gathered_bytes || log_.congested()))) {
     if (std::ranges::find(paused_, &sink) == paused_.end()) paused_.push_back(&sink);
     return Pressure::pause;
   }
   return Pressure::none;
 }
 
-void MessagePipeline::publish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain) {
-  /// Waits for nothing: the messages it is named for have no receipt.
-  class Nobody final : public ReceiptSink {
-    void settle(std::span<const Receipt> /*receipts*/, ReceiptStatus /*status*/) override {}
-    void relieved() override {}
-  };
-  static Nobody nobody;
+bool MessagePipeline::take(const DeviceMessage& message, ReceiptSink* sink) {
+  std::uint32_t matched = 0;
+  republish_depth_ = 0;
+  answer_missing_ = false;
+  Stored stored = process_one(message, matched);
+  if (answer_missing_) return false;
+  if (!republished_.empty() && process_republished() == Stored::no) [[unlikely]]
+    stored = Stored::no;
+  if (!message.delivery_id.empty()) {
+    const RecordView entry{.key = as_bytes(message.delivery_id),
+                           .value = ByteView{},
+                           .headers = {},
+                           .timestamp_ms = message.received_at.count()};
+    if (gathered_.add(kDeliveryTopic, std::nullopt, entry) != Placement::added) stored = Stored::no;
+  }
+  if (!message.own_records.empty() && add_own(message.own_records, message.received_at) == Stored::no) {
+    stored = Stored::no;
+  }
+  // Lifecycle events are nobody's message: that no rule asks for them is usual, not a loss.
+  const bool event = message.source == MessageSource::internal && message.receipt.connection == 0;
+  if (matched == 0 && !event) ++tally_.no_match;
+  if (stored == Stored::no) ++tally_.refused;
+  if (message.receipt.connection == 0 || sink == nullptr) return true;
+  const bool nothing = matched == 0 && message.delivery_id.empty() && message.own_records.empty();
+  gathered_receipts_.add(*sink, message.receipt,
+                         stored == Stored::no ? ReceiptStatus::quota
+                         : nothing            ? ReceiptStatus::no_match
+                                              : ReceiptStatus::durable);
+  return true;
+}
+
+void MessagePipeline::publish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain,
+                              std::span<const OwnRecord> own, Settled settled) {
   if (republisher_ != nullptr) republisher_->republish(topic, payload, qos, retain, {});
   DeviceMessage message;
   message.topic = topic;
@@ -107,7 +118,9 @@ void MessagePipeline::publish(std::string_view topic, ByteView payload, std::uin
   message.source = MessageSource::internal;
   message.qos = qos;
   message.retain = retain;
-  receive({&message, 1}, nobody);
+  message.own_records = own;
+  if (settled) message.receipt = publications_.add(std::move(settled));
+  receive({&message, 1}, publications_);
 }
 
 /// What rules republish is a message of its own, judged by all rules, in the same commit.
@@ -126,6 +139,7 @@ MessagePipeline::Stored MessagePipeline::process_one(const DeviceMessage& messag
   ++message_number_;
   const rules::Evaluator::Outcome outcome = evaluator_.evaluate(*rules_, message);
   matched = outcome.matched;
+  answer_missing_ = answer_missing_ || outcome.waits;
   failed_.clear();
   Stored stored = Stored::yes;
   bool deferred = false;
@@ -348,13 +362,14 @@ void MessagePipeline::store(std::span<const OwnRecord> records, Receipt receipt,
 }
 
 void MessagePipeline::detach(ReceiptSink& sink) {
+  waiting_.forget(sink);
   gathered_receipts_.forget(sink);
   in_flight_receipts_.forget(sink);
   std::erase(paused_, &sink);
 }
 
 bool MessagePipeline::idle() const {
-  return !in_flight_ && gathered_.empty() && gathered_receipts_.empty() && parked_.empty();
+  return !in_flight_ && gathered_.empty() && gathered_receipts_.empty() && parked_.empty() && waiting_.empty();
 }
 
 void MessagePipeline::turn_end() {
@@ -398,7 +413,7 @@ void MessagePipeline::completed(std::unique_ptr<topics::AppendRequest> request) 
 }
 
 void MessagePipeline::relieve() {
-  if (paused_.empty() || gathered_.size_bytes() > settings_.max_gathered_bytes) return;
+  if (paused_.empty() || gathered_.size_bytes() > settings_.max_gathered_bytes || waiting_.full()) return;
   for (ReceiptSink* const sink : std::exchange(paused_, {})) sink->relieved();
 }
 

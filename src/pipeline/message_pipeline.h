@@ -9,6 +9,10 @@
 // load and no timer is needed. A message's records, its exactly-once ledger entry and its receipt travel in the same
 // append, which the log makes durable as one atomic group.
 //
+// A message whose rules ask something that is not known yet is held, unjudged, in the WaitingRoom, and with it what its
+// client sends later; nobody else waits. When all answers are there it is judged in one piece
+// (docs/decisions/0031-messages-wait-unjudged.md).
+//
 // A record is never lost silently: a missing topic is created (auto.create.topics.enable) or becomes the rule's error
 // output; when that cannot be stored either, the fallback error topic takes it; when even that is missing, the receipt
 // is refused (`quota`). Thread: the loop's, for every call.
@@ -16,6 +20,7 @@
 
 #include <chrono>
 #include <list>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
@@ -26,11 +31,13 @@
 #include "base/executor.h"
 #include "metrics/registry.h"
 #include "model/device_message.h"
+#include "pipeline/conversation.h"
 #include "pipeline/parked_record.h"
 #include "pipeline/pipeline_metrics.h"
 #include "pipeline/receipt_ledger.h"
 #include "pipeline/republished_message.h"
 #include "pipeline/rule_set_slot.h"
+#include "pipeline/waiting_room.h"
 #include "rules/evaluator.h"
 #include "topics/batch_accumulator.h"
 #include "topics/topic_log.h"
@@ -48,6 +55,14 @@ struct PipelineSettings {
   int max_republish_depth = 4;
   /// Payloads nested deeper are no JSON to the rules.
   std::uint32_t max_json_depth = 64;
+  /// Where rules' questions go; null: nothing can be asked. Outlives the pipeline.
+  OutsideDesk* outside = nullptr;
+  WaitingRoom::Limits waiting{};
+  /// A message that has waited so long asks nothing more: what it still needs has failed.
+  std::chrono::milliseconds max_wait{10'000};
+  /// Mistakes for tests to find.
+  enum class SeededBug : std::uint8_t { none, overtake, new_rules, settle_early, new_chance };
+  SeededBug bug = SeededBug::none;
 };
 
 /// Where the republish action goes: the MQTT broker of this loop.
@@ -65,8 +80,11 @@ class MessagePipeline final : public MessageReceiver {
                   metrics::Registry& metrics, PipelineSettings settings, std::uint64_t seed);
   ~MessagePipeline() override;
 
-  /// A message of millrace's own making: subscribers hear it and rules judge it, as if a rule had republished it.
-  void publish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain);
+  /// A message of millrace's own making: subscribers hear it and rules judge it, as if a rule had republished it. What
+  /// rules make of it and `own` become durable together; then `settled` is told whether they did. It may be empty.
+  using Settled = std::move_only_function<void(bool durable)>;
+  void publish(std::string_view topic, ByteView payload, std::uint8_t qos, bool retain,
+               std::span<const OwnRecord> own = {}, Settled settled = {});
 
   void set_republisher(Republisher* republisher) { republisher_ = republisher; }
 
@@ -82,8 +100,40 @@ class MessagePipeline final : public MessageReceiver {
 
  private:
   enum class Stored : std::uint8_t { yes, no };
+  /// The receipts of publish().
+  class Publications final : public ReceiptSink {
+   public:
+    Receipt add(Settled settled) {
+      waiting_.emplace(++last_, std::move(settled));
+      return {.connection = 1, .token = last_};
+    }
+    void settle(std::span<const Receipt> receipts, ReceiptStatus status) override {
+      for (const Receipt& receipt : receipts) {
+        if (auto one = waiting_.extract(receipt.token)) one.mapped()(status != ReceiptStatus::quota);
+      }
+    }
+    void relieved() override {}
+
+   private:
+    std::map<std::uint64_t, Settled> waiting_;
+    std::uint64_t last_ = 0;
+  };
 
   Stored add_own(std::span<const OwnRecord> records, WallTime at);
+  /// Judges, stores, and gathers the receipt. False: an answer is missing, and nothing was done.
+  bool take(const DeviceMessage& message, ReceiptSink* sink);
+  /// The same where rules ask. False: the message waits, for an answer or behind another of its client.
+  bool take_or_hold(const DeviceMessage& message, ReceiptSink& sink);
+  void hold(const DeviceMessage& message, ReceiptSink& sink);
+  /// Its rules, or those of what they republish, need an answer that is not there. Judges without effect.
+  bool must_wait(const DeviceMessage& message);
+  void ask_for(WaitingMessage& waiting);
+  void answered(std::uint64_t id, std::size_t question, OutsideDesk::Answer answer);
+  /// Judges what waited, as if it had just come: with the rules and the chance of that time.
+  template <class Judge>
+  auto as_it_came(WaitingMessage& waiting, Judge judge);
+  void advance(std::string client);
+
   Stored process_one(const DeviceMessage& message, std::uint32_t& matched);
   Stored process_republished();
   Stored store(const rules::RuleOutput& output, const DeviceMessage& message);
@@ -114,6 +164,9 @@ class MessagePipeline final : public MessageReceiver {
 
   rules::Evaluator evaluator_;
   std::shared_ptr<const rules::RuleSet> rules_;
+  Enquiry enquiry_;
+  Conversation conversation_;  // of a message that did not have to wait
+  WaitingRoom waiting_;
   topics::BatchAccumulator gathered_;
   ReceiptLedger gathered_receipts_;
   bool gathered_refused_ = false;  // a parked record among them could be stored nowhere
@@ -124,6 +177,7 @@ class MessagePipeline final : public MessageReceiver {
   std::unique_ptr<topics::AppendRequest> spare_;
   std::vector<ReceiptSink*> paused_;
 
+  Publications publications_;
   std::list<ParkedRecord> parked_;
   std::set<std::string, std::less<>> creating_;
   std::vector<std::unique_ptr<RepublishedMessage>> republished_;  // not yet judged, and those before them
@@ -132,7 +186,8 @@ class MessagePipeline final : public MessageReceiver {
     rules::RuleOutput output;
     std::string_view reason;
   };
-  std::vector<Failed> failed_;  // of the message being judged
+  std::vector<Failed> failed_;   // of the message being judged
+  bool answer_missing_ = false;  // for the message being judged
   std::uint64_t message_number_ = 0;
   // Rules that have their error message for a message of which records are still parked.
   std::set<std::pair<std::uint64_t, const rules::Rule*>> reported_parked_;

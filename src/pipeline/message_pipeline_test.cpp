@@ -323,5 +323,28 @@ TEST_F(PipelineTest, DetachedSinksHearNothing) {
   EXPECT_TRUE(sink_.settled.empty());
 }
 
+TEST_F(PipelineTest, WhatIsPublishedIsDurableTogetherWithItsOwnRecords) {
+  log_.add_topic("__marks", 1);
+  std::vector<bool> settled;
+  const OwnRecord mark{"__marks", as_bytes(std::string_view("0/7")), ByteView{}};
+  pipeline_->publish("report", as_bytes(std::string_view(R"({"device_no":"A","type":"log"})")), 1, false, {&mark, 1},
+                     [&](bool durable) { settled.push_back(durable); });
+  pipeline_->turn_end();
+  ASSERT_EQ(log_.pending.size(), 1U);
+  EXPECT_EQ(log_.pending.front()->items.size(), 2U);
+  EXPECT_TRUE(settled.empty());
+  log_.complete_one();
+  EXPECT_EQ(settled, std::vector<bool>{true});
+  EXPECT_EQ(log_.records("__marks").front().key, "0/7");
+  EXPECT_EQ(log_.records("message-log").size(), 1U);
+
+  pipeline_->publish("report", as_bytes(std::string_view("{}")), 1, false, {},
+                     [&](bool durable) { settled.push_back(durable); });
+  pipeline_->turn_end();
+  const Error refused{ErrorCode::closed, "stopping", ""};
+  log_.complete_one(&refused);
+  EXPECT_EQ(settled, (std::vector<bool>{true, false}));
+}
+
 }  // namespace
 }  // namespace millrace::pipeline

@@ -16,6 +16,12 @@ PipelineMetrics::PipelineMetrics(metrics::Registry& registry)
                                         "Error records that only the fallback topic could take")),
       refused_(registry.counter("millrace_pipeline_refused_total",
                                 "Messages left unacknowledged because their records could be stored nowhere")),
+      waited_(registry.counter("millrace_pipeline_waited_total",
+                               "Messages that waited for an answer from outside, or behind one that did")),
+      questions_(registry.counter("millrace_pipeline_questions_total",
+                                  "Questions to tables and functions that memory could not answer")),
+      questions_failed_(
+          registry.counter("millrace_pipeline_questions_failed_total", "Questions of these that had no answer")),
       commit_latency_(registry.histogram("millrace_pipeline_commit_seconds",
                                          "From handing a turn's records to the log until they are durable")) {}
 
@@ -32,6 +38,9 @@ void PipelineMetrics::add(PipelineTally& tally) {
   move(rule_errors_, tally.rule_errors);
   move(fallback_errors_, tally.fallback_errors);
   move(refused_, tally.refused);
+  move(waited_, tally.waited);
+  move(questions_, tally.questions);
+  move(questions_failed_, tally.questions_failed);
 }
 
 }  // namespace millrace::pipeline

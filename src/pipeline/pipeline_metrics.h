@@ -14,6 +14,9 @@ struct PipelineTally {
   std::uint64_t rule_errors = 0;
   std::uint64_t fallback_errors = 0;
   std::uint64_t refused = 0;
+  std::uint64_t waited = 0;
+  std::uint64_t questions = 0;
+  std::uint64_t questions_failed = 0;
 };
 
 class PipelineMetrics {
@@ -32,6 +35,9 @@ class PipelineMetrics {
   metrics::Counter& rule_errors_;
   metrics::Counter& fallback_errors_;
   metrics::Counter& refused_;
+  metrics::Counter& waited_;
+  metrics::Counter& questions_;
+  metrics::Counter& questions_failed_;
   metrics::Histogram& commit_latency_;
 };
 

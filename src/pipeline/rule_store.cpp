@@ -92,8 +92,8 @@ Result<RuleStore::Rules::iterator> RuleStore::changeable(std::string_view name) 
 Result<void> RuleStore::check(const rules::RuleDefinition& rule) const {
   rules::RuleDefinition finished = rule;
   MR_TRY(finish_(finished));
-  MR_TRY(rules::RuleSet::compile({std::move(finished)}));
-  return {};
+  MR_TRY_ASSIGN(const auto alone, rules::RuleSet::compile({std::move(finished)}));
+  return check_ ? check_(*alone->rules().front()) : Result<void>{};
 }
 
 void RuleStore::create(rules::RuleDefinition rule, Done done) {

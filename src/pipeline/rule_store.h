@@ -46,6 +46,10 @@ class RuleStore : public std::enable_shared_from_this<RuleStore> {
   static void open(topics::TopicLog& log, const Clock& clock, Executor& loop, RuleSetSlot& slot,
                    std::vector<rules::RuleDefinition> configured, Finish finish, Opened opened);
 
+  /// What a rule is checked for beyond itself when it is created or replaced.
+  using Check = std::function<Result<void>(const rules::Rule&)>;
+  void hold_to(Check check) { check_ = std::move(check); }
+
   /// `done` when it is durable and in force. Errors: already_exists, invalid_argument (with the position in the
   /// statement; or the name belongs to the configuration), too_large.
   void create(rules::RuleDefinition rule, Done done);
@@ -82,6 +86,7 @@ class RuleStore : public std::enable_shared_from_this<RuleStore> {
   RuleSetSlot& slot_;
   Rules configured_;
   const Finish finish_;
+  Check check_;
   std::shared_ptr<topics::TableTopic> table_;
   Rules rules_;
   std::map<std::string, std::map<std::uint32_t, Stored>, std::less<>> earlier_;

@@ -34,6 +34,7 @@ Result<CompiledRule> CompiledRule::compile(const RuleDefinition& definition, sql
                   fmt::format("'{}' is not known; 2016-03-23 and 2015-10-08 are", definition.sql_version));
   }
   if (definition.strict) options.dialect = sql::Dialect::strict;
+  options.empty_templates = definition.empty_templates;
   sql::Program program(options, paths);
   auto statement = sql::Statement::compile(definition.sql, program);
   if (!statement) return at_key(definition, "sql", statement.error().detail);
@@ -52,7 +53,11 @@ Result<CompiledRule> CompiledRule::compile(const RuleDefinition& definition, sql
     out.actions.push_back(std::move(action));
   }
   if (definition.error_action) {
+    const std::size_t before = out.program.references().size();
     MR_TRY_ASSIGN(CompiledAction action, compiler.compile(*definition.error_action, "errorAction"));
+    if (out.program.references().size() != before) {
+      return at_key(definition, "errorAction", "templates of an errorAction can ask nothing outside of the message");
+    }
     out.error_action = std::make_unique<CompiledAction>(std::move(action));
   }
   out.program.seal();

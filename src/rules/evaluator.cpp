@@ -20,10 +20,6 @@ constexpr std::string_view kExhausted = "the rule takes more work than one messa
 /// Failures that one error message lists; FOREACH could make very many.
 constexpr std::size_t kMostFailures = 100;
 
-void count(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) {
-  counter.fetch_add(n, std::memory_order_relaxed);
-}
-
 std::string_view join(sql::Arena& arena, std::initializer_list<std::string_view> parts) {
   sql::TextWriter out(arena, 128);
   for (const std::string_view part : parts) out.append(part);
@@ -36,7 +32,12 @@ struct Evaluator::Impl {
   explicit Impl(std::uint64_t seed) : evaluation(seed), error_evaluation(seed ^ 0x9E3779B97F4A7C15ULL) {}
 
   std::span<const std::uint32_t> candidates_of(const RuleSet::Impl& set, std::span<const std::uint32_t> groups);
+  void count(std::atomic<std::uint64_t>& counter, std::uint64_t n = 1) const {
+    if (!trial) counter.fetch_add(n, std::memory_order_relaxed);
+  }
+  bool must_wait(const RuleSet::Impl& set, std::span<const std::uint32_t> slots);
   void run_rule(const Rule& rule, std::uint32_t index);
+  void judge(const Rule& rule, std::uint32_t index);
   bool run_statement(const Rule& rule, std::string_view& problem);
   bool run_expansion(const Rule& rule, std::string_view& problem);
   void run_actions(const Rule& rule, std::string_view value);
@@ -66,6 +67,9 @@ struct Evaluator::Impl {
   std::uint64_t logged_version = 0;
   std::vector<WallTime> logged;  // per rule: when it last wrote a line
   std::uint32_t matched = 0;
+  bool trial = false;
+  const Clock* clock = nullptr;
+  std::uint32_t looks = 0;
 };
 
 Evaluator::Evaluator(std::uint64_t traceid_source) : impl_(std::make_unique<Impl>(traceid_source)) {}
@@ -76,8 +80,22 @@ void Evaluator::set_max_json_depth(std::uint32_t depth) {
   impl_->error_evaluation.set_max_json_depth(depth);
 }
 
-Evaluator::Outcome Evaluator::evaluate(const RuleSet& rules, const DeviceMessage& message) {
+void Evaluator::set_clock(const Clock& clock) {
+  impl_->clock = &clock;
+}
+void Evaluator::set_outside(sql::Outside* outside) {
+  impl_->evaluation.set_outside(outside);
+}
+const Rng& Evaluator::rng() const {
+  return impl_->evaluation.rng();
+}
+void Evaluator::set_rng(const Rng& rng) {
+  impl_->evaluation.set_rng(rng);
+}
+
+Evaluator::Outcome Evaluator::evaluate(const RuleSet& rules, const DeviceMessage& message, Purpose purpose) {
   Impl& impl = *impl_;
+  impl.trial = purpose == Purpose::trial;
   impl.outputs.clear();
   impl.reported.clear();
   impl.matched = 0;
@@ -94,12 +112,16 @@ Evaluator::Outcome Evaluator::evaluate(const RuleSet& rules, const DeviceMessage
     const auto found = set.slot_of(rest.substr(0, slash));
     if (!found || set.rules[*found]->disabled) return {};
     impl.evaluation.begin(message, slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1));
+    const std::uint32_t slot = *found;
+    if (set.asking != 0 && impl.must_wait(set, {&slot, 1})) return {{}, 0, true};
     impl.run_rule(*set.rules[*found], *found);
   } else {
     const auto groups = impl.topics.find(rules, message.topic);
     if (groups.empty()) return {};
     impl.evaluation.begin(message, message.topic);
-    for (const std::uint32_t slot : impl.candidates_of(set, groups)) {
+    const auto slots = impl.candidates_of(set, groups);
+    if (set.asking != 0 && impl.must_wait(set, slots)) return {{}, 0, true};
+    for (const std::uint32_t slot : slots) {
       if (const Rule* const rule = set.rules[slot].get()) impl.run_rule(*rule, slot);
     }
   }
@@ -129,11 +151,46 @@ std::span<const std::uint32_t> Evaluator::Impl::candidates_of(const RuleSet::Imp
   return candidates;
 }
 
+/// Runs the rules that ask, for nothing but their questions: all of them are asked at once, and what a rule does or
+/// counts happens in one piece when the answers are there.
+bool Evaluator::Impl::must_wait(const RuleSet::Impl& set, std::span<const std::uint32_t> slots) {
+  const Rng before = evaluation.rng();
+  bool waits = false;
+  for (const std::uint32_t slot : slots) {
+    const Rule* const rule = set.rules[slot].get();
+    if (rule == nullptr || !rule->compiled->program.asks()) continue;
+    const CompiledRule& compiled = *rule->compiled;
+    if (compiled.statement.needs_json() && !evaluation.payload_is_json()) continue;
+    compiled.statement.begin(compiled.program, evaluation);
+    if (compiled.statement.passes(compiled.program, evaluation)) {
+      std::string_view problem;
+      compiled.statement.expands() ? run_expansion(*rule, problem) : run_statement(*rule, problem);
+    }
+    waits = waits || evaluation.waits();
+    outputs.clear();
+    failures.clear();
+    requests.clear();
+  }
+  evaluation.set_rng(before);
+  return waits;
+}
+
 void Evaluator::Impl::run_rule(const Rule& rule, std::uint32_t index) {
+  constexpr std::uint32_t kEvery = 64;
+  if (++looks % kEvery != 0 || clock == nullptr) [[likely]]
+    return judge(rule, index);
+  const MonoTime from = clock->mono();
+  judge(rule, index);
+  count(rule.counters->nanoseconds, static_cast<std::uint64_t>((clock->mono() - from).count()) * kEvery);
+}
+
+void Evaluator::Impl::judge(const Rule& rule, std::uint32_t index) {
   const CompiledRule& compiled = *rule.compiled;
-  const auto refuse = [&](std::string_view why) {
+  RuleCounters& counters = *rule.counters;
+  const auto refuse = [&](std::string_view why, std::atomic<std::uint64_t>* reason = nullptr) {
     ++matched;
-    count(rule.counters->failed);
+    count(counters.failed);
+    if (reason != nullptr) count(*reason);
     const Failure failure{"SqlStatement", rule.name, why};
     report(rule, index, {&failure, 1});
   };
@@ -143,8 +200,10 @@ void Evaluator::Impl::run_rule(const Rule& rule, std::uint32_t index) {
   compiled.statement.begin(compiled.program, evaluation);
   if (!compiled.statement.passes(compiled.program, evaluation)) {
     if (evaluation.exhausted()) [[unlikely]]
-      return refuse(kExhausted);
-    count(rule.counters->not_passed);
+      return refuse(kExhausted, &counters.failed_fuel);
+    if (!evaluation.problem().empty()) [[unlikely]]
+      return refuse(evaluation.problem(), &counters.failed_question);
+    count(counters.not_passed);
     return;
   }
   failures.clear();
@@ -152,12 +211,15 @@ void Evaluator::Impl::run_rule(const Rule& rule, std::uint32_t index) {
   const std::size_t before = outputs.size();
   std::string_view problem;
   const bool fine = compiled.statement.expands() ? run_expansion(rule, problem) : run_statement(rule, problem);
-  if (!fine || evaluation.exhausted()) [[unlikely]] {
+  const bool asked_in_vain = !evaluation.problem().empty();
+  if (!fine || asked_in_vain || evaluation.exhausted()) [[unlikely]] {
     outputs.resize(before);
-    return refuse(fine ? kExhausted : problem);
+    if (asked_in_vain) return refuse(evaluation.problem(), &counters.failed_question);
+    return fine ? refuse(kExhausted, &counters.failed_fuel) : refuse(problem);
   }
   ++matched;
   count(rule.counters->matched);
+  if (outputs.size() == before && requests.empty() && failures.empty()) count(rule.counters->empty);
   if (!failures.empty()) [[unlikely]] {
     count(rule.counters->actions_failed, failures.size());
     report(rule, index, failures);
@@ -333,6 +395,7 @@ std::optional<RuleOutput> Evaluator::Impl::make_error_output(sql::Evaluation& wi
 }
 
 void Evaluator::Impl::log_failure(const Rule& rule, std::uint32_t index, const Failure& failure, WallTime now) {
+  if (trial) return;
   WallTime& last = logged[index];
   if (last.count() >= 0 && now >= last && now - last < kLogInterval) return;
   last = now;
@@ -353,7 +416,8 @@ std::optional<RuleOutput> Evaluator::error_output(std::span<const FailedOutput> 
   if (failed.empty()) return std::nullopt;
   Impl& impl = *impl_;
   const Rule& rule = *failed[0].output->rule;
-  count(rule.counters->actions_failed, failed.size());
+  impl.trial = false;
+  impl.count(rule.counters->actions_failed, failed.size());
   std::vector<Failure> list;
   for (const FailedOutput& one : failed) {
     // An errorAction that fails has nowhere left to go.

@@ -10,10 +10,13 @@
 #include <span>
 #include <string_view>
 
+#include "base/clock.h"
+#include "base/rng.h"
 #include "model/device_message.h"
 #include "model/publish_properties.h"
 #include "model/record.h"
 #include "rules/rule_set.h"
+#include "sql/outside.h"
 
 namespace millrace::rules {
 
@@ -44,17 +47,29 @@ class Evaluator {
 
   /// Payloads nested deeper are no JSON to the rules. Default 64, at most 1024.
   void set_max_json_depth(std::uint32_t depth);
+  /// Measures what rules cost (RuleCounters::nanoseconds). Outlives the evaluator.
+  void set_clock(const Clock& clock);
+  /// Whom the rules' external functions ask. Without one they fail. Outlives the evaluator.
+  void set_outside(sql::Outside* outside);
+  /// The state of chance, so that a message that waited is judged again with the numbers it had.
+  [[nodiscard]] const Rng& rng() const;
+  void set_rng(const Rng& rng);
 
   struct Outcome {
     std::span<const RuleOutput> outputs;
     /// Rules that had something to do: FROM and WHERE held, or the payload could not be evaluated. 0 means "no rule
     /// matched".
     std::uint32_t matched = 0;
+    /// An answer is missing (Outside::State::waiting): nothing was done or counted. Evaluate the message again when all
+    /// answers are there.
+    bool waits = false;
   };
   /// Runs every rule of `rules` whose FROM filter matches. An action whose template does not resolve, or whose topic is
   /// not a valid name, becomes that rule's errorAction output instead (one per rule and message, AWS's error JSON);
   /// rules without errorAction only count it. Never throws.
-  Outcome evaluate(const RuleSet& rules, const DeviceMessage& message);
+  /// `trial`: nothing is counted and nothing logged.
+  enum class Purpose : std::uint8_t { act, trial };
+  Outcome evaluate(const RuleSet& rules, const DeviceMessage& message, Purpose purpose = Purpose::act);
 
   /// The errorAction output for an action that failed after evaluation (its topic does not exist, record too large).
   /// nullopt when the rule has none, when `failed` is itself an error action's output, and when this rule already has

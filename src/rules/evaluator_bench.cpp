@@ -4,6 +4,8 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -151,6 +153,14 @@ std::vector<RuleDefinition> fleet_rules(std::int64_t count) {
   return out;
 }
 
+/// For others' engines to be measured on the same messages (bench/_rules_peer.py): into the folder MILLRACE_RULES_DATA.
+void write_down(std::int64_t rules, const std::vector<std::string>& payloads) {
+  const char* const folder = std::getenv("MILLRACE_RULES_DATA");
+  if (folder == nullptr) return;
+  std::ofstream out(fmt::format("{}/messages-{}.jsonl", folder, rules));
+  for (const std::string& payload : payloads) out << payload << '\n';
+}
+
 std::size_t heap_bytes() {
   return mallinfo2().uordblks;
 }
@@ -174,7 +184,13 @@ void BM_ManyRules(benchmark::State& state) {
                                    device, i, rng.below(1'000'000), rng.below(1'000'000), rng.below(130),
                                    rng.below(360), rng.below(100), rng.below(6'000), rng.below(45)));
   }
+  write_down(count, payloads);
   Evaluator evaluator(1);
+  std::size_t matched = 0;
+  for (const std::string& payload : payloads) {
+    matched += evaluator.evaluate(**rules, message_of(payload, 0)).outputs.size();
+  }
+  state.counters["matched_of_4096"] = static_cast<double>(matched);
   std::size_t i = 0;
   std::size_t outputs = 0;
   for (auto _ : state) {

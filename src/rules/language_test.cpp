@@ -50,6 +50,8 @@ class CaseFile {
       time_ = std::stoll(rest);
     } else if (word == "version") {
       version_ = rest;
+    } else if (word == "templates") {
+      empty_templates_ = rest == "empty";
     } else if (word == "dialect") {
       strict_ = rest == "strict";
     } else {
@@ -81,6 +83,7 @@ class CaseFile {
     sql::Options out;
     if (version_ == "2015-10-08") out.version = sql::Version::v2015_10_08;
     if (strict_) out.dialect = sql::Dialect::strict;
+    out.empty_templates = empty_templates_;
     return out;
   }
   [[nodiscard]] DeviceMessage message() const {
@@ -167,6 +170,7 @@ class CaseFile {
   std::string client_;
   std::string version_ = "2016-03-23";
   bool strict_ = false;
+  bool empty_templates_ = false;
   std::int64_t time_ = 0;
   sql::Evaluation evaluation_;
   Evaluator evaluator_;

@@ -87,8 +87,9 @@ Result<void> RuleReader::pairs(const Node& map, const std::string& where, const 
 
 Result<RuleDefinition> parse_rule(std::string_view name, const Node& node) {
   const RuleReader reader(name);
-  MR_TRY(reader.check_keys(
-      node, "", {"sql", "actions", "errorAction", "ruleDisabled", "awsIotSqlVersion", "description", "strictSql"}));
+  MR_TRY(reader.check_keys(node, "",
+                           {"sql", "actions", "errorAction", "ruleDisabled", "awsIotSqlVersion", "description",
+                            "strictSql", "unresolvedTemplates"}));
   RuleDefinition out;
   out.name = std::string(name);
   out.line = node.line;
@@ -97,6 +98,12 @@ Result<RuleDefinition> parse_rule(std::string_view name, const Node& node) {
   MR_TRY(reader.text(node, "", "awsIotSqlVersion", false, out.sql_version));
   MR_TRY(reader.boolean(node, "", "ruleDisabled", out.disabled));
   MR_TRY(reader.boolean(node, "", "strictSql", out.strict));
+  std::string templates = "fail";
+  MR_TRY(reader.text(node, "", "unresolvedTemplates", false, templates));
+  if (templates != "fail" && templates != "empty") {
+    return reader.refuse(*node.find("unresolvedTemplates"), "unresolvedTemplates", "is fail or empty");
+  }
+  out.empty_templates = templates == "empty";
   const Node* actions = node.find("actions");
   if (actions == nullptr) return reader.refuse(node, "actions", "is missing");
   if (actions->kind != Node::Kind::sequence) return reader.refuse(*actions, "actions", "expected a list of actions");

@@ -57,6 +57,10 @@ RuleDefinition Rule::definition() const {
   return out;
 }
 
+std::vector<sql::Reference> Rule::references() const {
+  return compiled->program.references();
+}
+
 RuleSet::RuleSet() : impl_(std::make_unique<Impl>()) {}
 RuleSet::~RuleSet() = default;
 
@@ -71,6 +75,12 @@ std::vector<const Rule*> RuleSet::rules() const {
 std::size_t RuleSet::size() const {
   return impl_->count;
 }
+bool RuleSet::asks() const {
+  return impl_->asking != 0;
+}
+bool RuleSet::republishes() const {
+  return impl_->republishing != 0;
+}
 std::uint64_t RuleSet::version() const {
   return impl_->version;
 }
@@ -83,9 +93,24 @@ std::optional<std::uint32_t> RuleSet::Impl::slot_of(std::string_view name) const
   return names.find(name, [&](std::uint32_t slot) { return rules[slot] && rules[slot]->name == name; });
 }
 
+void RuleSet::Impl::tally(const Rule& rule, bool more) {
+  const CompiledRule& compiled = *rule.compiled;
+  const auto is_republish = [](const CompiledAction& action) {
+    return action.kind == ActionDefinition::Kind::republish;
+  };
+  const bool heard = std::ranges::any_of(compiled.actions, is_republish) ||
+                     (compiled.error_action && is_republish(*compiled.error_action));
+  const auto add = [more](std::size_t& number, bool counts) {
+    if (counts) number = more ? number + 1 : number - 1;
+  };
+  add(asking, compiled.program.asks());
+  add(republishing, heard);
+}
+
 std::uint32_t RuleSet::Impl::place(std::shared_ptr<const Rule> rule) {
   const auto slot = static_cast<std::uint32_t>(rules.size());
   names.add(rule->name, slot);
+  tally(*rule, true);
   rules.push_back(std::move(rule));
   ++count;
   return slot;
@@ -174,6 +199,8 @@ void RuleSet::Impl::insert(std::shared_ptr<const Rule> rule) {
 }
 
 void RuleSet::Impl::replace(std::uint32_t slot, std::shared_ptr<const Rule> rule) {
+  tally(*rules[slot], false);
+  tally(*rule, true);
   rules.set(slot, std::move(rule));
   if (rules[slot]->disabled) return;
   // Under its new conditions it stands in the top layer; those of the old ones find it too often, which harms nothing.
@@ -185,6 +212,7 @@ void RuleSet::Impl::replace(std::uint32_t slot, std::shared_ptr<const Rule> rule
 
 void RuleSet::Impl::erase(std::uint32_t slot) {
   names.remove(rules[slot]->name, slot);
+  tally(*rules[slot], false);
   rules.set(slot, nullptr);
   --count;
 }

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "config/node.h"
 #include "rules/action.h"
+#include "sql/outside.h"
 
 namespace millrace::rules {
 
@@ -23,6 +24,7 @@ struct RuleDefinition {
   std::string sql_version = "2016-03-23";
   bool disabled = false;
   bool strict = false;                    // refuses what AWS's language does not have
+  bool empty_templates = false;           // what does not resolve is the empty text, as at AWS
   std::vector<ActionDefinition> actions;  // 1 to 10
   std::optional<ActionDefinition> error_action;
   int line = 0;  // where it stood in the configuration
@@ -37,10 +39,14 @@ Result<RuleDefinition> parse_rule(std::string_view name, const config::Node& nod
 std::string to_json(const RuleDefinition& rule, bool brief = false);
 
 struct RuleCounters {
-  std::atomic<std::uint64_t> matched{0};     // FROM and WHERE held
-  std::atomic<std::uint64_t> not_passed{0};  // FROM matched, WHERE was tried and not true
-  std::atomic<std::uint64_t> failed{0};      // payload or SQL could not be evaluated
-  std::atomic<std::uint64_t> actions_ok{0};  // counted by whoever carries outputs out, when they are done
+  std::atomic<std::uint64_t> matched{0};          // FROM and WHERE held
+  std::atomic<std::uint64_t> not_passed{0};       // FROM matched, WHERE was tried and not true
+  std::atomic<std::uint64_t> failed{0};           // payload or SQL could not be evaluated
+  std::atomic<std::uint64_t> failed_fuel{0};      // of these: it would have cost too much
+  std::atomic<std::uint64_t> failed_question{0};  // of these: a table or function did not answer
+  std::atomic<std::uint64_t> empty{0};            // of those matched: FOREACH or the actions made nothing of it
+  std::atomic<std::uint64_t> nanoseconds{0};      // spent on it, from every 64th look at it
+  std::atomic<std::uint64_t> actions_ok{0};       // counted by whoever carries outputs out, when they are done
   std::atomic<std::uint64_t> actions_failed{0};
   std::atomic<std::uint64_t> error_actions{0};
 };
@@ -57,6 +63,8 @@ struct Rule {
 
   /// As it was given, but for the line.
   [[nodiscard]] RuleDefinition definition() const;
+  /// The tables, functions and descriptors it names. Views into the rule.
+  [[nodiscard]] std::vector<sql::Reference> references() const;
 };
 
 class RuleSet {
@@ -80,6 +88,10 @@ class RuleSet {
   [[nodiscard]] std::size_t size() const;
   /// nullptr when no enabled rule has that name.
   [[nodiscard]] const Rule* find(std::string_view name) const;
+  /// Some rule asks beyond its message, and may have to wait.
+  [[nodiscard]] bool asks() const;
+  /// Some rule republishes.
+  [[nodiscard]] bool republishes() const;
   /// Unique per compiled set; caches compare it.
   [[nodiscard]] std::uint64_t version() const;
 

@@ -43,6 +43,8 @@ struct RuleSet::Impl {
   std::shared_ptr<sql::Paths> paths = std::make_shared<sql::Paths>();  // of all rules; shared with earlier sets
   ChunkedVector<std::shared_ptr<const Rule>> rules;                    // by slot; null: empty
   std::size_t count = 0;                                               // of rules
+  std::size_t asking = 0;                                              // of rules that may wait for an answer
+  std::size_t republishing = 0;                                        // of rules that make messages for all rules
   std::uint64_t version = 0;
   NameTable names;                    // of rules: slots
   Layered<TopicFilterIndex> filters;  // of groups: their numbers
@@ -53,6 +55,7 @@ struct RuleSet::Impl {
   std::vector<std::vector<std::uint32_t>> gathered;  // by group: slots
 
  private:
+  void tally(const Rule& rule, bool more);
   std::uint32_t place(std::shared_ptr<const Rule> rule);
   std::uint32_t group_of(const std::string& filter, bool& made);
   void join(std::uint32_t group, std::uint32_t slot);

@@ -63,7 +63,9 @@ class Trying {
     statement->begin(program_, evaluation_);
     trial_.matched = statement->passes(program_, evaluation_);
     if (trial_.matched) select(*statement);
+    const std::string problem(evaluation_.problem());
     if (trial_.matched && !trial_.expands && !evaluation_.exhausted()) tell_items();
+    if (!problem.empty()) return failed({problem, {}, 0, 0});
     if (evaluation_.exhausted()) return failed({"the rule takes more work than one message may cost", {}, 0, 0});
     return std::move(trial_);
   }

@@ -58,18 +58,26 @@ Result<TemplateText> TemplateText::compile(std::string_view given, sql::Program&
   return out;
 }
 
+/// What stands for one expression; nullopt: it does not resolve.
+std::optional<std::string_view> TemplateText::text_of(const Part& part, const sql::Program& program,
+                                                      sql::Evaluation& evaluation) {
+  const sql::Value value = program.evaluate(evaluation, part.node);
+  if (program.options().empty_templates && (value.is_undefined() || value.is_null())) return std::string_view();
+  return sql::to_text(evaluation.arena(), value);
+}
+
 std::optional<std::string_view> TemplateText::resolve(const sql::Program& program, sql::Evaluation& evaluation) const {
   if (is_plain()) return source_;
   sql::Arena& arena = evaluation.arena();
   const std::span<const Part> parts = this->parts();
-  if (parts.size() == 1) return sql::to_text(arena, program.evaluate(evaluation, parts[0].node));
+  if (parts.size() == 1) return text_of(parts[0], program, evaluation);
   // Values first, so that the text grows in one piece.
   auto* texts = arena.array<std::string_view>(parts.size());
   std::size_t size = 0;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     texts[i] = parts[i].text;
     if (parts[i].expression) {
-      const auto value = sql::to_text(arena, program.evaluate(evaluation, parts[i].node));
+      const auto value = text_of(parts[i], program, evaluation);
       if (!value) return std::nullopt;
       texts[i] = *value;
     }
@@ -83,7 +91,7 @@ std::optional<std::string_view> TemplateText::resolve(const sql::Program& progra
 
 std::string_view TemplateText::unresolved(const sql::Program& program, sql::Evaluation& evaluation) const {
   for (const Part& part : parts()) {
-    if (part.expression && !sql::to_text(evaluation.arena(), program.evaluate(evaluation, part.node))) return part.text;
+    if (part.expression && !text_of(part, program, evaluation)) return part.text;
   }
   return {};
 }

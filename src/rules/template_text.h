@@ -21,7 +21,7 @@ class TemplateText {
   static Result<TemplateText> compile(std::string_view text, sql::Program& program);
 
   /// The text with every expression's value in place; valid until the evaluation's next message. nullopt when one is
-  /// Undefined or Null: such a text must not name anything.
+  /// Undefined or Null: such a text must not name anything. (Options::empty_templates makes it the empty text.)
   [[nodiscard]] std::optional<std::string_view> resolve(const sql::Program& program, sql::Evaluation& evaluation) const;
   /// The first expression that does not resolve, as written ("${type}"), for error messages.
   [[nodiscard]] std::string_view unresolved(const sql::Program& program, sql::Evaluation& evaluation) const;
@@ -36,6 +36,8 @@ class TemplateText {
     sql::Program::NodeIndex node = 0;
   };
 
+  static std::optional<std::string_view> text_of(const Part& part, const sql::Program& program,
+                                                 sql::Evaluation& evaluation);
   [[nodiscard]] std::span<const Part> parts() const { return {parts_.get(), count_}; }
 
   std::string_view source_;  // kept by the program's Paths

@@ -168,6 +168,7 @@ std::string to_json(const RuleDefinition& rule, bool brief) {
     out.name("strictSql");
     out.raw("true");
   }
+  if (rule.empty_templates) out.text("unresolvedTemplates", "empty");
   if (rule.error_action && !rule.error_action->kafka.internal) {
     out.name("errorAction");
     out.action(*rule.error_action);
