@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/result.h"
 #include "rules/rule_set.h"
 #include "topics/topic_log.h"
 
@@ -27,8 +28,16 @@ struct DeliveryHost {
   io::FileSystem* files = nullptr;
   /// Requests under way at once, per partition.
   std::size_t connections = 4;
-  /// An errorAction's republish, from a sink's thread.
-  std::function<void(std::string topic, std::string payload, std::uint8_t qos, bool retain)> publish;
+  /// An errorAction's republish: what rules make of it becomes durable together with a record of kMarkTopic under
+  /// `mark`. From a sink's thread; blocks until it is. Errors: unavailable, timed_out: it may be tried again.
+  struct Publication {
+    std::string topic;
+    std::string payload;
+    std::uint8_t qos = 0;
+    bool retain = false;
+    std::string mark;
+  };
+  std::function<Result<void>(const Publication& publication)> publish;
   /// Of the rule by that name, if there is one now.
   std::function<std::shared_ptr<rules::RuleCounters>(std::string_view rule)> counters;
 };

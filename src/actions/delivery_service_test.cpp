@@ -51,8 +51,11 @@ class DeliveryServiceTest : public ::testing::Test {
                       .clock = clock_,
                       .files = folder_.get(),
                       .connections = 3,
-                      .publish = [this](std::string topic, std::string payload, std::uint8_t,
-                                        bool) { published_.with([&](auto& all) { all.push_back(topic + payload); }); },
+                      .publish = [this](const DeliveryHost::Publication& one) -> Result<void> {
+                        if (refusals_ > 0 && refusals_-- > 0) return fail(ErrorCode::unavailable, "not now");
+                        published_.with([&](auto& all) { all.push_back(one.topic + one.payload + " " + one.mark); });
+                        return {};
+                      },
                       .counters = [this](std::string_view) { return counters_; }};
     service_ = std::make_unique<DeliveryService>(
         std::move(host), offsets_, surroundings_, registry_,
@@ -109,6 +112,7 @@ class DeliveryServiceTest : public ::testing::Test {
   connect::Surroundings surroundings_;
   std::shared_ptr<rules::RuleCounters> counters_ = std::make_shared<rules::RuleCounters>();
   Guarded<std::vector<std::string>> published_;
+  std::atomic<int> refusals_{0};
   std::unique_ptr<DeliveryService> service_;
 };
 
@@ -213,11 +217,13 @@ TEST_F(DeliveryServiceTest, TimeIsUpForWhatNobodyTakes) {
   delivery.error.kind = rules::DeliveryError::Kind::publish;
   delivery.error.topic = "alarms";
   put({{"a", delivery}});
+  refusals_ = 2;  // it is published until that is durable, and then no more
   start();
   ASSERT_TRUE(eventually([&] { return counters_->actions_failed == 1; }));
   const auto heard = published_.with([](const auto& all) { return all; });
   ASSERT_EQ(heard.size(), 1U);
   EXPECT_THAT(heard[0], HasSubstr("given up after 1 ms"));
+  EXPECT_TRUE(heard[0].ends_with(" 0/0")) << heard[0];
 }
 
 TEST_F(DeliveryServiceTest, AnErrorThatIsARequestFallsBackWhenItFailsToo) {

@@ -83,7 +83,7 @@ void Settlement::add_error(const rules::Delivery& delivery, std::span<const rule
                 arena_, {delivery.rule, delivery.topic, delivery.trace_id, delivery.client_id, delivery.payload},
                 failures);
   RecordView record{.key = std::nullopt, .value = as_bytes(text), .headers = {}, .timestamp_ms = now};
-  mark(partition, offset);
+  if (delivery.is_error || delivery.error.kind != Kind::publish) mark(partition, offset);
   if (delivery.is_error) return add(kFallbackErrorTopic, std::nullopt, record);
   switch (delivery.error.kind) {
     case Kind::none:
@@ -99,8 +99,8 @@ void Settlement::add_error(const rules::Delivery& delivery, std::span<const rule
       add(delivery.error.topic, delivery.error.partition, record);
       break;
     case Kind::publish:
-      publications_.push_back(
-          {std::string(delivery.error.topic), std::string(text), delivery.error.qos, delivery.error.retain});
+      publications_.push_back({std::string(delivery.error.topic), std::string(text), delivery.error.qos,
+                               delivery.error.retain, new_mark(partition, offset)});
       break;
     case Kind::request: {
       rules::Delivery again;
@@ -130,11 +130,15 @@ void Settlement::add_unreadable(ByteView bytes, std::int32_t partition, Offset o
       {.key = std::nullopt, .value = bytes, .headers = {}, .timestamp_ms = host_.clock.wall().count()});
 }
 
+const std::string& Settlement::new_mark(std::int32_t partition, Offset offset) {
+  marks_.push_back({mark_key(partition, offset), host_.clock.wall()});
+  return marks_.back().key;
+}
+
 void Settlement::mark(std::int32_t partition, Offset offset) {
-  const WallTime now = host_.clock.wall();
-  marks_.push_back({mark_key(partition, offset), now});
+  const std::string& key = new_mark(partition, offset);
   gathered_.add(kMarkTopic, std::nullopt,
-                {.key = as_bytes(marks_.back().key), .value = ByteView{}, .headers = {}, .timestamp_ms = now.count()});
+                {.key = as_bytes(key), .value = ByteView{}, .headers = {}, .timestamp_ms = marks_.back().at.count()});
 }
 
 void Settlement::take_back_old_marks() {
@@ -149,9 +153,17 @@ void Settlement::take_back_old_marks() {
 
 Result<void> Settlement::finish() {
   if (!gathered_.empty()) take_back_old_marks();
-  const auto publications = std::exchange(publications_, {});
+  for (const DeliveryHost::Publication& one : std::exchange(publications_, {})) {
+    if (published_.contains(one.mark)) continue;  // before something behind it failed
+    if (auto done = host_.publish(one); !done) {
+      std::vector<topics::PartitionAppend> dropped;
+      gathered_.take(dropped);
+      return done;
+    }
+    published_.insert(one.mark);
+  }
   MR_TRY(topics::append_and_wait(host_.log, gathered_, kPatience));
-  for (const Publication& one : publications) host_.publish(one.topic, one.payload, one.qos, one.retain);
+  published_.clear();
   return {};
 }
 

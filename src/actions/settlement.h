@@ -34,8 +34,8 @@ class Settlement {
                  Offset offset);
   /// A record that is no delivery.
   void add_unreadable(ByteView bytes, std::int32_t partition, Offset offset);
-  /// Makes all of it durable, then publishes. Errors: those of the log; what was added is gone then and is added again
-  /// when the deliveries come again.
+  /// Makes all of it durable, and publishes, each publication durable with its mark. Errors: those of the log; what was
+  /// added is gone then and is added again when the deliveries come again.
   Result<void> finish();
 
  private:
@@ -43,6 +43,8 @@ class Settlement {
   static constexpr std::chrono::seconds kMarkAge{60};
 
   void add(std::string_view topic, std::optional<std::int32_t> partition, const RecordView& record);
+  /// The key of a mark that will be taken back.
+  const std::string& new_mark(std::int32_t partition, Offset offset);
   void mark(std::int32_t partition, Offset offset);
   void take_back_old_marks();
 
@@ -50,13 +52,8 @@ class Settlement {
   topics::BatchAccumulator gathered_;
   sql::Arena arena_;
   Buffer encoded_;
-  struct Publication {
-    std::string topic;
-    std::string payload;
-    std::uint8_t qos;
-    bool retain;
-  };
-  std::vector<Publication> publications_;
+  std::vector<DeliveryHost::Publication> publications_;
+  std::set<std::string> published_;  // marks of publications that are durable, until everything beside them is
   struct Mark {
     std::string key;
     WallTime at;

@@ -1,5 +1,7 @@
 #include "app/rule_actions.h"
 
+#include <future>
+
 #include "base/rng.h"
 #include "io/posix_file_system.h"
 
@@ -19,12 +21,21 @@ Result<std::unique_ptr<RuleActions>> RuleActions::start(const Settings& settings
       .clock = clock,
       .files = made->files_.get(),
       .connections = static_cast<std::size_t>(settings.actions.connections),
-      .publish =
-          [&loop](std::string topic, std::string payload, std::uint8_t qos, bool retain) {
-            loop.loop().post([&loop, topic = std::move(topic), payload = std::move(payload), qos, retain] {
-              loop.pipeline().publish(topic, as_bytes(payload), qos, retain);
-            });
-          },
+      .publish = [&loop](const actions::DeliveryHost::Publication& publication) -> Result<void> {
+        auto answer = std::make_shared<std::promise<bool>>();
+        auto durable = answer->get_future();
+        loop.loop().post([&loop, publication, answer] {
+          const OwnRecord mark{actions::kMarkTopic, as_bytes(publication.mark), ByteView{}};
+          loop.pipeline().publish(publication.topic, as_bytes(publication.payload), publication.qos, publication.retain,
+                                  {&mark, 1}, [answer](bool fine) { answer->set_value(fine); });
+        });
+        constexpr std::chrono::seconds kPatience{60};
+        if (durable.wait_for(kPatience) != std::future_status::ready) {
+          return fail(ErrorCode::timed_out, "an errorAction's message did not become durable");
+        }
+        if (!durable.get()) return fail(ErrorCode::unavailable, "an errorAction's message could be stored nowhere");
+        return {};
+      },
       .counters = [&rules](std::string_view name) -> std::shared_ptr<rules::RuleCounters> {
         const auto current = rules.current();
         const rules::Rule* const rule = current->find(name);
