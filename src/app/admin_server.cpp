@@ -2,6 +2,7 @@
 
 #include "admin/routes.h"
 #include "app/build_identity.h"
+#include "app/reference_routes.h"
 #include "app/rule_routes.h"
 #include "base/thread_name.h"
 
@@ -18,6 +19,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::start(const Settings& settings
          return self->listeners_.with([](const auto& all) { return all; });
        }});
   add_rule_routes(admin->router_, rules);
+  add_reference_routes(admin->router_, rules);
   add_mqtt_routes(admin->router_, mqtt, admin->loop_);
   net::http::ServerOptions options;
   options.read.body_bytes = settings.http.max_body_bytes;

@@ -47,6 +47,10 @@ int config_main(Arguments arguments) {
     fmt::print(stderr, "{}\n", settings.error().message());
     return kExitConfig;
   }
+  if (const auto named = configured_references(*settings); !named) {
+    fmt::print(stderr, "{}\n", named.error().message());
+    return kExitConfig;
+  }
   if (const auto rules = compile_rules(settings->rules, RuleTerms::of(*settings)); !rules) {
     fmt::print(stderr, "{}\n", rules.error().message());
     return kExitConfig;

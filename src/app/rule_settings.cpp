@@ -8,6 +8,7 @@ namespace millrace::app {
 
 Result<void> finish_rule(rules::RuleDefinition& rule, const RuleTerms& terms) {
   rule.strict = rule.strict || terms.strict;
+  rule.empty_templates = rule.empty_templates || terms.empty_templates;
   const auto writes_file = [](const rules::ActionDefinition& action) {
     return action.kind == rules::ActionDefinition::Kind::file;
   };
@@ -31,6 +32,20 @@ Result<std::vector<rules::RuleDefinition>> configured_rules(const config::Node& 
     definitions.push_back(std::move(definition));
   }
   return definitions;
+}
+
+Result<std::vector<references::Definition>> configured_references(const Settings& settings) {
+  using references::Kind;
+  std::vector<references::Definition> out;
+  for (const auto& [kind, node] :
+       {std::pair(Kind::table, &settings.rule_tables), std::pair(Kind::function, &settings.rule_functions),
+        std::pair(Kind::descriptor, &settings.rule_descriptors)}) {
+    for (const auto& [name, entry] : node->entries) {
+      MR_TRY_ASSIGN(references::Definition definition, references::parse_definition(kind, name, entry));
+      out.push_back(std::move(definition));
+    }
+  }
+  return out;
 }
 
 Result<std::shared_ptr<const rules::RuleSet>> compile_rules(const config::Node& rules, const RuleTerms& terms) {

@@ -8,6 +8,7 @@
 
 #include "app/options.h"
 #include "app/rules_verb.h"
+#include "app/server_call.h"
 #include "connect/json_members.h"
 #include "connect/json_writer.h"
 #include "load/time_text.h"
@@ -21,6 +22,8 @@ using connect::member_text;
 
 constexpr OptionRow kOptions[] = {
     {"--url", "URL", "the server's HTTP listener (default http://127.0.0.1:8080)"},
+    kUserOption,
+    kAuthorityOption,
     {"--json", "", "the server's answer as it came"},
     {"--filter", "FILTER", "list: those whose FROM names this topic filter"},
     {"--topic", "TOPIC", "dry-run: whose stored records are looked at"},
@@ -39,6 +42,8 @@ void print_help() {
       "       millrace rules list [--filter FILTER]\n"
       "       millrace rules get|versions|enable|disable|delete RULE\n"
       "       millrace rules create|replace RULE FILE|-       FILE holds the rule as JSON or YAML\n"
+      "       millrace rules tables|functions|descriptors list | get NAME | put NAME FILE|- | delete NAME\n"
+      "       millrace rules tables row NAME KEY [SORT]       what a rule would be told\n"
       "       millrace rules dry-run RULE --topic TOPIC [--from TIME] [--to TIME] [--against VERSION|FILE]\n\n{}\n"
       "Exit status: 0 done, 1 the server refuses or is not there.\n",
       help_lines(kOptions));
@@ -52,23 +57,14 @@ struct Session {
 
   Result<std::string> ask(const std::string& method, const std::string& path, std::string_view body = {}) const {
     // A dry run answers when it is over.
-    net::http::Client client({.request_timeout = std::chrono::hours(1)});
-    const auto answer = client.perform({.method = method,
-                                        .url = options.get("--url", "http://127.0.0.1:8080") + path,
-                                        .headers = {{"Content-Type", "application/json"}},
-                                        .body = as_bytes(body),
-                                        .has_body = method != "GET"});
-    if (!answer) return std::unexpected<Error>(answer.error());
-    if (answer->ok()) return answer->body;
-    sql::JsonDocument document;
-    const std::string message =
-        document.parse(answer->body) ? member_text(connect::root_of(document), "message") : answer->body;
-    return fail(ErrorCode::invalid_argument, "", message.empty() ? std::to_string(answer->status) : message);
+    return call_server(options, {.method = method, .path = path, .body = body, .timeout = std::chrono::hours(1)});
   }
   [[nodiscard]] std::string path(std::string_view what = {}) const {
     return "/rules/" + net::http::percent_encode(name) + std::string(what);
   }
 };
+
+}  // namespace
 
 Result<std::string> content_of(const std::string& file) {
   if (file == "-") {
@@ -81,6 +77,8 @@ Result<std::string> content_of(const std::string& file) {
   if (!in) return fail(ErrorCode::not_found, "", file + " cannot be read");
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
+
+namespace {
 
 Result<void> done(const Session& session, Result<std::string> answer, std::string_view what) {
   if (!answer) return std::unexpected<Error>(std::move(answer).error());
@@ -256,19 +254,23 @@ int rules_main(Arguments arguments) {
     return kExitUsage;
   };
   if (!options) return usage_error(options.error().message());
+  const auto report = [](const Result<void>& outcome) {
+    if (outcome) return kExitOk;
+    const Error& error = outcome.error();
+    fmt::print(stderr, "millrace rules: {}\n", error.context[0] == '\0' ? error.detail : error.message());
+    return kExitFailure;
+  };
+  if (is_reference_kind(options->rest.front())) return report(run_reference_verb(*options));
   const auto action = std::ranges::find(kActions, options->rest.front(), &Action::name);
   if (action == std::end(kActions)) {
     return usage_error("there is no '" + options->rest.front() +
-                       "'; test, list, get, create, replace, enable, disable, delete, versions and dry-run are");
+                       "'; test, list, get, create, replace, enable, disable, delete, versions, dry-run, tables, "
+                       "functions and descriptors are");
   }
   if (options->rest.size() != action->words + 1)
     return usage_error(fmt::format("{} takes {}", action->name, action->needs));
   Session session{*options, action->words > 0 ? options->rest[1] : "", action->words > 1 ? options->rest[2] : ""};
-  const Result<void> outcome = action->run(session);
-  if (outcome) return kExitOk;
-  const Error& error = outcome.error();
-  fmt::print(stderr, "millrace rules: {}\n", error.context[0] == '\0' ? error.detail : error.message());
-  return kExitFailure;
+  return report(action->run(session));
 }
 
 }  // namespace millrace::app

@@ -280,12 +280,15 @@ Result<void> Server::Parts::open_log(std::function<void(const Error&)> on_fatal)
 Result<void> Server::Parts::start_loops() {
   MR_TRY_ASSIGN(auto compiled, compile_rules(settings.rules, RuleTerms::of(settings)));
   rules = std::make_unique<pipeline::RuleSetSlot>(std::move(compiled));
-  MR_TRY(rule_service.start(*log, clock, *rules, settings));
+  MR_TRY(rule_service.start(*log, clock, metrics, *rules, settings));
   pipeline::register_rule_metrics(metrics, *rules);
   pipeline::PipelineSettings pipeline;
   pipeline.max_gathered_bytes = settings.pipeline_gathered_bytes;
   pipeline.max_republish_depth = settings.rules_max_republish_depth;
   pipeline.max_json_depth = static_cast<std::uint32_t>(settings.rules_max_json_depth);
+  pipeline.outside = rule_service.desk();
+  pipeline.waiting.messages = static_cast<std::size_t>(settings.rules_max_waiting);
+  pipeline.waiting.per_client = std::max<std::size_t>(1, pipeline.waiting.messages / 8);
   for (std::int32_t i = 0; i < settings.loops; ++i) {
     loops.push_back(std::make_unique<LoopThread>(*log, *rules, clock, metrics, pipeline, system_entropy()));
   }

@@ -148,11 +148,17 @@ struct Settings {
   } actions;
   std::int32_t rules_max_republish_depth = 4;
   std::int32_t rules_max_json_depth = 64;
+  std::int32_t rules_max_waiting = 10'000;
   bool sql_strict = false;
+  std::string sql_unresolved_templates = "fail";
   std::chrono::milliseconds stop_timeout{10'000};
 
   std::vector<TopicSetting> topics;
   config::Node rules;  // for rules::parse_rule, one entry per rule
+  /// For references::parse_definition, one entry per table, function and descriptor.
+  config::Node rule_tables;
+  config::Node rule_functions;
+  config::Node rule_descriptors;
 };
 
 /// Reads `path` (empty: defaults only), then applies `overrides` ("key=value"). Errors: not_found (the file),

@@ -429,6 +429,15 @@ void add_content(std::vector<config::Setting>& rows) {
   rows.push_back(integer<S>(
       "sql.max.json.depth", [](S& s) -> auto& { return s.rules_max_json_depth; }, {1, 1024},
       "Payloads nested deeper than this are no JSON to the rules."));
+  rows.push_back(choice<S>(
+      "sql.unresolved.templates", [](S& s) -> auto& { return s.sql_unresolved_templates; }, {"fail", "empty"},
+      "What a template becomes whose expression is Undefined or Null: the action fails and nothing is published, or "
+      "the "
+      "empty text, as at AWS. A rule's own unresolvedTemplates: empty does the same for it alone."));
+  rows.push_back(integer<S>(
+      "rule.max.waiting", [](S& s) -> auto& { return s.rules_max_waiting; }, {1, 1'000'000},
+      "Messages per loop that may wait for answers of tables and functions, or behind one that does; an eighth of them "
+      "of one client. A connection that would add more is not read until there is room."));
   rows.push_back(boolean<S>(
       "sql.strict", [](S& s) -> auto& { return s.sql_strict; },
       "Holds every rule to AWS IoT's SQL: extensions (IN, LIKE, FOREACH, ...) are refused. A rule's own strictSql does "
@@ -441,6 +450,28 @@ void add_content(std::vector<config::Setting>& rows) {
       "rules", "map of rules",
       [](S& s, const config::Node& node, config::Problems& problems) { read_rules(s, node, problems); }, print_rules,
       "Rules by name, in the form of AWS IoT's topic rule objects."));
+  struct Named {
+    const char* key;
+    config::Node S::* node;
+    const char* help;
+  };
+  static constexpr Named kNamed[] = {
+      {"rule.tables", &S::rule_tables,
+       "Reference tables by name, for get_dynamodb and lookup: `{topic: T, maxBytes: 256MiB}` or `{postgres: "
+       "jdbc:postgresql://HOST/DB, user: U, passwordFile: F, table: T, key: COLUMN, sortKey: COLUMN, ttl: 60s, "
+       "cacheBytes: 64MiB}`."},
+      {"rule.functions", &S::rule_functions,
+       "HTTP functions by name, for aws_lambda: `{url: URL, headers: {…}, timeout: 2s, connections: 4}`."},
+      {"rule.descriptors", &S::rule_descriptors, "Protobuf descriptors by name, for decode: `{file: F}`."},
+  };
+  for (const Named& named : kNamed) {
+    rows.push_back(custom<S>(
+        named.key, "map",
+        [&named](S& s, const config::Node& node, config::Problems& problems) {
+          read_named(s.*(named.node), named.key, node, problems);
+        },
+        [&named](const S& s) { return print_named(s.*(named.node)); }, named.help));
+  }
 }
 
 }  // namespace

@@ -184,6 +184,18 @@ std::string print_topics(const Settings& settings) {
   return text;
 }
 
+void read_named(Node& out, std::string_view key, const Node& node, Problems& problems) {
+  if (node.kind != Node::Kind::map && node.kind != Node::Kind::null) {
+    problems.add(node, "'" + std::string(key) + "' is a map: a name, then what it is");
+    return;
+  }
+  out = node;
+}
+
+std::string print_named(const Node& node) {
+  return node.entries.empty() ? "{}" : config::yaml_block(node, 2);
+}
+
 void read_rules(Settings& settings, const Node& node, Problems& problems) {
   if (node.kind != Node::Kind::map && node.kind != Node::Kind::null) {
     problems.add(node, "'rules' is a map: the name of a rule, then its sql and actions");

@@ -18,6 +18,9 @@ std::string print_names(const std::vector<std::string>& names);
 void read_topics(Settings& settings, const config::Node& node, config::Problems& problems);
 std::string print_topics(const Settings& settings);
 
+/// A map of names to what stands under them, read later.
+void read_named(config::Node& out, std::string_view key, const config::Node& node, config::Problems& problems);
+std::string print_named(const config::Node& node);
 void read_rules(Settings& settings, const config::Node& node, config::Problems& problems);
 std::string print_rules(const Settings& settings);
 
