@@ -143,7 +143,7 @@ TEST_F(OutsideTest, ErrorActionsCannotAsk) {
   definition.error_action = action;
   const auto refused = RuleSet::compile({definition});
   ASSERT_FALSE(refused);
-  EXPECT_NE(refused.error().detail.find("cannot ask"), std::string::npos) << refused.error().detail;
+  EXPECT_NE(refused.error().detail.find("can ask nothing"), std::string::npos) << refused.error().detail;
 }
 
 TEST_F(OutsideTest, ARuleTellsWhatItNames) {
