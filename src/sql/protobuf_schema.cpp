@@ -51,7 +51,7 @@ class ProtobufSchema::Reader {
         field.type_at = found->second;
         field.type_name = {};
       }
-      std::ranges::stable_sort(message.fields, {}, &Field::number);
+      std::ranges::sort(message.fields, {}, &Field::number);
     }
     return {};
   }
