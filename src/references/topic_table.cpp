@@ -108,21 +108,19 @@ void TopicTable::take(const ReadRecord& record) {
       bytes_ -= cost(key, found->second);
       --rows_;
     }
-    if (!value) {
+    const bool fits = value && bytes_ + cost(key, *value) <= max_bytes_;
+    full_ = full_ || (value && !fits);
+    if (!fits) {
       if (found != rows.end()) rows.erase(found);
       return;
     }
-    if (bytes_ + cost(key, *value) > max_bytes_) {
-      if (found != rows.end()) rows.erase(found);
-      full_ = true;
-      return;
-    }
-    bytes_ += cost(key, *value);
+    const std::string_view row = *value;
+    bytes_ += cost(key, row);
     ++rows_;
     if (found != rows.end()) {
-      found->second = *value;
+      found->second = row;
     } else {
-      rows.emplace(key, *value);
+      rows.emplace(key, row);
     }
   });
 }
