@@ -38,8 +38,28 @@ def reports(count):
     return ((n, "report", json.dumps({"type": "log", "device_no": "D1", "n": n}).encode()) for n in range(count))
 
 
+class Holder:
+    """Sends CONNECT and all but the end of a PUBLISH of 500 KB, as far as the server takes it."""
+
+    HEAD = b"\x30" + bytes([0x80 | 500_000 & 0x7F, 0x80 | 500_000 >> 7 & 0x7F, 500_000 >> 14]) + b"\0\1t"
+
+    def __init__(self, server, number):
+        self.socket = connect(server, f"holder-{number}")
+        self.socket.setblocking(False)
+        self.rest = memoryview(self.HEAD + b"x" * 480_000)
+
+    def go_on(self):
+        try:
+            while self.rest:
+                self.rest = self.rest[self.socket.send(self.rest):]
+        except BlockingIOError:
+            pass
+        except OSError:  # closed by the server
+            self.rest = b""
+
+
 def unfinished_packets():
-    """100 clients send all but the end of 500 KB each, at a budget of 16 MiB."""
+    """Ever more clients hold ever more, at a budget of 16 MiB, until the server pauses accepting."""
     server = Server(name="memory", options=("--set", "mqtt.memory.max.bytes=16MiB", "--set", "mqtt.identity.max.bytes=8MiB"))
     try:
         server.start()
@@ -47,26 +67,20 @@ def unfinished_packets():
         check(connack(quiet) == 0, "a quiet client is connected")
         device = Publisher(server.port("mqtt"), "device")
         check(device.publish(reports(500)), "messages are acknowledged before")
-        before = rss_mib(server)
-        holders = [connect(server, f"holder-{n}") for n in range(100)]
-        check(all(connack(one) == 0 for one in holders), "holders are connected")
-        packet = b"\x30" + bytes([0x80 | 500_000 & 0x7F, 0x80 | 500_000 >> 7 & 0x7F, 500_000 >> 14]) + b"\0\1t" + b"x" * 480_000
-        for n, one in enumerate(holders):
-            one.settimeout(0.02)
-            try:
-                one.sendall(packet)
-            except OSError:
-                pass  # not read, or closed: that is the point
-            if n % 25 == 0:
-                ping(quiet)
-        check(server.metric("millrace_mqtt_connections_closed_total") > 0, "who took more than there was is closed")
-        check(rss_mib(server) - before < 48, f"100 x 500 KB took {rss_mib(server) - before:.0f} MiB of memory")
-        late = connect(server, "late")
-        check(connack(late) == 0, "who waits to be accepted is accepted when those that hold most have been closed")
-        check(server.metric("millrace_mqtt_accept_pauses_total") > 0, "accepting paused")
+        before, holders, deadline = rss_mib(server), [], time.monotonic() + 30
+        while server.metric("millrace_mqtt_accept_pauses_total") == 0:
+            check(time.monotonic() < deadline, "accepting pauses")
+            if len(holders) < 500:
+                holders += [Holder(server, len(holders) + n) for n in range(10)]
+            for holder in holders:
+                holder.go_on()
+            ping(quiet)
+        check(rss_mib(server) - before < 48, f"at a budget of 16 MiB {rss_mib(server) - before:.0f} MiB of memory are taken")
         ping(quiet)
-        for one in holders:
-            one.close()
+        late = connect(server, "late", timeout=30)
+        for holder in holders:
+            holder.socket.close()
+        check(connack(late) == 0, "who waits to be accepted is accepted when there is room")
         wait_until(lambda: server.metric("millrace_mqtt_held_bytes") == 0, "all is free again")
         check(device.publish(reports(500)), "messages are acknowledged afterwards")
         check(len(server.consume("message-log", "%o\n")) == 1000, "every acknowledged message is in the log")
@@ -80,18 +94,19 @@ def storms():
     try:
         server.start()
         start, clients = time.monotonic(), []
-        for n in range(300):
+        for n in range(200):
             clients.append(connect(server, f"storm-{n}"))
         check(all(connack(one) == 0 for one in clients), "everybody of a storm is connected in the end")
         took = time.monotonic() - start
-        check(1.5 < took < 10, f"300 clients at 100 a second took {took:.1f} s")
+        check(0.7 < took < 10, f"200 clients at 100 a second, a hundred at once, took {took:.1f} s")
         for one in clients:
             one.close()
         # Ten take-overs at once, then one a second; who would wait for more than three seconds is refused.
         fight = [connect(server, "same", level=5) for _ in range(30)]
         answers = [connack(one) for one in fight]
         check(answers.count(0x9F) >= 10, f"0x9F for the many: {answers}")
-        check(answers.count(0) >= 11, f"others had their turn: {answers}")
+        # Some are displaced by the next before they are told anything.
+        check(answers.count(0) + answers.count(None) >= 11, f"others had their turn: {answers}")
         check(server.metric("millrace_mqtt_connects_held_total") >= 2, "some waited for it")
     finally:
         server.abandon()
