@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <list>
 
 #include "net/listener.h"
 #include "net/testing/socket_client.h"
@@ -115,10 +116,7 @@ struct Echo final : StreamHandler {
     stream->send_copy(bytes);
     return bytes.size();
   }
-  void on_closed(const Error&) override {
-    stream.reset();
-    delete this;
-  }
+  void on_closed(const Error&) override { stream.reset(); }
   std::unique_ptr<Stream> stream;
 };
 
@@ -126,7 +124,7 @@ class WebSocketServer : public ::testing::Test {
  protected:
   WebSocketServer() {
     listener_ = Listener::bind(thread_.loop(), Address{"127.0.0.1", 0}, [this](std::unique_ptr<Stream> stream) {
-                  new Echo(over_websocket(thread_.loop(), std::move(stream), settings_));
+                  echoes_.emplace_back(over_websocket(thread_.loop(), std::move(stream), settings_));
                 }).value();
     thread_.run([this] { listener_->start(); });
   }
@@ -134,6 +132,7 @@ class WebSocketServer : public ::testing::Test {
     thread_.run([this] {
       listener_->stop();
       listener_.reset();
+      echoes_.clear();  // also of clients whose end the loop has not seen yet
     });
   }
   static std::string request(std::string_view more = "Sec-WebSocket-Protocol: mqtt\r\n",
@@ -152,6 +151,7 @@ class WebSocketServer : public ::testing::Test {
   WebSocketSettings settings_;
   testing::LoopThread thread_;
   std::unique_ptr<Listener> listener_;
+  std::list<Echo> echoes_;  // the loop's
 };
 
 TEST_F(WebSocketServer, ShakesHandsAndCarriesBytes) {
