@@ -29,11 +29,7 @@ bool ask(const Options& options, const std::string& path, Asked& asked, const st
   const char* from_environment = std::getenv("MILLRACE_USER");
   const std::string user = options.get("--user", from_environment == nullptr ? "" : from_environment);
   net::http::Fields headers;
-  if (!user.empty()) {
-    std::string pair(base64_size(user.size()), '\0');
-    encode_base64(as_bytes(user), pair.data());
-    headers.emplace_back("Authorization", "Basic " + pair);
-  }
+  if (!user.empty()) headers.emplace_back("Authorization", "Basic " + to_base64(as_bytes(user)));
   const auto response = client.perform(
       {.method = method, .url = options.get("--url", "http://127.0.0.1:8083") + path, .headers = std::move(headers)});
   if (!response) {

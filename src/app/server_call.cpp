@@ -13,11 +13,7 @@ Result<std::string> call_server(const Options& options, const ServerCall& call) 
   const char* const from_environment = std::getenv("MILLRACE_USER");
   const std::string user = options.get("--user", from_environment == nullptr ? "" : from_environment);
   net::http::Fields headers{{"Content-Type", call.content_type}};
-  if (!user.empty()) {
-    std::string pair(base64_size(user.size()), '\0');
-    encode_base64(as_bytes(user), pair.data());
-    headers.emplace_back("Authorization", "Basic " + pair);
-  }
+  if (!user.empty()) headers.emplace_back("Authorization", "Basic " + to_base64(as_bytes(user)));
   MR_TRY_ASSIGN(const auto answer, client.perform({.method = call.method,
                                                    .url = options.get("--url", "http://127.0.0.1:8080") + call.path,
                                                    .headers = std::move(headers),

@@ -130,10 +130,7 @@ ElasticsearchSink::ElasticsearchSink(SinkContext context)
         bulks_.size(), &context_.stopping);
   }
   if (const std::string user = settings.text("connection.username"); !user.empty()) {
-    const std::string pair = user + ":" + settings.text("connection.password");
-    authorization_.resize(base64_size(pair.size()));
-    encode_base64(as_bytes(pair), authorization_.data());
-    authorization_.insert(0, "Basic ");
+    authorization_ = "Basic " + to_base64(as_bytes(user + ":" + settings.text("connection.password")));
   }
 }
 

@@ -144,9 +144,7 @@ class HttpSink final : public Sink {
     add_headers(settings.text("headers"), settings.text("header.separator"));
     if (settings.choice("auth.type") == "basic") {
       const std::string pair = settings.text("connection.user") + ":" + settings.text("connection.password");
-      std::string encoded(base64_size(pair.size()), '\0');
-      encode_base64(as_bytes(pair), encoded.data());
-      headers_.emplace_back("Authorization", "Basic " + encoded);
+      headers_.emplace_back("Authorization", "Basic " + to_base64(as_bytes(pair)));
     }
   }
 

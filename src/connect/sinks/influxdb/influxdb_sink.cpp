@@ -119,9 +119,7 @@ class InfluxDbSink final : public Sink {
     time_field_ = settings.text("event.time.fieldname");
     if (const std::string user = settings.text("influxdb.username"); !user.empty()) {
       const std::string pair = user + ":" + settings.text("influxdb.password");
-      std::string encoded(base64_size(pair.size()), '\0');
-      encode_base64(as_bytes(pair), encoded.data());
-      headers_.emplace_back("Authorization", "Basic " + encoded);
+      headers_.emplace_back("Authorization", "Basic " + to_base64(as_bytes(pair)));
     }
   }
 
