@@ -57,9 +57,7 @@ ReferenceStore::Done answer(Responder responder) {
 /// A descriptor may also come as the bytes that protoc wrote.
 std::string body_of(Kind kind, const Request& request) {
   if (kind != Kind::descriptor || request.body.starts_with('{')) return request.body;
-  std::string coded(base64_size(request.body.size()), '\0');
-  encode_base64(as_bytes(request.body), coded.data());
-  return "{\"descriptorSet\":\"" + coded + "\"}";
+  return "{\"descriptorSet\":\"" + to_base64(as_bytes(request.body)) + "\"}";
 }
 
 void put(Kind kind, ReferenceStore& store, const Request& request, Responder responder) {

@@ -219,9 +219,7 @@ std::string to_json(const Definition& definition, bool shown) {
         raw("messages", "[" + names + "]");
         break;
       }
-      std::string coded(base64_size(definition.descriptor_set.size()), '\0');
-      encode_base64(as_bytes(definition.descriptor_set), coded.data());
-      text("descriptorSet", coded);
+      text("descriptorSet", to_base64(as_bytes(definition.descriptor_set)));
       break;
     }
   }

@@ -93,9 +93,7 @@ void write_record(JsonWriter& json, const std::optional<SharedBytes>& batch) {
     } else if (is_utf8(std::string(as_text(*value)))) {
       json.value(as_text(*value));
     } else {
-      std::string text(base64_size(value->size()), '\0');
-      encode_base64(*value, text.data());
-      json.begin_object().member("base64", text).end_object();
+      json.begin_object().member("base64", to_base64(*value)).end_object();
     }
   };
   bool written = false;

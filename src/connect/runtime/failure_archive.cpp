@@ -15,9 +15,7 @@ constexpr std::size_t kPiece = 1_MiB;
 
 std::optional<std::string> base64_of(const std::optional<ByteView>& bytes) {
   if (!bytes) return std::nullopt;
-  std::string text(base64_size(bytes->size()), '\0');
-  encode_base64(*bytes, text.data());
-  return text;
+  return to_base64(*bytes);
 }
 
 /// nullopt: null, or no base64.
