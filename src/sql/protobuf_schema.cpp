@@ -340,8 +340,10 @@ class ProtobufSchema::Writer {
         integer(static_cast<std::uint32_t>(bits));
         break;
       case Type::sint32:
+        zigzag(static_cast<std::uint32_t>(bits));
+        break;
       case Type::sint64:
-        integer(static_cast<std::int64_t>((bits >> 1U) ^ (~(bits & 1U) + 1)));
+        zigzag(bits);
         break;
       case Type::boolean:
         out_.append(bits != 0 ? "true" : "false");
@@ -382,6 +384,7 @@ class ProtobufSchema::Writer {
     const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
     out_.append({text.data(), static_cast<std::size_t>(end - text.data())});
   }
+  void zigzag(std::uint64_t bits) { integer(static_cast<std::int64_t>((bits >> 1U) ^ (~(bits & 1U) + 1))); }
   template <class T>
   void real(T value) {
     if (std::isnan(value)) return out_.append("\"NaN\"");

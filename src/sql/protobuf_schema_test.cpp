@@ -3,68 +3,26 @@
 #include <gtest/gtest.h>
 
 #include <bit>
-#include <cstring>
 
 #include "base/rng.h"
 #include "sql/json_document.h"
+#include "sql/testing/protobuf_encoding.h"
 
 namespace millrace::sql {
 namespace {
 
-std::string varint(std::uint64_t value) {
-  std::string out;
-  while (value >= 0x80) {
-    out += static_cast<char>((value & 0x7FU) | 0x80U);
-    value >>= 7U;
-  }
-  return out + static_cast<char>(value);
-}
-std::string tag(std::uint32_t number, std::uint32_t type) {
-  return varint((std::uint64_t{number} << 3U) | type);
-}
-std::string number(std::uint32_t field, std::uint64_t value) {
-  return tag(field, 0) + varint(value);
-}
-std::string bytes(std::uint32_t field, const std::string& value) {
-  return tag(field, 2) + varint(value.size()) + value;
-}
-template <class T>
-std::string fixed(std::uint32_t field, T value) {
-  std::string out(sizeof value, '\0');
-  std::memcpy(out.data(), &value, sizeof value);
-  return tag(field, sizeof value == 8 ? 1 : 5) + out;
-}
-
-/// One field of descriptor.proto's FieldDescriptorProto.
-std::string field(const std::string& name, std::uint32_t place, int type, bool repeated = false,
-                  const std::string& type_name = "") {
-  std::string out =
-      bytes(1, name) + number(3, place) + number(4, repeated ? 3 : 1) + number(5, static_cast<std::uint64_t>(type));
-  if (!type_name.empty()) out += bytes(6, type_name);
-  return bytes(2, out);
-}
-
-/// package car; message Trip { ... }
-std::string descriptor() {
-  const std::string color =
-      bytes(1, "Color") + bytes(2, bytes(1, "RED") + number(2, 0)) + bytes(2, bytes(1, "BLUE") + number(2, 7));
-  const std::string entry =
-      bytes(1, "LabelsEntry") + field("key", 1, 9) + field("value", 2, 5) + bytes(7, number(7, 1));
-  const std::string place =
-      bytes(1, "Place") + field("lat", 1, 1) + field("lon", 2, 2) + field("next", 3, 11, false, ".car.Trip.Place");
-  const std::string trip = bytes(1, "Trip") + field("id", 1, 9) + field("speed", 2, 5) + field("big", 3, 4) +
-                           field("delta", 4, 18) + field("at", 5, 11, false, ".car.Trip.Place") +
-                           field("samples", 6, 13, true) + field("names", 7, 9, true) + field("ok", 8, 8) +
-                           field("raw", 9, 12) + field("color", 10, 14, false, ".car.Color") +
-                           field("labels", 11, 11, true, ".car.Trip.LabelsEntry") + field("stamp", 12, 6) +
-                           bytes(3, place) + bytes(3, entry);
-  return bytes(1, bytes(1, "car.proto") + bytes(2, "car") + bytes(4, trip) + bytes(5, color));
-}
+using testing::bytes;
+using testing::field;
+using testing::fixed;
+using testing::number;
+using testing::tag;
+using testing::trip_descriptor;
+using testing::varint;
 
 class Protobuf : public ::testing::Test {
  protected:
   void SetUp() override {
-    auto parsed = ProtobufSchema::parse(as_bytes(descriptor()));
+    auto parsed = ProtobufSchema::parse(as_bytes(trip_descriptor()));
     ASSERT_TRUE(parsed) << parsed.error().message();
     schema_ = *parsed;
   }
@@ -85,6 +43,9 @@ TEST_F(Protobuf, EveryTypeBecomesJson) {
   EXPECT_EQ(decoded(bytes(5, fixed(1, 47.5) + fixed(2, -0.1F))), R"({"at":{"lat":47.5,"lon":-0.1}})");
   EXPECT_EQ(decoded(bytes(5, fixed(1, std::bit_cast<double>(0x7FF8000000000000ULL)))), R"({"at":{"lat":"NaN"}})");
   EXPECT_EQ(decoded(number(10, 3)), R"({"color":3})");
+  // What does not fit into 32 bits is cut first, as Google's library does it.
+  EXPECT_EQ(decoded(number(13, (1ULL << 32U) | 1U)), R"({"small":-1})");
+  EXPECT_EQ(decoded(number(4, ~0ULL)), R"({"delta":-9223372036854775808})");
 }
 
 TEST_F(Protobuf, RepeatedPackedMapsAndMerging) {
@@ -97,6 +58,8 @@ TEST_F(Protobuf, RepeatedPackedMapsAndMerging) {
 TEST_F(Protobuf, UnknownFieldsAndWrongWireTypesArePassedOver) {
   EXPECT_EQ(decoded(number(99, 1) + bytes(100, "x") + bytes(2, "no number") + number(2, 4)), R"({"speed":4})");
   EXPECT_EQ(decoded(tag(50, 3) + number(1, 1) + tag(50, 4) + number(2, 4)), R"({"speed":4})");
+  // A group ends with its own number.
+  EXPECT_EQ(decoded(tag(50, 3) + number(1, 1) + tag(51, 4) + number(2, 4)), "(none)");
   EXPECT_EQ(decoded(""), "{}");
 }
 
@@ -147,7 +110,7 @@ TEST(ProtobufDescriptor, BytesOfAllKindsMakeJsonOrNothing) {
                               bytes(11, bytes(1, "x") + number(2, 1)) + bytes(9, "raw") + fixed<std::uint64_t>(12, 99);
   int written = 0;
   for (int round = 0; round < 20'000; ++round) {
-    const auto schema = ProtobufSchema::parse(as_bytes(damage(descriptor())));
+    const auto schema = ProtobufSchema::parse(as_bytes(damage(trip_descriptor())));
     if (!schema) continue;
     const std::string damaged = damage(message);
     for (const std::string& name : (*schema)->messages()) {

@@ -1,6 +1,7 @@
 // ProtobufWire: the fields of one encoded Protobuf message, one after the other. Thread: one owner.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <optional>
@@ -22,27 +23,17 @@ class ProtobufWire {
   [[nodiscard]] bool done() const { return rest_.empty(); }
   [[nodiscard]] std::string_view rest() const { return rest_; }
 
-  /// nullopt: the bytes end too early, or are no field. Groups are passed over. Requires !done().
+  /// nullopt: the bytes end too early, or are no field. Groups are passed over; number 0: they were the last. Requires
+  /// !done().
   std::optional<Field> next() {
     Field field;
-    int depth = 0;
-    while (true) {
-      const auto tag = varint();
-      if (!tag || *tag >> 32U != 0 || *tag >> 3U == 0) return std::nullopt;
-      field.number = static_cast<std::uint32_t>(*tag >> 3U);
-      const auto kind = static_cast<std::uint32_t>(*tag & 7U);
-      if (kind == kStartGroup) {
-        if (++depth > kMaxGroups) return std::nullopt;
-      } else if (kind == kEndGroup) {
-        if (--depth < 0) return std::nullopt;
-        if (depth == 0 && done()) return Field{};  // number 0: nothing more
-      } else if (!value(kind, field)) {
-        return std::nullopt;
-      } else if (depth == 0) {
-        return field;
-      }
-      if (done()) return std::nullopt;
-    }
+    do {
+      std::uint32_t kind = 0;
+      if (!tag(field.number, kind)) return std::nullopt;
+      if (kind != kStartGroup) return value(kind, field) ? std::optional(field) : std::nullopt;
+      if (!skip_group(field.number)) return std::nullopt;
+    } while (!done());
+    return Field{};
   }
   std::optional<std::uint64_t> varint() {
     std::uint64_t out = 0;
@@ -66,7 +57,34 @@ class ProtobufWire {
  private:
   static constexpr std::uint32_t kStartGroup = 3;
   static constexpr std::uint32_t kEndGroup = 4;
-  static constexpr int kMaxGroups = 64;
+  static constexpr std::size_t kMaxGroups = 64;
+
+  bool tag(std::uint32_t& number, std::uint32_t& kind) {
+    const auto read = varint();
+    if (!read || *read >> 32U != 0 || *read >> 3U == 0) return false;
+    number = static_cast<std::uint32_t>(*read >> 3U);
+    kind = static_cast<std::uint32_t>(*read & 7U);
+    return true;
+  }
+
+  /// Up to the end of group `number`, whose begin was read. Each ends with its own number.
+  bool skip_group(std::uint32_t number) {
+    std::array<std::uint32_t, kMaxGroups> open{number};
+    for (std::size_t depth = 1; depth > 0;) {
+      Field field;
+      std::uint32_t kind = 0;
+      if (!tag(field.number, kind)) return false;
+      if (kind == kStartGroup) {
+        if (depth == kMaxGroups) return false;
+        open[depth++] = field.number;
+      } else if (kind == kEndGroup) {
+        if (open[--depth] != field.number) return false;
+      } else if (!value(kind, field)) {
+        return false;
+      }
+    }
+    return true;
+  }
 
   bool value(std::uint32_t kind, Field& field) {
     field.type = static_cast<Type>(kind);
