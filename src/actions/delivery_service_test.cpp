@@ -263,6 +263,34 @@ TEST_F(DeliveryServiceTest, BatchesAreArraysAndAreTakenApartWhenRefused) {
   EXPECT_EQ(records("errors").size(), 1U);
 }
 
+TEST_F(DeliveryServiceTest, ABatchWaitsForCompanyAsLongAsItIsTold) {
+  Guarded<std::vector<std::string>> heard;
+  HttpPeer peer([&](const Request& request) {
+    heard.with([&](auto& all) { all.push_back(request.body); });
+    return Response{200, "text/plain", {}, ""};
+  });
+  const std::string url = peer.url() + "/";
+  const auto one = [&](std::string_view body, std::uint32_t open_ms) {
+    DeliveryRequest request = request_to(url, body);
+    request.max_batch_size = 2;
+    request.max_batch_bytes = 1000;
+    request.max_batch_open_ms = open_ms;
+    Delivery delivery = delivery_of({request});
+    delivery.received_at_ms = clock_.wall().count();
+    return std::vector<std::pair<std::string, Delivery>>{{"k", delivery}};
+  };
+  constexpr std::uint32_t kLong = 60'000;
+  constexpr std::uint32_t kShort = 50;
+  start();
+  put(one("0", kLong));
+  put(one("1", kLong));
+  // Two are full: the minute is not waited for. Had the first not waited, it would have gone alone.
+  ASSERT_TRUE(eventually([&] { return counters_->actions_ok == 2; }));
+  put(one("2", kShort));
+  ASSERT_TRUE(eventually([&] { return counters_->actions_ok == 3; }));
+  EXPECT_THAT(heard.with([](const auto& bodies) { return bodies; }), ElementsAre("[0,1]", "[2]"));
+}
+
 TEST_F(DeliveryServiceTest, AnswersGoIntoTheirTopic) {
   HttpPeer peer([](const Request&) { return Response{200, "application/json", {}, R"({"vehicle":7})"}; });
   const std::string url = peer.url() + "/";

@@ -32,6 +32,30 @@ class DeliverySink final : public connect::Sink {
     return {};
   }
 
+  /// Until the first batch among them is full, or its first message has waited long enough. One that is for no batch
+  /// is never held up for others.
+  std::optional<std::chrono::milliseconds> open_for(std::span<const SinkRecord> gathered) override {
+    constexpr std::chrono::milliseconds kNow{0};
+    std::optional<std::int64_t> due;
+    std::map<std::pair<std::size_t, std::string_view>, std::uint32_t> company;  // by chain and URL
+    for (const SinkRecord& record : gathered) {
+      const connect::Origin& origin = record.origin();
+      const auto delivery = rules::decode_delivery(origin.value.value_or(ByteView{}));
+      if (!delivery) return kNow;
+      const std::size_t chain = chain_of(origin);
+      for (const rules::DeliveryRequest& request : delivery->requests) {
+        if (request.max_batch_size < 2 || request.max_batch_open_ms == 0) return kNow;
+        if (++company[{chain, request.target}] >= request.max_batch_size) return kNow;
+        const std::int64_t end = delivery->received_at_ms + request.max_batch_open_ms;
+        due = std::min(due.value_or(end), end);
+      }
+    }
+    if (!due) return kNow;
+    // A message from the future (a clock that was set back) waits no longer than any other.
+    constexpr std::int64_t kLongest = 60'000;
+    return std::chrono::milliseconds(std::min(*due - host_.clock.wall().count(), kLongest));
+  }
+
   Outcome put(std::span<const SinkRecord> records) override {
     jobs_.clear();
     jobs_.resize(records.size());
@@ -71,6 +95,12 @@ class DeliverySink final : public connect::Sink {
     ByteView bytes;
   };
 
+  /// Those of one key stand in one chain.
+  [[nodiscard]] std::size_t chain_of(const connect::Origin& origin) const {
+    const std::string_view key = origin.key ? as_text(*origin.key) : std::string_view();
+    return rules::destination_hash(key) % chains_.size();
+  }
+
   void take(const SinkRecord& record, Job& job) {
     const connect::Origin& origin = record.origin();
     job.kept = &kept_[{origin.lane, origin.offset}];
@@ -84,8 +114,7 @@ class DeliverySink final : public connect::Sink {
     if (!decoded) return;
     job.delivery = std::move(*decoded);
     job.kept->requests.resize(job.delivery.requests.size());
-    const std::string_view key = origin.key ? as_text(*origin.key) : std::string_view();
-    auto& chain = chains_[rules::destination_hash(key) % chains_.size()];
+    auto& chain = chains_[chain_of(origin)];
     for (std::size_t i = 0; i < job.delivery.requests.size(); ++i) {
       chain.push_back({&job.delivery, &job.delivery.requests[i], &job.kept->requests[i], job.partition, job.offset, i});
     }

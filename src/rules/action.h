@@ -74,6 +74,7 @@ struct HttpAction {
   bool batching = false;           // requests that wait are joined into one JSON array
   std::int32_t max_batch_size = 10;
   std::int32_t max_batch_bytes = 131'072;
+  std::int32_t max_batch_open_ms = 0;          // how long one may wait for company, from its message's time
   std::int32_t timeout_ms = 10'000;            // of one try
   std::int64_t give_up_after_ms = 86'400'000;  // of all tries, from the message's time; 0: never
   bool operator==(const HttpAction&) const = default;

@@ -185,6 +185,7 @@ Result<CompiledAction> ActionCompiler::http(const HttpAction& action, const std:
   request->destination = destination_hash(origin.empty() ? std::string_view(rule_.name) : origin);
   request->max_batch_size = action.batching ? static_cast<std::uint32_t>(action.max_batch_size) : 0;
   request->max_batch_bytes = static_cast<std::uint32_t>(action.max_batch_bytes);
+  request->max_batch_open_ms = static_cast<std::uint32_t>(action.max_batch_open_ms);
   request->timeout_ms = static_cast<std::uint32_t>(action.timeout_ms);
   request->give_up_after_ms = static_cast<std::uint64_t>(action.give_up_after_ms);
   out.request = std::move(request);

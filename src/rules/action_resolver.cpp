@@ -154,6 +154,7 @@ bool ActionResolver::resolve(std::string_view value, ResolvedRequest& out, Failu
   request.method = from.method;
   request.max_batch_size = from.max_batch_size;
   request.max_batch_bytes = from.max_batch_bytes;
+  request.max_batch_open_ms = from.max_batch_open_ms;
   request.timeout_ms = from.timeout_ms;
   request.give_up_after_ms = from.give_up_after_ms;
   out.destination = from.destination;

@@ -55,6 +55,7 @@ TEST(ActionShapes, AreWrittenAsTheyWereRead) {
                answer: {topic: t, key: "${d}"}, timeoutMs: 7, giveUpAfterMs: 0}})",
            R"({http: {url: "http://h/", enableBatching: true,
                batchConfig: {maxBatchSize: 100, maxBatchSizeBytes: 5000}}})",
+           R"({http: {url: "http://h/", enableBatching: true, batchConfig: {maxBatchOpenMs: 200}}})",
            R"({webhook: {url: "https://h/", text: "hot: ${t}"}})",
            R"({webhook: {url: "https://h/", body: "{}", giveUpAfterMs: 5}})",
            R"({file: {name: "debug-${type}.jsonl"}})",
@@ -83,6 +84,7 @@ TEST(ActionShapes, AreRefusedByNameAndPlace) {
   EXPECT_THAT(refusal("{http: {url: 'http://h', headers: [{key: Host, value: x}]}}"), HasSubstr("headers[0].key"));
   EXPECT_THAT(refusal("{http: {url: 'http://h', timeoutMs: soon}}"), HasSubstr("whole number from 1 to 300000"));
   EXPECT_THAT(refusal("{http: {url: 'http://h', batchConfig: {maxBatchSize: 1}}}"), HasSubstr("from 2 to 1000"));
+  EXPECT_THAT(refusal("{http: {url: 'http://h', batchConfig: {maxBatchOpenMs: -1}}}"), HasSubstr("from 0 to 60000"));
   EXPECT_THAT(refusal("{http: {url: 'http://h', enableBatching: true, answer: {topic: t}}}"),
               HasSubstr("goes without"));
   EXPECT_THAT(refusal("{http: {url: 'http://h', answer: {topic: __rules}}}"), HasSubstr("answer.topic"));

@@ -42,6 +42,7 @@ struct CompiledRequest {
   std::uint32_t destination = 0;
   std::uint32_t max_batch_size = 0;
   std::uint32_t max_batch_bytes = 0;
+  std::uint32_t max_batch_open_ms = 0;
   std::uint32_t timeout_ms = 0;
   std::uint64_t give_up_after_ms = 0;
 };

@@ -7,7 +7,8 @@ namespace millrace::rules {
 
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kVersionWithoutOpenTime = 1;
 constexpr std::uint8_t kReported = 1;
 constexpr std::uint8_t kIsError = 2;
 constexpr std::size_t kFlagsAt = 1;
@@ -42,6 +43,7 @@ class Writer {
     optional(request.answer_key);
     out_.uvarint(request.max_batch_size);
     out_.uvarint(request.max_batch_bytes);
+    out_.uvarint(request.max_batch_open_ms);
     out_.uvarint(request.timeout_ms);
     out_.uvarint(request.give_up_after_ms);
   }
@@ -72,7 +74,10 @@ class Writer {
 
 class Reader {
  public:
-  explicit Reader(ByteView bytes) : in_(bytes) {}
+  explicit Reader(ByteView bytes) : in_(bytes) {
+    version_ = in_.u8();
+    if (version_ != kVersion && version_ != kVersionWithoutOpenTime) in_.fail();
+  }
   std::string_view text() { return in_.text(size()); }
   ByteView bytes() { return in_.bytes(size()); }
   std::optional<ByteView> optional() {
@@ -110,6 +115,7 @@ class Reader {
     out.answer_key = optional();
     out.max_batch_size = number();
     out.max_batch_bytes = number();
+    if (version_ > kVersionWithoutOpenTime) out.max_batch_open_ms = number();
     out.timeout_ms = number();
     out.give_up_after_ms = in_.uvarint();
     return out;
@@ -145,6 +151,7 @@ class Reader {
     return in_.ok() ? static_cast<std::size_t>(size) : 0;
   }
   ByteReader in_;
+  std::uint8_t version_ = 0;
 };
 
 }  // namespace
@@ -168,7 +175,6 @@ void encode(const Delivery& delivery, Buffer& out) {
 Result<Delivery> decode_delivery(ByteView bytes) {
   Reader reader(bytes);
   const auto malformed = [] { return fail(ErrorCode::malformed, "rule delivery"); };
-  if (reader.raw().u8() != kVersion) return malformed();
   Delivery out;
   const std::uint8_t flags = reader.at_most(kReported | kIsError);
   out.reported = (flags & kReported) != 0;

@@ -35,6 +35,7 @@ struct DeliveryRequest {
   std::optional<ByteView> answer_key{};
   std::uint32_t max_batch_size = 0;  // 0: it goes alone
   std::uint32_t max_batch_bytes = 0;
+  std::uint32_t max_batch_open_ms = 0;  // from received_at_ms: until then it may wait for others
   std::uint32_t timeout_ms = 0;
   std::uint64_t give_up_after_ms = 0;  // from received_at_ms; 0: never
 };

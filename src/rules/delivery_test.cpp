@@ -30,6 +30,7 @@ Delivery example() {
   request.answer_key = as_bytes(std::string_view(""));
   request.max_batch_size = 10;
   request.max_batch_bytes = 1000;
+  request.max_batch_open_ms = 200;
   request.timeout_ms = 5000;
   request.give_up_after_ms = 86'400'000;
   delivery.requests.push_back(request);
@@ -56,6 +57,7 @@ TEST(Delivery, IsReadBackAsItWasWritten) {
   EXPECT_EQ(as_text(read->requests[0].body), "{\"a\":1}");
   EXPECT_EQ(as_text(read->requests[1].body), "other");
   EXPECT_EQ(read->requests[0].headers, made.requests[0].headers);
+  EXPECT_EQ(read->requests[0].max_batch_open_ms, 200U);
   EXPECT_TRUE(read->requests[0].answer_key);
   EXPECT_FALSE(read->requests[1].answer_key);
   EXPECT_EQ(read->requests[0].give_up_after_ms, 86'400'000U);
@@ -84,8 +86,26 @@ TEST(Delivery, EveryCutAndEveryVersionButOnesIsRefused) {
   longer.append(bytes.view());
   longer.push_back(0);
   EXPECT_FALSE(decode_delivery(longer.view()));
-  bytes.data()[0] = 2;
-  EXPECT_FALSE(decode_delivery(bytes.view()));
+  for (const std::uint8_t version : {std::uint8_t{0}, std::uint8_t{3}, std::uint8_t{255}}) {
+    bytes.data()[0] = version;
+    EXPECT_FALSE(decode_delivery(bytes.view())) << int{version};
+  }
+}
+
+TEST(Delivery, TheFirstVersionIsReadToo) {
+  Buffer bytes;
+  encode(example(), bytes);
+  std::string old(as_text(bytes.view()));
+  old[0] = 1;
+  // 1,000 bytes of a batch, then the 200 ms that version 1 does not have.
+  const std::string now = "\xE8\x07\xC8\x01";
+  for (std::size_t at = old.find(now); at != std::string::npos; at = old.find(now)) old.replace(at, 4, "\xE8\x07");
+  const auto read = decode_delivery(as_bytes(old));
+  ASSERT_TRUE(read);
+  ASSERT_EQ(read->requests.size(), 2U);
+  EXPECT_EQ(read->requests[0].max_batch_open_ms, 0U);
+  EXPECT_EQ(read->requests[0].timeout_ms, 5000U);
+  EXPECT_EQ(read->requests[1].give_up_after_ms, 86'400'000U);
 }
 
 TEST(Delivery, PartitionsOfDestinationsStayTheSameFromBuildToBuild) {

@@ -98,10 +98,10 @@ Result<void> RuleReader::http(const Node& node, const std::string& where, Action
   MR_TRY(boolean(node, where, "enableBatching", http.batching));
   if (const Node* const batch = node.find("batchConfig")) {
     const std::string path = where + ".batchConfig";
-    // Nothing waits for company here: what gathered while the request before was under way makes the next batch.
     MR_TRY(check_keys(*batch, path, {"maxBatchSize", "maxBatchSizeBytes", "maxBatchOpenMs"}));
     MR_TRY(number(*batch, path, "maxBatchSize", 2, 1'000, http.max_batch_size));
     MR_TRY(number(*batch, path, "maxBatchSizeBytes", 100, 8 << 20, http.max_batch_bytes));
+    MR_TRY(number(*batch, path, "maxBatchOpenMs", 0, 60'000, http.max_batch_open_ms));
   }
   MR_TRY(number(node, where, "timeoutMs", 1, 300'000, http.timeout_ms));
   MR_TRY(number(node, where, "giveUpAfterMs", 0, 31'536'000'000, http.give_up_after_ms));

@@ -128,11 +128,13 @@ class RuleWriter {
       name("enableBatching");
       raw("true");
     }
-    if (http.max_batch_size != standard.max_batch_size || http.max_batch_bytes != standard.max_batch_bytes) {
+    if (http.max_batch_size != standard.max_batch_size || http.max_batch_bytes != standard.max_batch_bytes ||
+        http.max_batch_open_ms != standard.max_batch_open_ms) {
       name("batchConfig");
       open("{");
       number("maxBatchSize", http.max_batch_size);
       number("maxBatchSizeBytes", http.max_batch_bytes);
+      if (http.max_batch_open_ms != standard.max_batch_open_ms) number("maxBatchOpenMs", http.max_batch_open_ms);
       close("}");
     }
     if (http.timeout_ms != standard.timeout_ms) number("timeoutMs", http.timeout_ms);

@@ -180,10 +180,11 @@ Result<void> SinkTask::Session::gather() {
     if (!replay_) wait_for_records(idle_limit());
     return {};
   }
-  if (batch_->limits().linger.count() == 0 || replay_) return {};
+  if (replay_) return {};
   const MonoTime until = clock().mono() + batch_->limits().linger;
   while (!batch_->full() && !ending()) {
-    const auto left = std::chrono::ceil<milliseconds>(until - clock().mono());
+    const auto asked = sink_->open_for(batch_->records());
+    const auto left = asked ? *asked : std::chrono::ceil<milliseconds>(until - clock().mono());
     if (left.count() <= 0) return {};
     wait_for_records(left);
     for (Lane& lane : lanes_) MR_TRY(batch_->add_from(lane, *path_));

@@ -90,6 +90,11 @@ class Sink {
   virtual ~Sink() = default;
   /// Called once, before all else. Errors are fatal but for `unavailable` and `timed_out`, which are tried again.
   virtual Result<void> open(std::span<const LaneStart> lanes) = 0;
+  /// How long what was gathered may go on waiting for company; nullopt: as the class's limits say. Asked again whenever
+  /// records have come. Zero, or less: put() now.
+  [[nodiscard]] virtual std::optional<std::chrono::milliseconds> open_for(std::span<const SinkRecord> /*gathered*/) {
+    return std::nullopt;
+  }
   /// Records of several lanes, each lane's in order. What `done` took counts as delivered unless delivered() says less.
   virtual Outcome put(std::span<const SinkRecord> records) = 0;
   /// Several batches under way at once, for sinks whose destination is far: how many, and only where the order of
