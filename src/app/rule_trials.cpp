@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -10,6 +9,7 @@
 #include "app/options.h"
 #include "app/rules_verb.h"
 #include "base/clock.h"
+#include "config/quantity.h"
 #include "rules/rule_trial.h"
 
 namespace millrace::app {
@@ -18,7 +18,7 @@ namespace {
 constexpr OptionRow kOptions[] = {
     {"--sql", "STATEMENT", "the rule's SQL"},
     {"--topic", "TOPIC", "topic of the message; without it FROM is taken to match"},
-    {"--payload", "TEXT", "payload of the message; @FILE reads it from a file"},
+    {"--payload", "TEXT", "payload of the message, {} without it; @FILE reads it from a file"},
     {"--client-id", "ID", "who sent it"},
     {"--timestamp", "MS", "when it was received, milliseconds since 1970 (now)"},
     {"--sql-version", "VERSION", "2016-03-23 or 2015-10-08"},
@@ -34,7 +34,8 @@ void print_trial_help() {
       "A line of a batch: {{\"sql\",\"topic\",\"payload\"|\"payloadBase64\",\"clientId\"?,\"timestamp\"?}}; its "
       "answer:\n"
       "{{\"matched\",\"output\",\"records\"?,\"error\"?:{{\"message\",\"line\",\"column\"}}}}.\n"
-      "Exit status: 0 tried, 1 the statement or a line is wrong.\n",
+      "Exit status: 0 tried, 1 the statement is wrong; of a batch 1 when a line is no case (errors of statements are "
+      "answers).\n",
       help_lines(kOptions));
 }
 
@@ -106,9 +107,17 @@ int run_test(const Options& options) {
   message.strict = options.has("--strict");
   message.client_id = options.get("--client-id");
   message.timestamp = now_ms();
-  if (options.has("--timestamp")) message.timestamp = std::strtoll(options.get("--timestamp").c_str(), nullptr, 10);
+  if (options.has("--timestamp")) {
+    const auto given = config::parse_integer(options.get("--timestamp"));
+    if (!given) {
+      fmt::print(stderr, "millrace rules test: --timestamp is in whole milliseconds since 1970, not '{}'\n",
+                 options.get("--timestamp"));
+      return kExitUsage;
+    }
+    message.timestamp = *given;
+  }
   if (options.has("--topic")) message.topic = options.get("--topic");
-  message.payload = options.get("--payload");
+  message.payload = options.get("--payload", "{}");
   if (message.payload.starts_with('@')) {
     std::ifstream in(message.payload.substr(1), std::ios::binary);
     if (!in) {

@@ -9,6 +9,7 @@
 #include "rules/topic_filter.h"
 #include "rules/where_clause.h"
 #include "sql/ast.h"
+#include "sql/spelling.h"
 #include "sql/statement.h"
 
 namespace millrace::rules {
@@ -237,9 +238,7 @@ std::string output_member(std::string_view name, std::string_view output) {
     return fmt::format("\"{}\":{}", name, line);
   }
   if (is_text(output)) return fmt::format("\"{}\":{}", name, quoted(output));
-  std::string encoded(base64_size(output.size()), '\0');
-  encode_base64(as_bytes(output), encoded.data());
-  return fmt::format("\"{}Base64\":\"{}\"", name, encoded);
+  return fmt::format("\"{}Base64\":\"{}\"", name, to_base64(as_bytes(output)));
 }
 
 std::string trace_of(const RuleTrial& trial) {
@@ -286,6 +285,24 @@ Result<TrialMessage> parse_trial(std::string_view json, std::int64_t now) {
     if (value.is_string()) to = value.characters(arena);
     return value.is_string();
   };
+  // Members of one's own (a name, what is expected) are read past; one that is nearly a missing one of ours is a slip.
+  static constexpr std::string_view kMembers[] = {"sql",      "topic",     "payload",   "payloadBase64",
+                                                  "clientId", "principal", "timestamp", "awsIotSqlVersion",
+                                                  "strictSql"};
+  for (std::uint32_t at = 1; at < document.node(0).end; at = document.node(at).end) {
+    const std::string_view name = document.key_of(document.node(at));
+    if (std::ranges::find(kMembers, name) != std::end(kMembers)) continue;
+    const std::string_view near = sql::nearest_word(name, kMembers);
+    if (near.empty() || !root.member(near).is_undefined()) continue;
+    return malformed(fmt::format("there is no member \"{}\"; did you mean \"{}\"?", name, near));
+  }
+  for (const std::string_view name : {"topic", "payloadBase64", "clientId", "principal", "awsIotSqlVersion"}) {
+    const sql::Value value = root.member(name);
+    if (!value.is_undefined() && !value.is_string()) return malformed(fmt::format("\"{}\" is no string", name));
+  }
+  if (!root.member("payload").is_undefined() && !root.member("payloadBase64").is_undefined()) {
+    return malformed("it has both \"payload\" and \"payloadBase64\"");
+  }
   if (!text("sql", out.sql)) return malformed("\"sql\" is missing, or no string");
   text("awsIotSqlVersion", out.sql_version);
   text("clientId", out.client_id);
@@ -304,8 +321,8 @@ Result<TrialMessage> parse_trial(std::string_view json, std::int64_t now) {
     out.payload = source.view();
   }
   out.timestamp = now;
-  if (const sql::Value time = root.member("timestamp"); time.is_number()) {
-    const auto number = sql::Decimal::parse(time.source());
+  if (const sql::Value time = root.member("timestamp"); !time.is_undefined()) {
+    const auto number = time.is_number() ? sql::Decimal::parse(time.source()) : std::nullopt;
     const auto whole = number ? number->to_int64() : std::nullopt;
     if (!whole) return malformed("\"timestamp\" is in whole milliseconds since 1970");
     out.timestamp = *whole;

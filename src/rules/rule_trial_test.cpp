@@ -42,6 +42,15 @@ TEST(RuleTrial, ErrorsHaveTheirPlace) {
                   .starts_with(R"({"matched":false,"output":null,"error":{"message":"FROM 'a+': '+' and)"));
   EXPECT_EQ(tried("{"), "refused: not JSON: unexpected end at byte 1");
   EXPECT_EQ(tried("{}"), "refused: \"sql\" is missing, or no string");
+  const std::string sql = R"({"sql":"SELECT a FROM 't'",)";
+  EXPECT_EQ(tried(sql + R"("paylod":{"a":1}})"), "refused: there is no member \"paylod\"; did you mean \"payload\"?");
+  EXPECT_EQ(tried(sql + R"("name":"mine","expect":{"a":1},"payload":{"a":1}})"),
+            R"({"matched":true,"output":{"a":1}})");
+  EXPECT_EQ(tried(sql + R"("payload":{},"payloadBase64":"e30="})"),
+            "refused: it has both \"payload\" and \"payloadBase64\"");
+  EXPECT_EQ(tried(sql + R"("topic":5,"payload":{}})"), "refused: \"topic\" is no string");
+  EXPECT_EQ(tried(sql + R"("timestamp":"now","payload":{}})"),
+            "refused: \"timestamp\" is in whole milliseconds since 1970");
 }
 
 TEST(RuleTrial, EachConditionIsShown) {
