@@ -55,7 +55,13 @@ Response list(const RuleStore& store, const std::string* topic) {
 Response get(const RuleStore& store, const std::string& name) {
   const RuleStore::Stored* const stored = store.find(name);
   if (stored == nullptr) return Response::error(404, "not_found", "there is no rule " + name);
-  return Response::json(200, "{\"rule\":" + shown(name, *stored) + "}\n");
+  std::string metrics;
+  if (const auto tally = store.tally(name)) {
+    for (std::size_t i = 0; i < rules::kRuleCounters.size(); ++i) {
+      metrics += fmt::format("{}\"{}\":{}", i == 0 ? "" : ",", rules::kRuleCounters[i].name, tally->values[i]);
+    }
+  }
+  return Response::json(200, fmt::format("{{\"rule\":{},\"metrics\":{{{}}}}}\n", shown(name, *stored), metrics));
 }
 
 Response versions(const RuleStore& store, const std::string& name) {

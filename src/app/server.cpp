@@ -281,7 +281,7 @@ Result<void> Server::Parts::start_loops() {
   MR_TRY_ASSIGN(auto compiled, compile_rules(settings.rules, RuleTerms::of(settings)));
   rules = std::make_unique<pipeline::RuleSetSlot>(std::move(compiled));
   MR_TRY(rule_service.start(*log, clock, metrics, *rules, settings));
-  pipeline::register_rule_metrics(metrics, *rules);
+  pipeline::register_rule_metrics(metrics, *rules, clock, static_cast<std::size_t>(settings.rules_max_shown));
   pipeline::PipelineSettings pipeline;
   pipeline.max_gathered_bytes = settings.pipeline_gathered_bytes;
   pipeline.max_republish_depth = settings.rules_max_republish_depth;

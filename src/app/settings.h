@@ -149,6 +149,7 @@ struct Settings {
   std::int32_t rules_max_republish_depth = 4;
   std::int32_t rules_max_json_depth = 64;
   std::int32_t rules_max_waiting = 10'000;
+  std::int32_t rules_max_shown = 200;
   bool sql_strict = false;
   std::string sql_unresolved_templates = "fail";
   std::chrono::milliseconds stop_timeout{10'000};

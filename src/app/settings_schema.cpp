@@ -378,8 +378,7 @@ void add_log(std::vector<config::Setting>& rows) {
       "Largest record batch."));
   rows.push_back(integer<S>(
       "flush.messages", [](S& s) -> auto& { return s.topic_defaults.flush_messages; }, {1, kInt64},
-      "Records that may be acknowledged before they are synced. 1: every acknowledgement means the data "
-      "is on disk."));
+      "Records that may be acknowledged before they are synced. 1: every acknowledgement means the data is on disk."));
 }
 
 void add_storage(std::vector<config::Setting>& rows) {
@@ -432,12 +431,14 @@ void add_content(std::vector<config::Setting>& rows) {
   rows.push_back(choice<S>(
       "sql.unresolved.templates", [](S& s) -> auto& { return s.sql_unresolved_templates; }, {"fail", "empty"},
       "What a template becomes whose expression is Undefined or Null: the action fails and nothing is published, or "
-      "the "
-      "empty text, as at AWS. A rule's own unresolvedTemplates: empty does the same for it alone."));
+      "the empty text, as at AWS. A rule's own unresolvedTemplates: empty does the same for it alone."));
   rows.push_back(integer<S>(
       "rule.max.waiting", [](S& s) -> auto& { return s.rules_max_waiting; }, {1, 1'000'000},
       "Messages per loop that may wait for answers of tables and functions, or behind one that does; an eighth of them "
       "of one client. A connection that would add more is not read until there is room."));
+  rows.push_back(integer<S>(
+      "rule.max.metrics", [](S& s) -> auto& { return s.rules_max_shown; }, {0, 1'000'000},
+      "Rules with ten lines each in /metrics: of more the busiest. Sums count all; GET /rules/NAME tells any one's."));
   rows.push_back(boolean<S>(
       "sql.strict", [](S& s) -> auto& { return s.sql_strict; },
       "Holds every rule to AWS IoT's SQL: extensions (IN, LIKE, FOREACH, ...) are refused. A rule's own strictSql does "

@@ -1,47 +1,106 @@
 #include "pipeline/rule_metrics.h"
 
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/guarded.h"
+
 namespace millrace::pipeline {
 namespace {
 
-struct Row {
-  const char* name;
-  const char* help;
-  std::atomic<std::uint64_t> rules::RuleCounters::* counter;
-};
+using rules::kRuleCounters;
+using rules::RuleCounters;
+using rules::RuleTally;
 
-constexpr Row kRows[] = {
-    {"millrace_rule_matched_total", "Messages for which FROM and WHERE held", &rules::RuleCounters::matched},
-    {"millrace_rule_not_passed_total", "Messages that FROM matched and WHERE, tried, did not let pass",
-     &rules::RuleCounters::not_passed},
-    {"millrace_rule_failed_total", "Messages whose payload or statement could not be evaluated",
-     &rules::RuleCounters::failed},
-    {"millrace_rule_failed_fuel_total", "Of the failed: the rule would have cost too much for one message",
-     &rules::RuleCounters::failed_fuel},
-    {"millrace_rule_failed_question_total", "Of the failed: a table or function did not answer",
-     &rules::RuleCounters::failed_question},
-    {"millrace_rule_empty_total", "Of the matched: nothing came of it (FOREACH over no element)",
-     &rules::RuleCounters::empty},
-    {"millrace_rule_nanoseconds_total", "Time spent on the rule, from every 64th look at it",
-     &rules::RuleCounters::nanoseconds},
-    {"millrace_rule_actions_ok_total", "Records and messages that actions handed on", &rules::RuleCounters::actions_ok},
-    {"millrace_rule_actions_failed_total", "Actions that could not be resolved", &rules::RuleCounters::actions_failed},
-    {"millrace_rule_error_actions_total", "Error actions produced", &rules::RuleCounters::error_actions},
+std::uint64_t looks_at(const RuleCounters& counters) {
+  const auto read = [](const std::atomic<std::uint64_t>& value) { return value.load(std::memory_order_relaxed); };
+  return read(counters.matched) + read(counters.not_passed) + read(counters.failed);
+}
+
+/// Which rules one exposition shows. With a hundred thousand rules finding the busiest and adding all up takes
+/// milliseconds, and there is a row per counter: that is done once a second. With few it is done at every row, so
+/// that what is shown is what is true.
+class Shown {
+ public:
+  struct View {
+    std::vector<std::pair<std::string, std::shared_ptr<const RuleCounters>>> rules;
+    RuleTally totals;
+    std::size_t count = 0;
+    MonoTime made{0};
+    bool complete = true;
+  };
+  Shown(const RuleSetSlot& slot, const Clock& clock, std::size_t most) : slot_(slot), clock_(clock), most_(most) {}
+
+  View view() const {
+    return view_.with([this](View& view) {
+      const auto set = slot_.current();
+      if (set->size() <= most_ || view.complete || clock_.mono() - view.made >= kFresh) view = make(*set);
+      return view;
+    });
+  }
+
+ private:
+  static constexpr std::chrono::seconds kFresh{1};
+
+  View make(const rules::RuleSet& set) const {
+    View out;
+    out.made = clock_.mono();
+    out.totals = set.totals();
+    out.count = set.size();
+    std::vector<const rules::Rule*> all = set.rules();
+    out.complete = all.size() <= most_;
+    if (!out.complete) all = busiest_of(all);
+    for (const rules::Rule* const rule : all) out.rules.emplace_back(rule->name, rule->counters);
+    return out;
+  }
+
+  /// In the order they stood in. Of those that did as much the first: the choice is the same at every look.
+  [[nodiscard]] std::vector<const rules::Rule*> busiest_of(const std::vector<const rules::Rule*>& all) const {
+    std::vector<std::pair<std::uint64_t, std::size_t>> places(all.size());
+    for (std::size_t i = 0; i < all.size(); ++i) places[i] = {~looks_at(*all[i]->counters), i};
+    std::ranges::nth_element(places, places.begin() + static_cast<std::ptrdiff_t>(most_));
+    places.resize(most_);
+    std::ranges::sort(places, {}, &std::pair<std::uint64_t, std::size_t>::second);
+    std::vector<const rules::Rule*> out;
+    out.reserve(places.size());
+    for (const auto& [looks, place] : places) out.push_back(all[place]);
+    return out;
+  }
+
+  const RuleSetSlot& slot_;
+  const Clock& clock_;
+  const std::size_t most_;
+  mutable Guarded<View> view_;
 };
 
 }  // namespace
 
-void register_rule_metrics(metrics::Registry& registry, const RuleSetSlot& rules) {
-  for (const Row& row : kRows) {
-    registry.collect_counter(row.name, row.help, [&rules, counter = row.counter] {
+void register_rule_metrics(metrics::Registry& registry, const RuleSetSlot& rules, const Clock& clock,
+                           std::size_t most) {
+  const auto shown = std::make_shared<const Shown>(rules, clock, most);
+  for (std::size_t i = 0; i < kRuleCounters.size(); ++i) {
+    const auto& row = kRuleCounters[i];
+    const std::string name(row.name);
+    registry.collect_counter("millrace_rule_" + name + "_total", row.help, [shown, counter = row.counter] {
       std::vector<metrics::Registry::Sample> samples;
-      const auto current = rules.current();
-      for (const rules::Rule* const rule : current->rules()) {
-        const std::uint64_t value = ((*rule->counters).*counter).load(std::memory_order_relaxed);
-        samples.emplace_back(metrics::Labels{{"rule", rule->name}}, static_cast<double>(value));
+      for (const auto& [rule, counters] : shown->view().rules) {
+        const std::uint64_t value = ((*counters).*counter).load(std::memory_order_relaxed);
+        samples.emplace_back(metrics::Labels{{"rule", rule}}, static_cast<double>(value));
       }
       return samples;
     });
+    registry.collect_counter("millrace_rules_" + name + "_total",
+                             std::string(row.help) + "; all rules, also those gone", [shown, i] {
+                               const auto value = static_cast<double>(shown->view().totals.values[i]);
+                               return std::vector<metrics::Registry::Sample>{{metrics::Labels{}, value}};
+                             });
   }
+  registry.collect_gauge("millrace_rules", "Rules in force, disabled ones too", [&rules] {
+    const auto count = static_cast<double>(rules.current()->size());
+    return std::vector<metrics::Registry::Sample>{{metrics::Labels{}, count}};
+  });
 }
 
 }  // namespace millrace::pipeline

@@ -188,6 +188,14 @@ const RuleStore::Stored* RuleStore::find(std::string_view name) const {
   return nullptr;
 }
 
+std::optional<rules::RuleTally> RuleStore::tally(std::string_view name) const {
+  const auto counters = slot_.current()->counters(name);
+  if (!counters) return std::nullopt;
+  rules::RuleTally out;
+  out.add(*counters);
+  return out;
+}
+
 std::vector<const RuleStore::Stored*> RuleStore::all() const {
   std::vector<const Stored*> out;
   for (const auto& [name, stored] : configured_) out.push_back(&stored);

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -62,6 +63,8 @@ class RuleStore : public std::enable_shared_from_this<RuleStore> {
   [[nodiscard]] const Stored* find(std::string_view name) const;
   /// Both kinds, by name.
   [[nodiscard]] std::vector<const Stored*> all() const;
+  /// What the rule in force by that name, a disabled one too, has counted; nullopt when none is.
+  [[nodiscard]] std::optional<rules::RuleTally> tally(std::string_view name) const;
   /// Earlier versions, the oldest first.
   [[nodiscard]] std::vector<Stored> versions(std::string_view name) const;
 

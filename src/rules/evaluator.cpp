@@ -19,6 +19,10 @@ constexpr WallTime kLogInterval{10'000};
 constexpr std::string_view kExhausted = "the rule takes more work than one message may cost";
 /// Failures that one error message lists; FOREACH could make very many.
 constexpr std::size_t kMostFailures = 100;
+/// Error messages that one message may become (decision 0036): a payload that is broken fails every rule that looks
+/// into it, and each of their error messages holds that payload.
+constexpr std::size_t kMostErrorMessages = 1000;
+constexpr std::size_t kMostErrorBytes = std::size_t{8} << 20U;
 
 std::string_view join(sql::Arena& arena, std::initializer_list<std::string_view> parts) {
   sql::TextWriter out(arena, 128);
@@ -37,6 +41,7 @@ struct Evaluator::Impl {
   }
   bool must_wait(const RuleSet::Impl& set, std::span<const std::uint32_t> slots);
   void run_rule(const Rule& rule, std::uint32_t index);
+  void run_on_broken_payload(const RuleSet::Impl& set, std::span<const std::uint32_t> slots);
   void judge(const Rule& rule, std::uint32_t index);
   bool run_statement(const Rule& rule, std::string_view& problem);
   bool run_expansion(const Rule& rule, std::string_view& problem);
@@ -48,6 +53,7 @@ struct Evaluator::Impl {
   void report(const Rule& rule, std::uint32_t index, std::span<const Failure> failed);
   std::optional<RuleOutput> make_error_output(sql::Evaluation& with, const Rule& rule, std::span<const Failure> failed);
   void log_failure(const Rule& rule, std::uint32_t index, const Failure& failure, WallTime now);
+  void log_left_out(const DeviceMessage& message);
   [[nodiscard]] bool is_current(const DeviceMessage& message) const {
     return current.topic.data() == message.topic.data() && current.payload.data() == message.payload.data() &&
            current.received_at == message.received_at && current.receipt.connection == message.receipt.connection &&
@@ -64,6 +70,9 @@ struct Evaluator::Impl {
   std::vector<std::uint32_t> candidates;
   DeviceMessage current;              // of the last evaluate(); compared, never read through
   std::vector<const Rule*> reported;  // rules that already have their error message for `current`
+  std::size_t error_bytes = 0;        // of these messages
+  std::size_t left_out = 0;           // rules that have none, because there are too many
+  WallTime left_out_logged{-1};
   std::uint64_t logged_version = 0;
   std::vector<WallTime> logged;  // per rule: when it last wrote a line
   std::uint32_t matched = 0;
@@ -98,6 +107,7 @@ Evaluator::Outcome Evaluator::evaluate(const RuleSet& rules, const DeviceMessage
   impl.trial = purpose == Purpose::trial;
   impl.outputs.clear();
   impl.reported.clear();
+  impl.error_bytes = impl.left_out = 0;
   impl.matched = 0;
   impl.current = message;
   if (impl.logged_version != rules.version()) [[unlikely]] {
@@ -121,9 +131,15 @@ Evaluator::Outcome Evaluator::evaluate(const RuleSet& rules, const DeviceMessage
     impl.evaluation.begin(message, message.topic);
     const auto slots = impl.candidates_of(set, groups);
     if (set.asking != 0 && impl.must_wait(set, slots)) return {{}, 0, true};
-    for (const std::uint32_t slot : slots) {
-      if (const Rule* const rule = set.rules[slot].get()) impl.run_rule(*rule, slot);
+    if (slots.size() > kMostErrorMessages && !impl.evaluation.payload_is_json()) [[unlikely]] {
+      impl.run_on_broken_payload(set, slots);
+    } else {
+      for (const std::uint32_t slot : slots) {
+        if (const Rule* const rule = set.rules[slot].get()) impl.run_rule(*rule, slot);
+      }
     }
+    if (impl.left_out != 0) [[unlikely]]
+      impl.log_left_out(message);
   }
   return {impl.outputs, impl.matched};
 }
@@ -182,6 +198,24 @@ void Evaluator::Impl::run_rule(const Rule& rule, std::uint32_t index) {
   const MonoTime from = clock->mono();
   judge(rule, index);
   count(rule.counters->nanoseconds, static_cast<std::uint64_t>((clock->mono() - from).count()) * kEvery);
+}
+
+/// It fails every rule that looks into it. So many as may have an error message are judged, the others only counted.
+void Evaluator::Impl::run_on_broken_payload(const RuleSet::Impl& set, std::span<const std::uint32_t> slots) {
+  std::size_t judged = 0;
+  std::size_t skipped = 0;
+  for (const std::uint32_t slot : slots) {
+    const Rule* const rule = set.rules[slot].get();
+    if (rule == nullptr) continue;
+    if (set.needs_json[slot] != 0 && judged++ >= kMostErrorMessages) {
+      ++skipped;
+    } else {
+      run_rule(*rule, slot);
+    }
+  }
+  matched += static_cast<std::uint32_t>(skipped);
+  left_out += skipped;
+  if (!trial) set.unjudged->fetch_add(skipped, std::memory_order_relaxed);
 }
 
 void Evaluator::Impl::judge(const Rule& rule, std::uint32_t index) {
@@ -343,10 +377,16 @@ DeliveryError Evaluator::Impl::error_target(const Rule& rule) {
 
 /// Hands failures to the rule's errorAction; the last resort is the log.
 void Evaluator::Impl::report(const Rule& rule, std::uint32_t index, std::span<const Failure> failed) {
+  if (reported.size() >= kMostErrorMessages || error_bytes >= kMostErrorBytes) [[unlikely]] {
+    ++left_out;
+    return;
+  }
+  evaluation.refuel();
   const auto output = make_error_output(evaluation, rule, failed);
   if (output) {
     reported.push_back(&rule);
     outputs.push_back(*output);
+    error_bytes += output->value.size();
   } else {
     log_failure(rule, index, failed[0], evaluation.message().received_at);
   }
@@ -404,6 +444,15 @@ void Evaluator::Impl::log_failure(const Rule& rule, std::uint32_t index, const F
                             {"resource", failure.resource},
                             {"reason", failure.message},
                             {"error_action", rule.compiled->error_action != nullptr}});
+}
+
+void Evaluator::Impl::log_left_out(const DeviceMessage& message) {
+  const WallTime now = message.received_at;
+  if (trial || (left_out_logged.count() >= 0 && now >= left_out_logged && now - left_out_logged < kLogInterval)) return;
+  left_out_logged = now;
+  log::warn(
+      "rule_errors_left_out",
+      {{"topic", message.topic}, {"client", message.client_id}, {"told", reported.size()}, {"left_out", left_out}});
 }
 
 std::optional<RuleOutput> Evaluator::error_output(const RuleOutput& failed, const DeviceMessage& message,

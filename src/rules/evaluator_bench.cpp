@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "rules/evaluator.h"
+#include "rules/testing/hostile_cases.h"
 #include "rules/topic_filter.h"
 #include "sql/json_document.h"
 
@@ -59,13 +60,23 @@ RuleDefinition rule_of(std::string sql, std::string topic, std::string key) {
   return rule;
 }
 
-void run(benchmark::State& state, const RuleDefinition& rule) {
+/// The same with a note that fills them up to `bytes`.
+std::vector<std::string> reports_of(std::size_t bytes) {
+  std::vector<std::string> out = reports();
+  for (std::string& report : out) {
+    const std::size_t without = report.size() + std::string_view(",\"note\":\"\"").size();
+    report.pop_back();
+    report += fmt::format(",\"note\":\"{}\"}}", std::string(bytes - without, 'n'));
+  }
+  return out;
+}
+
+void run(benchmark::State& state, const RuleDefinition& rule, const std::vector<std::string>& payloads = reports()) {
   const auto rules = RuleSet::compile({rule});
   if (!rules) {
     state.SkipWithError(rules.error().message().c_str());
     return;
   }
-  const std::vector<std::string> payloads = reports();
   Evaluator evaluator(1);
   std::size_t i = 0;
   std::size_t bytes = 0;
@@ -87,9 +98,13 @@ void BM_ScenarioA(benchmark::State& state) {
 }
 BENCHMARK(BM_ScenarioA);
 
+constexpr std::size_t kUsual = 500;
+
 void BM_FilterAndProjection(benchmark::State& state) {
-  run(state, rule_of("SELECT device_no, speed, lat FROM 'report' WHERE speed >= 0 AND type <> 'x' AND rpm < 6000",
-                     "speed-${type}", ""));
+  run(state,
+      rule_of("SELECT device_no, speed, lat FROM 'report' WHERE speed >= 0 AND type <> 'x' AND rpm < 6000",
+              "speed-${type}", ""),
+      reports_of(kUsual));
 }
 BENCHMARK(BM_FilterAndProjection);
 
@@ -98,7 +113,7 @@ void BM_OneRuleLatency(benchmark::State& state) {
   const auto rules = RuleSet::compile(
       {rule_of("SELECT device_no, speed, lat FROM 'report' WHERE speed >= 0 AND type <> 'x' AND rpm < 6000",
                "speed-${type}", "")});
-  const std::vector<std::string> payloads = reports();
+  const std::vector<std::string> payloads = reports_of(kUsual);
   Evaluator evaluator(1);
   const SystemClock clock;
   std::vector<std::int64_t> times;
@@ -141,12 +156,12 @@ BENCHMARK(BM_FormatTime);
 
 /// Rules of a fleet on one filter, each about one device: `rules` devices, one message in 64 is about a device that has
 /// none. The memory counter is what the set holds per rule.
-std::vector<RuleDefinition> fleet_rules(std::int64_t count) {
+std::vector<RuleDefinition> fleet_rules(std::int64_t count, bool bounded = true) {
   std::vector<RuleDefinition> out;
   for (std::int64_t i = 0; i < count; ++i) {
-    RuleDefinition rule = rule_of(
-        fmt::format("SELECT device_no, speed, lat FROM 'report' WHERE device_no = 'T{:08}' AND speed >= {}", i, i % 20),
-        "alerts", "${device_no}");
+    RuleDefinition rule = rule_of(fmt::format("SELECT device_no, speed, lat FROM 'report' WHERE device_no = 'T{:08}'{}",
+                                              i, bounded ? fmt::format(" AND speed >= {}", i % 20) : ""),
+                                  "alerts", "${device_no}");
     rule.name = fmt::format("alert_{}", i);
     out.push_back(std::move(rule));
   }
@@ -165,10 +180,10 @@ std::size_t heap_bytes() {
   return mallinfo2().uordblks;
 }
 
-void BM_ManyRules(benchmark::State& state) {
+void many_rules(benchmark::State& state, bool bounded) {
   const std::int64_t count = state.range(0);
   const std::size_t before = heap_bytes();
-  const auto rules = RuleSet::compile(fleet_rules(count));
+  const auto rules = RuleSet::compile(fleet_rules(count, bounded));
   const std::size_t bytes = heap_bytes() - before;
   if (!rules) {
     state.SkipWithError(rules.error().message().c_str());
@@ -202,7 +217,16 @@ void BM_ManyRules(benchmark::State& state) {
   state.counters["bytes_per_rule"] = static_cast<double>(bytes) / static_cast<double>(count);
   state.counters["outputs_per_message"] = static_cast<double>(outputs) / static_cast<double>(i);
 }
+void BM_ManyRules(benchmark::State& state) {
+  many_rules(state, true);
+}
 BENCHMARK(BM_ManyRules)->Arg(1'000)->Arg(10'000)->Arg(100'000);
+
+/// Without the bound on the speed: what engines without ranges are compared with.
+void BM_ManyEqualities(benchmark::State& state) {
+  many_rules(state, false);
+}
+BENCHMARK(BM_ManyEqualities)->Arg(1'000)->Arg(10'000)->Arg(100'000);
 
 /// One of many rules changes: what the next set takes to make.
 void BM_ReplaceOneRule(benchmark::State& state) {
@@ -260,34 +284,48 @@ void BM_TopicFilters(benchmark::State& state) {
 }
 BENCHMARK(BM_TopicFilters)->Arg(100'000);
 
-/// What one message may cost at worst: expressions that are slow on texts made for them, 128 KiB each.
-void BM_HostileExpression(benchmark::State& state) {
-  static constexpr const char* kExpressions[] = {
-      "regexp_matches(a, '(a?){300}b')",         "regexp_replace(a, '(a*)*b|(a)', '$1$2')",
-      "regexp_replace(a, 'a.*b|a', 'x')",        "regexp_matches(a, '(.*a){20}b')",
-      "regexp_substr(a, '((a{0,30}){0,30})b')",  "regexp_matches(a, '[^b]*[^c]*[^d]*[^e]*=')",
-      "regexp_matches(a, '(a|aa|aaa|aaaa)+$b')", "regexp_matches(a, a)",
-  };
-  const std::string payload = "{\"a\":\"" + std::string(128 << 10, 'a') + "\"}";
-  const auto rules = RuleSet::compile({rule_of(
-      fmt::format("SELECT {} AS x FROM 'report'", kExpressions[static_cast<std::size_t>(state.range(0))]), "out", "")});
+/// What one message may cost at worst: rules and messages made to hurt, 128 KiB each.
+void BM_Hostile(benchmark::State& state) {
+  static const std::vector<testing::HostileCase> cases = [] {
+    std::vector<testing::HostileCase> all = testing::hostile_messages();
+    for (auto& rule : testing::hostile_rules()) all.push_back(std::move(rule));
+    return all;
+  }();
+  const auto number = static_cast<std::size_t>(state.range(0));
+  if (number >= cases.size()) return state.SkipWithError("there are fewer cases");
+  const testing::HostileCase& one = cases[number];
+  const auto rules = RuleSet::compile({rule_of(one.sql, "out", "")});
   if (!rules) return state.SkipWithError(rules.error().message().c_str());
   log::set_level(log::Level::off);
   Evaluator evaluator(1);
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(evaluator.evaluate(**rules, message_of(payload, 0)).outputs.data());
-  }
-  state.SetLabel(kExpressions[state.range(0)]);
+  DeviceMessage message = message_of(one.payload, 0);
+  message.topic = "t";
+  for (auto _ : state) benchmark::DoNotOptimize(evaluator.evaluate(**rules, message).outputs.data());
+  state.SetLabel(one.name);
 }
-BENCHMARK(BM_HostileExpression)->DenseRange(0, 7)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Hostile)->DenseRange(0, 37)->Unit(benchmark::kMillisecond);
+
+/// A payload that is no JSON fails every rule of its filter.
+void BM_BrokenPayload(benchmark::State& state) {
+  std::vector<RuleDefinition> definitions = fleet_rules(state.range(0));
+  for (RuleDefinition& rule : definitions) {
+    rule.error_action.emplace();
+    rule.error_action->kafka.topic = "errors";
+  }
+  const auto rules = RuleSet::compile(std::move(definitions));
+  if (!rules) return state.SkipWithError(rules.error().message().c_str());
+  log::set_level(log::Level::off);
+  Evaluator evaluator(1);
+  const std::string payload = "{\"device_no\":\"T00000001\",";
+  std::size_t outputs = 0;
+  for (auto _ : state) outputs = evaluator.evaluate(**rules, message_of(payload, 0)).outputs.size();
+  state.counters["outputs"] = static_cast<double>(outputs);
+}
+BENCHMARK(BM_BrokenPayload)->Arg(100'000)->Unit(benchmark::kMillisecond);
 
 void BM_PassThroughValidated(benchmark::State& state) {
   const auto rules = RuleSet::compile({rule_of("SELECT * FROM 'report' WHERE NOT isNull(device_no)", "all", "")});
-  std::vector<std::string> payloads;
-  for (const std::string& report : reports()) {
-    payloads.push_back(report.substr(0, report.size() - 1) +
-                       fmt::format(",\"note\":\"{}\"}}", std::string(1010 - report.size(), 'n')));
-  }
+  const std::vector<std::string> payloads = reports_of(1024);
   Evaluator evaluator(1);
   std::size_t i = 0;
   std::size_t bytes = 0;

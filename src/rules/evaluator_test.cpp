@@ -84,6 +84,69 @@ TEST(Evaluator, BrokenJsonGoesToTheErrorAction) {
   EXPECT_EQ(rules->rules()[0]->counters->failed.load(), 1U);
 }
 
+TEST(Evaluator, ARuleWithoutFuelHasItsErrorMessage) {
+  log::set_level(log::Level::off);
+  RuleDefinition rule = scenario_rule();
+  rule.sql = "SET @v0 = [1, 1]";
+  for (int i = 1; i < 60; ++i) {
+    const std::string before = "@v" + std::to_string(i - 1);
+    rule.sql += ", @v" + std::to_string(i) + " = [" + before + ", " + before + "]";
+  }
+  rule.error_action->kafka.key = "${device_no}";
+  for (const char* const rest : {
+           " SELECT @v59 AS x FROM 'report'",
+           " SELECT VALUE @v59 FROM 'report'",
+           " SELECT 1 AS x.y, @v59 AS x.z FROM 'report'",
+           " SELECT *, @v59 AS x FROM 'report'",
+           " SELECT length(@v59) AS x FROM 'report'",
+           " SELECT 1 AS x FROM 'report' WHERE @v59 = @v59",
+           " SELECT @v59 + '' AS x FROM 'report'",
+       }) {
+    RuleDefinition one = rule;
+    one.sql += rest;
+    const auto rules = compiled({one});
+    Evaluator evaluator(1);
+    const auto outcome = evaluator.evaluate(*rules, message("report", R"({"type":"log","device_no":"T1"})"));
+    ASSERT_EQ(outcome.outputs.size(), 1U) << rest;
+    EXPECT_EQ(outcome.outputs[0].action, kErrorAction) << rest;
+    EXPECT_EQ(as_text(*outcome.outputs[0].key), "T1") << rest;
+    EXPECT_THAT(as_text(outcome.outputs[0].value), HasSubstr("takes more work than one message may cost")) << rest;
+    EXPECT_EQ(rules->rules()[0]->counters->failed_fuel.load(), 1U) << rest;
+  }
+  log::set_level(log::Level::info);
+}
+
+TEST(Evaluator, OneBrokenPayloadMakesSoManyErrorMessages) {
+  log::set_level(log::Level::off);
+  std::vector<RuleDefinition> definitions;
+  constexpr std::size_t kRules = 1500;
+  for (std::size_t i = 0; i < kRules; ++i) {
+    definitions.push_back(scenario_rule());
+    definitions.back().name = "r" + std::to_string(i);
+    definitions.back().sql = "SELECT a FROM 'report' WHERE d = " + std::to_string(i);
+  }
+  definitions.back().sql = "SELECT * FROM 'report'";
+  definitions.back().actions[0].kafka = {.topic = "all", .key = "", .partition = "", .headers = {}};
+  const auto rules = compiled(definitions);
+  const auto failed = [&] { return rules->totals().values[2]; };
+  Evaluator evaluator(1);
+  // The last looks into nothing: it has its output beside 1,000 error messages.
+  const auto outcome = evaluator.evaluate(*rules, message("report", "{"));
+  EXPECT_EQ(outcome.outputs.size(), 1001U);
+  EXPECT_EQ(outcome.matched, kRules);
+  EXPECT_EQ(outcome.outputs.back().topic, "all");
+  EXPECT_EQ(rules->rules()[0]->counters->failed.load(), 1U);
+  EXPECT_EQ(failed(), kRules - 1);
+  // Each holds the payload: of a large one there are few.
+  const std::string large = "{\"a\":\"" + std::string(1 << 20, 'x');
+  EXPECT_EQ(evaluator.evaluate(*rules, message("report", large)).outputs.size(), 7U);
+  const std::string larger = "{\"a\":\"" + std::string(16 << 20, 'x');
+  EXPECT_EQ(evaluator.evaluate(*rules, message("report", larger)).outputs.size(), 2U);
+  EXPECT_EQ(failed(), 3 * (kRules - 1));
+  EXPECT_EQ(evaluator.evaluate(*rules, message("report", "{")).outputs.size(), 1001U);
+  log::set_level(log::Level::info);
+}
+
 TEST(Evaluator, DepthIsASetting) {
   RuleDefinition rule = scenario_rule();
   rule.error_action.reset();

@@ -52,6 +52,8 @@ class CaseFile {
       version_ = rest;
     } else if (word == "templates") {
       empty_templates_ = rest == "empty";
+    } else if (word == "where") {
+      where_ = rest == "too";
     } else if (word == "dialect") {
       strict_ = rest == "strict";
     } else {
@@ -69,6 +71,10 @@ class CaseFile {
     text.erase(text.find_last_not_of(' ') + 1);
     if (text.starts_with("? ")) {
       EXPECT_EQ(expression(text.substr(2)), expected) << place();
+      if (where_) {
+        EXPECT_EQ(statement("SELECT VALUE 1 FROM '#' WHERE " + text.substr(2)), expected == "true" ? "1" : "(nothing)")
+            << place();
+      }
     } else if (text.starts_with("$ ")) {
       EXPECT_EQ(substitution(text.substr(2)), expected) << place();
     } else if (text.starts_with("! ")) {
@@ -170,6 +176,7 @@ class CaseFile {
   std::string client_;
   std::string version_ = "2016-03-23";
   bool strict_ = false;
+  bool where_ = false;
   bool empty_templates_ = false;
   std::int64_t time_ = 0;
   sql::Evaluation evaluation_;

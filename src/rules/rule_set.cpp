@@ -89,6 +89,18 @@ const Rule* RuleSet::find(std::string_view name) const {
   return slot && !impl_->rules[*slot]->disabled ? impl_->rules[*slot].get() : nullptr;
 }
 
+std::shared_ptr<const RuleCounters> RuleSet::counters(std::string_view name) const {
+  const auto slot = impl_->slot_of(name);
+  return slot ? impl_->rules[*slot]->counters : nullptr;
+}
+RuleTally RuleSet::totals() const {
+  RuleTally out = impl_->gone;
+  for (const Rule* const rule : rules()) out.add(*rule->counters);
+  const auto failed = std::ranges::find(kRuleCounters, &RuleCounters::failed, &RuleCounterRow::counter);
+  out.values[static_cast<std::size_t>(failed - kRuleCounters.begin())] += impl_->unjudged->load();
+  return out;
+}
+
 std::optional<std::uint32_t> RuleSet::Impl::slot_of(std::string_view name) const {
   return names.find(name, [&](std::uint32_t slot) { return rules[slot] && rules[slot]->name == name; });
 }
@@ -111,6 +123,7 @@ std::uint32_t RuleSet::Impl::place(std::shared_ptr<const Rule> rule) {
   const auto slot = static_cast<std::uint32_t>(rules.size());
   names.add(rule->name, slot);
   tally(*rule, true);
+  needs_json.push_back(rule->compiled->statement.needs_json() ? 1 : 0);
   rules.push_back(std::move(rule));
   ++count;
   return slot;
@@ -201,6 +214,7 @@ void RuleSet::Impl::insert(std::shared_ptr<const Rule> rule) {
 void RuleSet::Impl::replace(std::uint32_t slot, std::shared_ptr<const Rule> rule) {
   tally(*rules[slot], false);
   tally(*rule, true);
+  needs_json.set(slot, rule->compiled->statement.needs_json() ? 1 : 0);
   rules.set(slot, std::move(rule));
   if (rules[slot]->disabled) return;
   // Under its new conditions it stands in the top layer; those of the old ones find it too often, which harms nothing.
@@ -250,6 +264,13 @@ Result<std::shared_ptr<const RuleSet>> RuleSet::compile(std::vector<RuleDefiniti
     impl.add(std::move(rule));
   }
   impl.index_all();
+  if (previous != nullptr) {
+    impl.gone = before->gone;
+    impl.unjudged = before->unjudged;
+    for (const Rule* const rule : previous->rules()) {
+      if (!names.contains(rule->name)) impl.gone.add(*rule->counters);
+    }
+  }
   return std::shared_ptr<const RuleSet>(std::move(out));
 }
 
@@ -275,7 +296,10 @@ Result<std::shared_ptr<const RuleSet>> RuleSet::apply(const RuleSet& before, std
     const auto slot = impl.slot_of(change.name);
     const std::shared_ptr<const Rule> known = slot ? impl.rules[*slot] : nullptr;
     if (!change.rule) {
-      if (slot) impl.erase(*slot);
+      if (slot) {
+        impl.gone.add(*known->counters);
+        impl.erase(*slot);
+      }
       continue;
     }
     if (known && known->source == pack(*change.rule)) continue;

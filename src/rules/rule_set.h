@@ -2,7 +2,6 @@
 // a few rules changed shares everything else with the one it was made from.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,6 +12,7 @@
 #include "base/result.h"
 #include "config/node.h"
 #include "rules/action.h"
+#include "rules/rule_counters.h"
 #include "sql/outside.h"
 
 namespace millrace::rules {
@@ -37,19 +37,6 @@ Result<RuleDefinition> parse_rule(std::string_view name, const config::Node& nod
 
 /// The same object as JSON, without the name; `brief` leaves out what parse_rule takes for granted.
 std::string to_json(const RuleDefinition& rule, bool brief = false);
-
-struct RuleCounters {
-  std::atomic<std::uint64_t> matched{0};          // FROM and WHERE held
-  std::atomic<std::uint64_t> not_passed{0};       // FROM matched, WHERE was tried and not true
-  std::atomic<std::uint64_t> failed{0};           // payload or SQL could not be evaluated
-  std::atomic<std::uint64_t> failed_fuel{0};      // of these: it would have cost too much
-  std::atomic<std::uint64_t> failed_question{0};  // of these: a table or function did not answer
-  std::atomic<std::uint64_t> empty{0};            // of those matched: FOREACH or the actions made nothing of it
-  std::atomic<std::uint64_t> nanoseconds{0};      // spent on it, from every 64th look at it
-  std::atomic<std::uint64_t> actions_ok{0};       // counted by whoever carries outputs out, when they are done
-  std::atomic<std::uint64_t> actions_failed{0};
-  std::atomic<std::uint64_t> error_actions{0};
-};
 
 class CompiledRule;  // private to rules
 
@@ -88,6 +75,10 @@ class RuleSet {
   [[nodiscard]] std::size_t size() const;
   /// nullptr when no enabled rule has that name.
   [[nodiscard]] const Rule* find(std::string_view name) const;
+  /// Of the rule by that name, a disabled one too; null when there is none.
+  [[nodiscard]] std::shared_ptr<const RuleCounters> counters(std::string_view name) const;
+  /// Of all rules together, with those that are gone since the first set: it never falls. Costs by their number.
+  [[nodiscard]] RuleTally totals() const;
   /// Some rule asks beyond its message, and may have to wait.
   [[nodiscard]] bool asks() const;
   /// Some rule republishes.

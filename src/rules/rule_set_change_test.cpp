@@ -64,6 +64,7 @@ TEST(RuleSetChange, EqualsTheSetMadeFromNothing) {
       }
       const auto next = RuleSet::apply(*changed, changes);
       ASSERT_TRUE(next) << next.error().message();
+      ASSERT_EQ((*next)->totals().values, changed->totals().values) << "seed " << seed << " round " << round;
       changed = *next;
       ASSERT_EQ(changed->size(), now.size());
       if (round % 50 != 0) continue;

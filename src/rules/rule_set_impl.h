@@ -3,6 +3,7 @@
 // replaced; any other change leaves the slot empty and takes a new one. Private to rules.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +47,12 @@ struct RuleSet::Impl {
   std::size_t asking = 0;                                              // of rules that may wait for an answer
   std::size_t republishing = 0;                                        // of rules that make messages for all rules
   std::uint64_t version = 0;
+  RuleTally gone;  // of rules that are no more
+  /// By slot: the rule looks into the payload. A payload that is no JSON fails those, and that is told without touching
+  /// a hundred thousand rules.
+  ChunkedVector<std::uint8_t> needs_json;
+  /// Failures of such a payload that were not counted rule by rule; of this set and those before it.
+  std::shared_ptr<std::atomic<std::uint64_t>> unjudged = std::make_shared<std::atomic<std::uint64_t>>(0);
   NameTable names;                    // of rules: slots
   Layered<TopicFilterIndex> filters;  // of groups: their numbers
   NameTable filter_names;             // of groups: their numbers

@@ -63,6 +63,7 @@ std::optional<std::string_view> TemplateText::text_of(const Part& part, const sq
                                                       sql::Evaluation& evaluation) {
   const sql::Value value = program.evaluate(evaluation, part.node);
   if (program.options().empty_templates && (value.is_undefined() || value.is_null())) return std::string_view();
+  if (!evaluation.spend(value.weight() / sql::Evaluation::kBytesPerStep)) return std::nullopt;
   return sql::to_text(evaluation.arena(), value);
 }
 
@@ -83,6 +84,8 @@ std::optional<std::string_view> TemplateText::resolve(const sql::Program& progra
     }
     size += texts[i].size();
   }
+  const std::size_t steps = size / sql::Evaluation::kBytesPerStep;
+  if (!evaluation.spend(size <= sql::kMaxResult ? steps : std::size_t{sql::Evaluation::kFuel} + 1)) return std::nullopt;
   char* const begin = arena.text(size);
   char* to = begin;
   for (std::size_t i = 0; i < parts.size(); ++i) to += texts[i].copy(to, texts[i].size());

@@ -154,6 +154,7 @@ Value replace(Evaluation& evaluation, const Call& call) {
   std::array<re2::StringPiece, kMostGroups> pieces;
   std::size_t copied = 0;
   std::size_t from = 0;
+  std::size_t paid = 0;
   while (from <= text.size() && matching.find(from, pieces.data(), replacement.highest + 1)) {
     const auto at = static_cast<std::size_t>(pieces[0].data() - text.data());
     out.append(text.substr(copied, at - copied));
@@ -168,7 +169,9 @@ Value replace(Evaluation& evaluation, const Call& call) {
       ++from;
       while (from < text.size() && (static_cast<unsigned char>(text[from]) & 0xC0U) == 0x80U) ++from;
     }
-    if (out.overflowed()) return {};
+    const std::size_t made = out.size() - paid;
+    paid = out.size();
+    if (out.overflowed() || !evaluation.spend(made / Evaluation::kBytesPerStep)) return {};
   }
   if (evaluation.exhausted()) return {};
   out.append(text.substr(copied));

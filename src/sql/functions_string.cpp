@@ -102,11 +102,20 @@ Value endswith(Evaluation& evaluation, const Call& call) {
   return text && part ? Value::boolean(text->ends_with(*part)) : Value();
 }
 
+/// std::string_view::find takes the product of both sizes at worst, this their sum.
+std::size_t find_text(std::string_view text, std::string_view what, std::size_t from) {
+  if (what.empty()) return from;
+  if (what.size() > text.size() - from) return std::string_view::npos;
+  const void* const found = ::memmem(text.data() + from, text.size() - from, what.data(), what.size());
+  return found == nullptr ? std::string_view::npos
+                          : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
 Value indexof(Evaluation& evaluation, const Call& call) {
   const auto text = text_of(evaluation, call.arguments[0]);
   const auto part = text_of(evaluation, call.arguments[1]);
   if (!text || !part) return {};
-  const std::size_t at = text->find(*part);
+  const std::size_t at = find_text(*text, *part, 0);
   return Value::integer(at == std::string_view::npos ? -1 : character_count(text->substr(0, at)));
 }
 
@@ -130,11 +139,12 @@ Value replace(Evaluation& evaluation, const Call& call) {
   if (what->empty()) return Value::string(*text);
   TextWriter out(evaluation.arena(), text->size() + with->size());
   std::size_t at = 0;
-  for (std::size_t found = text->find(*what); found != std::string_view::npos; found = text->find(*what, at)) {
+  for (std::size_t found = find_text(*text, *what, 0); found != std::string_view::npos;
+       found = find_text(*text, *what, at)) {
     out.append(text->substr(at, found - at));
     out.append(*with);
     at = found + what->size();
-    if (out.size() > kMaxResult) return {};
+    if (out.overflowed() || !evaluation.spend(1 + with->size() / Evaluation::kBytesPerStep)) return {};
   }
   out.append(text->substr(at));
   return Value::string(out.finish());

@@ -70,7 +70,7 @@ Value Program::run_call(Evaluation& evaluation, const Node& node) const {
     arguments[i] = run(evaluation, child(node, i));
     bytes += arguments[i].weight();
   }
-  if (!evaluation.spend(2 + bytes / 64)) return {};
+  if (!evaluation.spend(2 + bytes / Evaluation::kBytesPerStep)) return {};
   const CalledFunction& called = rare_->calls[node.at];
   return called.function->call(evaluation, Call{{arguments, count}, called.prepared.get()});
 }
@@ -79,7 +79,7 @@ Value Program::run_chain(Evaluation& evaluation, const Node& node) const {
   Value value = run(evaluation, child(node, 0));
   for (std::size_t i = 0; i + 1 < node.count; ++i) {
     const Value right = run(evaluation, child(node, i + 1));
-    if (!evaluation.spend((value.weight() + right.weight()) / 64)) return {};
+    if (!evaluation.spend((value.weight() + right.weight()) / Evaluation::kBytesPerStep)) return {};
     const Operator op = operators_[node.at + i];
     value = op >= Operator::add ? arithmetic(evaluation, op, value, right, options_.integer_division)
                                 : compare(evaluation, op, value, right);
@@ -127,7 +127,7 @@ Value Program::run_when(Evaluation& evaluation, const Node& node) const {
   const std::size_t tests = node.count - (node.flag ? 1 : 0);
   for (std::size_t at = 1; at + 1 < tests; at += 2) {
     const Value test = run(evaluation, child(node, at));
-    if (!evaluation.spend((subject.weight() + test.weight()) / 64)) return {};
+    if (!evaluation.spend((subject.weight() + test.weight()) / Evaluation::kBytesPerStep)) return {};
     if (!test.is_undefined() && equal_values(evaluation, subject, test)) return run(evaluation, child(node, at + 1));
   }
   return node.flag ? run(evaluation, child(node, node.count - 1)) : Value();

@@ -53,10 +53,11 @@ Result<Statement> Statement::compile(std::string_view text, Program& program) {
   Statement out;
   out.filters_ = std::move(parsed.filters);
   if (parsed.items.size() > kMaxItems) return refuse(text, 0, "SELECT has more than 4096 items");
+  if (!parsed.variables.empty() || parsed.expansion) out.rare_ = std::make_unique<Rare>();
   for (const Assignment& assignment : parsed.variables) {
     MR_TRY_ASSIGN(const auto node, program.compile(assignment.value, text));
     program.declare_variable(assignment.name);
-    out.variables_.push_back(node);
+    out.rare_->variables.push_back(node);
   }
   if (parsed.where) {
     MR_TRY_ASSIGN(out.where_, program.compile(*parsed.where, text));
@@ -68,7 +69,7 @@ Result<Statement> Statement::compile(std::string_view text, Program& program) {
     if (parsed.expansion->condition) {
       MR_TRY_ASSIGN(expanded.condition, program.compile(*parsed.expansion->condition, text));
     }
-    out.expansion_ = expanded;
+    out.rare_->expansion = expanded;
   }
   MR_TRY(out.add_items(parsed, text, program));
   out.needs_json_ = program.reads_members() || out.merges_;
@@ -102,9 +103,11 @@ Result<void> Statement::add_items(const SelectStatement& parsed, std::string_vie
 }
 
 void Statement::begin(const Program& program, Evaluation& evaluation) const {
-  evaluation.begin_rule(variables_.size());
-  for (std::size_t i = 0; i < variables_.size(); ++i) {
-    evaluation.set_variable(static_cast<std::uint32_t>(i), program.evaluate(evaluation, variables_[i]));
+  evaluation.begin_rule(rare_ ? rare_->variables.size() : 0);
+  if (!rare_) [[likely]]
+    return;
+  for (std::size_t i = 0; i < rare_->variables.size(); ++i) {
+    evaluation.set_variable(static_cast<std::uint32_t>(i), program.evaluate(evaluation, rare_->variables[i]));
   }
 }
 
@@ -114,7 +117,7 @@ std::optional<std::string_view> Statement::select(const Program& program, Evalua
       return evaluation.payload();
     case Shape::value: {
       TextWriter out(evaluation.arena(), 256);
-      write_json(out, evaluation.arena(), program.evaluate(evaluation, items_[0].node));
+      write(out, evaluation, program.evaluate(evaluation, items_[0].node));
       return finish(out, evaluation);
     }
     case Shape::object:
@@ -128,8 +131,14 @@ std::optional<std::string_view> Statement::select(const Program& program, Evalua
 }
 
 std::string_view Statement::finish(TextWriter& out, Evaluation& evaluation) const {
-  evaluation.spend(out.overflowed() ? static_cast<std::size_t>(Evaluation::kFuel) : out.size() / 64);
+  if (out.overflowed()) evaluation.spend(std::size_t{Evaluation::kFuel} + 1);
   return out.finish();
+}
+
+/// What is built may be far larger than what built it: it is paid for before it is written.
+void Statement::write(TextWriter& out, Evaluation& evaluation, const Value& value) {
+  if (!evaluation.spend(value.weight() / Evaluation::kBytesPerStep)) return out.overflow();
+  write_json(out, evaluation.arena(), value);
 }
 
 std::string_view Statement::select_object(const Program& program, Evaluation& evaluation) const {
@@ -142,7 +151,7 @@ std::string_view Statement::select_object(const Program& program, Evaluation& ev
     if (!first) out.push(',');
     first = false;
     out.append(item.key_text);
-    write_json(out, evaluation.arena(), value);
+    write(out, evaluation, value);
   }
   out.push('}');
   return finish(out, evaluation);
@@ -174,13 +183,14 @@ std::optional<std::string_view> Statement::select_merged(const Program& program,
             [](const Replacement& a, const Replacement& b) { return a.node < b.node; });
 
   const std::string_view text = document.span_of(root);
+  if (!evaluation.spend(text.size() / Evaluation::kBytesPerStep)) return std::string_view();
   TextWriter out(arena, text.size() + 64 * items_.size());
   std::size_t copied = 0;
   for (std::size_t i = 0; i < replaced; ++i) {
     const std::string_view old = document.source_of(document.node(replacements[i].node));
     const auto at = static_cast<std::size_t>(old.data() - text.data());
     out.append(text.substr(copied, at - copied));
-    write_json(out, arena, values[replacements[i].item]);
+    write(out, evaluation, values[replacements[i].item]);
     values[replacements[i].item] = {};
     copied = at + old.size();
   }
@@ -193,7 +203,7 @@ std::optional<std::string_view> Statement::select_merged(const Program& program,
     if (!empty) out.push(',');
     empty = false;
     out.append(items_[i].key_text);
-    write_json(out, arena, values[i]);
+    write(out, evaluation, values[i]);
   }
   out.push('}');
   return finish(out, evaluation);
@@ -206,13 +216,15 @@ std::optional<std::string_view> Statement::select_tree(const Program& program, E
     if (!evaluation.payload_is_json()) return std::nullopt;
     const Value root = Value::of(evaluation.document(), JsonDocument::kRoot);
     if (root.type() != Value::Type::object) return std::nullopt;
-    if (!evaluation.spend(root.members_to_search() * items_.size() / 8)) return std::string_view();
+    const std::size_t copying = root.weight() / Evaluation::kBytesPerStep;
+    if (!evaluation.spend(copying + root.members_to_search() * items_.size() / 8)) return std::string_view();
     tree.add_members(root);
   }
   for (const Item& item : items_) {
     const Value value = program.evaluate(evaluation, item.node);
     const std::string_view one = item.front();
     if (value.is_undefined()) continue;
+    if (!evaluation.spend(value.weight() / Evaluation::kBytesPerStep)) return std::string_view();
     tree.set(item.names ? std::span<const std::string_view>(item.names.get(), item.parts)
                         : std::span<const std::string_view>(&one, 1),
              value);

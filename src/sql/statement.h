@@ -39,13 +39,14 @@ class Statement {
     return !where_ || program.evaluate(evaluation, *where_).is_true();
   }
   /// FOREACH: many outputs. Of expand()'s array each element is tried with includes(), then select() makes its output.
-  [[nodiscard]] bool expands() const { return expansion_.has_value(); }
+  [[nodiscard]] bool expands() const { return rare_ && rare_->expansion; }
   [[nodiscard]] Value expand(const Program& program, Evaluation& evaluation) const {
-    return program.evaluate(evaluation, expansion_->array);
+    return program.evaluate(evaluation, rare_->expansion->array);
   }
   [[nodiscard]] bool includes(const Program& program, Evaluation& evaluation, const Value& element) const {
     evaluation.element(0) = element;
-    return !expansion_->condition || program.evaluate(evaluation, *expansion_->condition).is_true();
+    const auto& condition = rare_->expansion->condition;
+    return !condition || program.evaluate(evaluation, *condition).is_true();
   }
   /// The output text, valid until the evaluation's next message. nullopt: members were to be added to a payload that is
   /// no JSON object. When it is longer than kMaxResult the evaluation's fuel is gone.
@@ -76,15 +77,20 @@ class Statement {
   Statement() = default;
   Result<void> add_items(const SelectStatement& parsed, std::string_view text, Program& program);
   Result<void> add_item(const SelectItem& item, std::string_view text, Program& program);
+  static void write(TextWriter& out, Evaluation& evaluation, const Value& value);
   [[nodiscard]] std::string_view finish(TextWriter& out, Evaluation& evaluation) const;
   [[nodiscard]] std::string_view select_object(const Program& program, Evaluation& evaluation) const;
   [[nodiscard]] std::optional<std::string_view> select_merged(const Program& program, Evaluation& evaluation) const;
   [[nodiscard]] std::optional<std::string_view> select_tree(const Program& program, Evaluation& evaluation) const;
 
   std::vector<std::string> filters_;
-  std::vector<Program::NodeIndex> variables_;
+  /// What simple rules have none of; null then.
+  struct Rare {
+    std::vector<Program::NodeIndex> variables;
+    std::optional<Expanded> expansion;
+  };
+  std::unique_ptr<Rare> rare_;
   std::optional<Program::NodeIndex> where_;
-  std::optional<Expanded> expansion_;
   Shape shape_ = Shape::object;
   bool merges_ = false;
   bool needs_json_ = false;

@@ -60,21 +60,35 @@ Value Value::of(const JsonDocument& document, std::uint32_t index) {
 Value Value::array(const Value* items, std::size_t count) {
   Value result(Type::array, Form::built, static_cast<std::uint32_t>(count));
   result.items_ = items;
+  std::size_t inside = 0;
+  for (std::size_t i = 0; i < count; ++i) inside += items[i].weight();
+  result.heft_ = heft_of(inside);
   return result;
 }
 
 Value Value::object(const Member* members, std::size_t count) {
   Value result(Type::object, Form::built, static_cast<std::uint32_t>(count));
   result.members_ = members;
+  std::size_t inside = 0;
+  for (std::size_t i = 0; i < count; ++i) inside += members[i].value.weight() + members[i].name.size();
+  result.heft_ = heft_of(inside);
   return result;
+}
+
+/// Rounded to the nearest, so that what is doubled weighs twice as much from the smallest on.
+std::uint16_t Value::heft_of(std::size_t bytes) {
+  return static_cast<std::uint16_t>(std::min<std::size_t>((bytes + kHeft / 2) / kHeft, kImmense));
 }
 
 std::size_t Value::weight() const {
   switch (form_) {
     case Form::node:
       return document_->node(size_).size;
-    case Form::built:
-      return std::size_t{size_} * 16;
+    case Form::built: {
+      constexpr std::size_t kItem = 32;
+      constexpr std::size_t kFarTooMuch = std::size_t{1} << 30U;
+      return heft_ == kImmense ? kFarTooMuch : size_ * kItem + heft_ * kHeft;
+    }
     case Form::source:
       return size_;
     case Form::plain:

@@ -61,7 +61,8 @@ class Value {
   [[nodiscard]] const Value* items() const { return items_; }                // built array
   [[nodiscard]] const Member* members() const { return members_; }           // built object
 
-  /// Bytes of text that looking at all of it takes, about.
+  /// Bytes of text that looking at all of it takes, about. Of what is built it counts everything inside, however often
+  /// that is the same value under several names.
   [[nodiscard]] std::size_t weight() const;
   /// Members that looking for one of them may pass, about.
   [[nodiscard]] std::size_t members_to_search() const {
@@ -78,9 +79,13 @@ class Value {
 
  private:
   constexpr Value(Type type, Form form, std::uint32_t size) : type_(type), form_(form), size_(size) {}
+  static constexpr std::size_t kHeft = 256;
+  static constexpr std::uint16_t kImmense = 0xFFFF;
+  static std::uint16_t heft_of(std::size_t bytes);
 
   Type type_ = Type::undefined;
   Form form_ = Form::plain;
+  std::uint16_t heft_ = 0;  // built: what its items weigh themselves, in units of kHeft bytes; kImmense: more
   std::uint32_t size_ = 0;
   union {
     std::int64_t integer_ = 0;
