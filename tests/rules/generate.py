@@ -205,6 +205,27 @@ def shown(value):
     return json.dumps(value, ensure_ascii=False)
 
 
+def like(text, pattern):
+    expression = "".join({"%": ".*", "_": "."}.get(c, re.escape(c)) for c in pattern)
+    return re.fullmatch(expression, text, re.DOTALL) is not None
+
+
+def extension(op, a, b):
+    """a IN (b), a LIKE b, a BETWEEN b AND b, as docs/rules.md has them."""
+    if op == "IN":
+        return compare("=", a, b)
+    if op == "BETWEEN":
+        return logical("AND", compare("<=", b, a), compare("<=", a, b))
+    x, y = to_text(a), to_text(b)
+    return UNDEFINED if x is None or y is None else like(x, y)
+
+
+def negated(value):
+    return value if value is UNDEFINED else not value
+
+
+# How each is written; its opposite has NOT in front of the word.
+EXTENSIONS = {"IN": "{a} {op} ({b})", "LIKE": "{a} {op} {b}", "BETWEEN": "{a} {op} {b} AND {b}"}
 OPERATORS = ["+", "-", "*", "/", "%", "=", "<>", "<", "<=", ">", ">=", "AND", "OR"]
 
 
@@ -225,13 +246,26 @@ def random_tree(rng, depth):
 def main():
     here = pathlib.Path(__file__).parent
     head = "# Written by generate.py.\npayload " + PAYLOAD + "\n"
+    table = head + "where too\n"
     names = list(FIELDS) + ["absent"]
     lines = [f"? NOT {a} => {shown(evaluate(('NOT', ('field', a))))}" for a in names]
     for op in OPERATORS:
         for a in names:
             for b in names:
                 lines.append(f"? {a} {op} {b} => {shown(evaluate((op, ('field', a), ('field', b))))}")
-    (here / "truth_table.test").write_text(head + "\n".join(lines) + "\n")
+    for written_as, op in (("==", "="), ("!=", "<>")):
+        lines += [f"? {a} {written_as} {b} => {shown(evaluate((op, ('field', a), ('field', b))))}" for a in names for b in names]
+    for op, form in EXTENSIONS.items():
+        for a in names:
+            for b in names:
+                value = extension(op, evaluate(("field", a)), evaluate(("field", b)))
+                lines.append(f"? {form.format(a=a, op=op, b=b)} => {shown(value)}")
+                lines.append(f"? {form.format(a=a, op='NOT ' + op, b=b)} => {shown(negated(value))}")
+    for a in names:
+        nothing = evaluate(("field", a)) in (None, UNDEFINED)
+        lines += [f"? {a} IS NULL => {shown(nothing)}", f"? {a} IS NOT NULL => {shown(not nothing)}"]
+        lines.append(f"? {a} => {shown(evaluate(('field', a)))}")
+    (here / "truth_table.test").write_text(table + "\n".join(lines) + "\n")
     rng = random.Random(20261121)
     lines = []
     while len(lines) < 4000:

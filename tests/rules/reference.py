@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """The slow, obvious evaluator of the whole language against the real one, on random (rule, message) pairs.
 
-    tests/rules/reference.py MILLRACE [PAIRS] [SEED]        10,000,000 pairs: about an hour on two free cores
+    tests/rules/reference.py MILLRACE [PAIRS] [SEED]     or the variables MILLRACE, MILLRACE_RULE_PAIRS, MILLRACE_RULE_SEED
 
 Writes random statements (SET, SELECT with *, AS a.b, VALUE and nested SELECT, CASE of both forms, IN, LIKE, BETWEEN, IS NULL,
 FOREACH, functions, operators) and payloads, evaluates each pair by walking its tree as docs/rules.md reads, and asks
-`MILLRACE rules test --batch -` for the same. Ends with 1 at the first batch with a difference and prints every one in it.
+`MILLRACE rules test --batch -` for the same. Ends with 1 at the first batch with a difference and prints every one in it; the
+seed repeats it.
 It shares nothing with the real evaluator but the page; numbers, coercions and operators are generate.py's.
 """
 import json
+import os
 import random
 import subprocess
 import sys
@@ -406,11 +408,17 @@ class Writer:
         return Object(members, "{" + ",".join(json.dumps(k) + ":" + shown(v) for k, v in members) + "}")
 
 
-def pair(rng):
-    """(statement, payload, what is expected)."""
+def random_message(writer):
+    members = [(k, writer.value(2)) for k in writer.rng.sample(NAMES, writer.rng.randrange(1, 7))]
+    return Object(members, "{" + ",".join(json.dumps(k) + ":" + shown(v) for k, v in members) + "}")
+
+
+MESSAGES = 6  # of one rule
+
+
+def pairs_of_a_rule(rng):
+    """[(statement, payload, what is expected)]."""
     writer = Writer(rng)
-    members = [(k, writer.value(2)) for k in rng.sample(NAMES, rng.randrange(1, 7))]
-    message = Object(members, "{" + ",".join(json.dumps(k) + ":" + shown(v) for k, v in members) + "}")
     depth = rng.choice([1, 2, 2, 3])
     sets = []
     for name in rng.sample(["v", "w"], rng.choice([0, 0, 1, 2])):
@@ -425,9 +433,6 @@ def pair(rng):
     if shape == "star" and rng.random() < 0.3:
         items = []
 
-    scope = Scope(message)
-    for name, tree in sets:
-        scope.variables[name] = evaluate(scope, tree)
     statement = "SET " + ", ".join(f"@{n} = {written(t)}" for n, t in sets) + " " if sets else ""
     if each is None:
         statement += f"SELECT {projection(shape, items)} FROM 'a/#'"
@@ -435,25 +440,31 @@ def pair(rng):
         taken = f" INCASE {written(condition)}" if condition else ""
         statement += f"FOREACH {written(each)} DO {projection(shape, items)}{taken} FROM 'a/#'"
     statement += f" WHERE {written(where)}" if where else ""
-    if where is not None and evaluate(scope, where) is not True:
-        return statement, message, None
 
     def one(inner):
         if shape == "value":
             return shown(evaluate(inner, items[0][1]))
         if shape == "star" and not items:
-            return message.text
-        return select_items(inner, items, message if shape == "star" else None).text
+            return inner.message.text
+        return select_items(inner, items, inner.message if shape == "star" else None).text
 
-    if each is None:
-        return statement, message, one(scope)
-    whole = evaluate(scope, each)
-    outputs = []
-    for element in [] if whole is UNDEFINED else whole.items if isinstance(whole, Array) else [whole]:
-        inner = Scope(message, scope.variables, NOTHING, element)
-        if condition is None or evaluate(inner, condition) is True:
-            outputs.append(one(inner))
-    return statement, message, outputs
+    def expected_of(message):
+        scope = Scope(message)
+        for name, tree in sets:
+            scope.variables[name] = evaluate(scope, tree)
+        if where is not None and evaluate(scope, where) is not True:
+            return None
+        if each is None:
+            return one(scope)
+        whole = evaluate(scope, each)
+        outputs = []
+        for element in [] if whole is UNDEFINED else whole.items if isinstance(whole, Array) else [whole]:
+            inner = Scope(message, scope.variables, NOTHING, element)
+            if condition is None or evaluate(inner, condition) is True:
+                outputs.append(one(inner))
+        return outputs
+
+    return [(statement, message, expected_of(message)) for message in (random_message(writer) for _ in range(MESSAGES))]
 
 
 def line_of(expected):
@@ -466,12 +477,16 @@ def line_of(expected):
 
 
 def main():
-    program, pairs = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 10_000_000
-    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    words = sys.argv[1:]
+    program = words[0] if words else os.environ["MILLRACE"]
+    pairs = int(words[1] if len(words) > 1 else os.environ.get("MILLRACE_RULE_PAIRS", "10000000"))
+    seed = int(words[2] if len(words) > 2 else os.environ.get("MILLRACE_RULE_SEED", "1"))
     done = fired = 0
     while done < pairs:
         rng = random.Random(seed)
-        cases = [pair(rng) for _ in range(min(BATCH, pairs - done))]
+        cases = []
+        while len(cases) < min(BATCH, pairs - done):
+            cases += pairs_of_a_rule(rng)
         lines = "".join(json.dumps({"sql": s, "topic": "a/b", "payload": m.text, "timestamp": 1}) + "\n" for s, m, _ in cases)
         answers = subprocess.run([program, "rules", "test", "--batch", "-"], input=lines, capture_output=True, text=True,
                                  check=False).stdout.splitlines()
