@@ -49,7 +49,7 @@ class Process:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         self.command = pinned(core, command)
-        self.process, self.kafka, self.mqtt, self.ready_ms = None, None, None, 0.0
+        self.process, self.kafka, self.mqtt, self.http, self.ready_ms = None, None, None, None, 0.0
 
     @property
     def pid(self):
@@ -118,7 +118,7 @@ class Millrace(Process):
                 self.process.wait()
                 self.fail("ended before it was ready")
         ports = dict(re.findall(r"(\w+)=([\d.]+:\d+)", line.decode()))
-        self.mqtt, self.kafka = ports["mqtt"], ports["kafka"]
+        self.mqtt, self.kafka, self.http = ports["mqtt"], ports["kafka"], ports["http"]
 
 
 class Mosquitto(Process):

@@ -12,6 +12,7 @@ import software.amazon.event.ruler.Machine;
 
 public class RulesPeer {
   public static void main(String[] words) throws Exception {
+    System.out.println("name aws/event-ruler 1.7.3, Java " + System.getProperty("java.version"));
     ThreadMXBean cpu = ManagementFactory.getThreadMXBean();
     for (String word : Arrays.copyOfRange(words, 1, words.length)) {
       int rules = Integer.parseInt(word);
