@@ -8,7 +8,7 @@ namespace millrace::app {
 namespace {
 
 constexpr std::size_t kFewest = 64;
-constexpr std::size_t kMost = 8192;       // more open files are memory of the kernel without a gain
+constexpr std::size_t kMost = 16384;      // more open files are memory of the kernel without a gain
 constexpr std::size_t kIfUnknown = 1024;  // what POSIX systems begin with
 
 }  // namespace

@@ -402,7 +402,7 @@ void add_storage(std::vector<config::Setting>& rows) {
       "Unit in which segments are written behind the journal."));
   rows.push_back(integer<S>(
       "segment.open.files", [](S& s) -> auto& { return s.segment_open_files; }, {0, 1'000'000},
-      "Segment files open at once. 0: half of what the process may open (ulimit -n), at most 8,192."));
+      "Segment files open at once. 0: half of what the process may open (ulimit -n), at most 16,384."));
   rows.push_back(bytes<S>(
       "append.queue.bytes", [](S& s) -> auto& { return s.append_queue_bytes; }, {64 * 1024, kTiB},
       "Records waiting for the journal. Beyond, device sockets are not read."));

@@ -39,10 +39,10 @@ class BlockBuffer {
     size_ += count;
     return count;
   }
-  /// Zeros up to the next block's boundary.
-  void pad() {
+  /// `filler` up to the next block's boundary.
+  void pad(std::uint8_t filler = 0) {
     const std::size_t end = (size_ + kBlockSize - 1) / kBlockSize * kBlockSize;
-    if (end > size_) std::memset(data_.get() + size_, 0, end - size_);
+    if (end > size_) std::memset(data_.get() + size_, filler, end - size_);
     size_ = end;
   }
 

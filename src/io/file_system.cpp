@@ -9,6 +9,10 @@ Result<std::uint64_t> FileSystem::file_size(std::string_view path) {
   return file->size();
 }
 
+void FileSystem::write_blocks_of(std::span<BlockWrite> writes) {
+  for (BlockWrite& write : writes) write.done = write.file->write_blocks(write.offset, write.blocks);
+}
+
 Result<void> replace_file(FileSystem& files, std::string_view path, ByteView bytes) {
   const std::string temporary = std::string(path) + ".tmp";
   {

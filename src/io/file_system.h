@@ -54,12 +54,24 @@ enum class OpenMode : std::uint8_t {
   read_write,  // must exist
   create,      // made or opened, read and write
   create_new,  // must not exist
+  blocks,      // must exist; for write_blocks, reserve, truncate and sync_data alone, with one descriptor
+};
+
+/// A write_blocks() of several that may be under way together.
+struct BlockWrite {
+  File* file = nullptr;
+  std::uint64_t offset = 0;
+  ByteView blocks;
+  Result<void> done{};  // its outcome
 };
 
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
   virtual Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) = 0;
+  /// write_blocks() of several files, each but once, in any order and as many at a time as the file system likes;
+  /// returns when all are done.
+  virtual void write_blocks_of(std::span<BlockWrite> writes);
   /// Replaces `to` when it exists. Durable only after sync_directory of both parents.
   virtual Result<void> rename(std::string_view from, std::string_view to) = 0;
   virtual Result<void> remove_file(std::string_view path) = 0;

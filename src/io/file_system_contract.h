@@ -93,6 +93,35 @@ TYPED_TEST_P(FileSystemContract, BlocksAndBytesMeetInOneFile) {
   EXPECT_EQ(this->content("a"), expected);
 }
 
+TYPED_TEST_P(FileSystemContract, BlocksOfManyFilesAreWrittenTogether) {
+  constexpr std::size_t kFiles = 40;
+  std::vector<std::unique_ptr<File>> opened;
+  std::vector<BlockBuffer> blocks(kFiles);
+  std::vector<BlockWrite> writes;
+  for (std::size_t i = 0; i < kFiles; ++i) {
+    const std::string name = "f" + std::to_string(i);
+    EXPECT_EQ(this->files().open(name, OpenMode::blocks).error().code, ErrorCode::not_found);
+    this->write(name, std::string(kBlockSize, '.'));
+    opened.push_back(this->files().open(name, OpenMode::blocks).value());
+    blocks[i].clear_for((1 + i % 3) * kBlockSize);
+    blocks[i].append(as_bytes("content " + std::to_string(i)));
+    blocks[i].pad('p');
+    writes.push_back({.file = opened.back().get(), .offset = kBlockSize, .blocks = blocks[i].view()});
+  }
+  this->files().write_blocks_of(writes);
+  for (std::size_t i = 0; i < kFiles; ++i) {
+    ASSERT_TRUE(writes[i].done);
+    std::string expected = std::string(kBlockSize, '.') + "content " + std::to_string(i);
+    expected.resize(2 * kBlockSize, 'p');
+    EXPECT_EQ(this->content("f" + std::to_string(i)), expected);
+    ASSERT_TRUE(opened[i]->truncate(kBlockSize + 7));
+    ASSERT_TRUE(opened[i]->sync_data());
+    expected.resize(kBlockSize + 7);
+    EXPECT_EQ(this->content("f" + std::to_string(i)), expected);
+  }
+  this->files().write_blocks_of({});
+}
+
 TYPED_TEST_P(FileSystemContract, TruncateCutsAndExtendsWithZeros) {
   this->write("a", "0123456789");
   auto file = this->files().open("a", OpenMode::read_write);
@@ -227,10 +256,11 @@ TYPED_TEST_P(FileSystemContract, ThereIsRoom) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(FileSystemContract, WritesAreReadBackAndSizesFollow, ManyPiecesAreOneWrite,
-                            BlocksAndBytesMeetInOneFile, TruncateCutsAndExtendsWithZeros, ReserveKeepsTheSize,
-                            OpenModes, PathsStayBelowTheRoot, DirectoriesAreListedSorted,
-                            RenameReplacesAndOpenFilesFollow, DirectoriesAreRenamedWithTheirContent,
-                            RemoveFileKeepsItForThoseWhoHaveItOpen, RemoveTreeTakesEverything, OneLockAtATime,
-                            ReplaceFileAndReadFile, EverythingIsSyncedAtOnce, SizesAreToldByPath, ThereIsRoom);
+                            BlocksAndBytesMeetInOneFile, BlocksOfManyFilesAreWrittenTogether,
+                            TruncateCutsAndExtendsWithZeros, ReserveKeepsTheSize, OpenModes, PathsStayBelowTheRoot,
+                            DirectoriesAreListedSorted, RenameReplacesAndOpenFilesFollow,
+                            DirectoriesAreRenamedWithTheirContent, RemoveFileKeepsItForThoseWhoHaveItOpen,
+                            RemoveTreeTakesEverything, OneLockAtATime, ReplaceFileAndReadFile, EverythingIsSyncedAtOnce,
+                            SizesAreToldByPath, ThereIsRoom);
 
 }  // namespace millrace::io

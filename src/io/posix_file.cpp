@@ -92,11 +92,10 @@ bool PosixFile::open_direct() {
   return direct_ == Direct::open;
 }
 
-Result<void> PosixFile::write_blocks(std::uint64_t offset, ByteView blocks) {
-  MR_ASSERT(offset % kBlockSize == 0 && blocks.size() % kBlockSize == 0);
-  MR_ASSERT(reinterpret_cast<std::uintptr_t>(blocks.data()) % kBlockSize == 0);
-  while (!blocks.empty() && open_direct()) {
-    const ssize_t wrote = ::pwrite(direct_descriptor_, blocks.data(), blocks.size(), static_cast<off_t>(offset));
+// Past the page cache, as far as that goes; what is left is for the page cache.
+Result<ByteView> PosixFile::write_direct(int descriptor, std::uint64_t offset, ByteView blocks) {
+  while (!blocks.empty()) {
+    const ssize_t wrote = ::pwrite(descriptor, blocks.data(), blocks.size(), static_cast<off_t>(offset));
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0 && errno == EINVAL) {
       direct_ = Direct::refused;  // a device with larger blocks
@@ -109,7 +108,20 @@ Result<void> PosixFile::write_blocks(std::uint64_t offset, ByteView blocks) {
     // The rest of a short write tells why when it is tried; a part of a block goes through the page cache.
     if (count == 0 || count % kBlockSize != 0) break;
   }
-  return blocks.empty() ? Result<void>{} : File::write_at(offset, blocks);
+  return blocks;
+}
+
+Result<void> PosixFile::write_blocks(std::uint64_t offset, ByteView blocks) {
+  MR_ASSERT(offset % kBlockSize == 0 && blocks.size() % kBlockSize == 0);
+  MR_ASSERT(reinterpret_cast<std::uintptr_t>(blocks.data()) % kBlockSize == 0);
+  ByteView rest = blocks;
+  if (blocks_ ? direct_ != Direct::refused : open_direct()) {
+    MR_TRY_ASSIGN(rest, write_direct(blocks_ ? descriptor_ : direct_descriptor_, offset, blocks));
+  }
+  if (rest.empty()) return {};
+  // What the descriptor past the page cache does not take, it takes as any other.
+  if (blocks_) ::fcntl(descriptor_, F_SETFL, 0);
+  return File::write_at(offset + (blocks.size() - rest.size()), rest);
 }
 
 Result<void> PosixFile::sync_data() {

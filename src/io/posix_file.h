@@ -9,8 +9,9 @@ namespace millrace::io {
 
 class PosixFile final : public File {
  public:
-  /// Owns `descriptor`; `path` is for messages.
-  PosixFile(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
+  /// Owns `descriptor`; `path` is for messages. `blocks`: of OpenMode::blocks.
+  PosixFile(int descriptor, std::string path, bool blocks)
+      : descriptor_(descriptor), blocks_(blocks), path_(std::move(path)) {}
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;
   ~PosixFile() override;
@@ -24,13 +25,15 @@ class PosixFile final : public File {
   Result<void> reserve(std::uint64_t offset, std::uint64_t length) override;
   void start_writeback(std::uint64_t offset, std::uint64_t length) override;
   Result<std::uint64_t> size() override;
-  [[nodiscard]] int descriptor() const override { return descriptor_; }
+  [[nodiscard]] int descriptor() const override { return blocks_ ? -1 : descriptor_; }
 
  private:
   enum class Direct : std::uint8_t { untried, open, refused };
   [[nodiscard]] bool open_direct();
+  Result<ByteView> write_direct(int descriptor, std::uint64_t offset, ByteView blocks);
 
   int descriptor_;
+  bool blocks_;                 // descriptor_ itself is past the page cache, where the file system can
   int direct_descriptor_ = -1;  // the same file with O_DIRECT, which reads through descriptor_ could not have
   Direct direct_ = Direct::untried;
   std::string path_;

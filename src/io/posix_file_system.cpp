@@ -32,6 +32,8 @@ int open_flags(OpenMode mode) {
       return O_RDWR | O_CREAT;
     case OpenMode::create_new:
       return O_RDWR | O_CREAT | O_EXCL;
+    case OpenMode::blocks:
+      return O_WRONLY | O_DIRECT;
   }
   return O_RDONLY;
 }
@@ -90,8 +92,18 @@ std::string PosixFileSystem::describe(std::string_view path) const {
 
 Result<std::unique_ptr<File>> PosixFileSystem::open(std::string_view path, OpenMode mode) {
   MR_TRY_ASSIGN(std::string full, resolve(path));
-  MR_TRY_ASSIGN(const int descriptor, open_descriptor(full, open_flags(mode)));
-  return std::make_unique<PosixFile>(descriptor, std::move(full));
+  auto descriptor = open_descriptor(full, open_flags(mode));
+  if (mode == OpenMode::blocks && !descriptor && descriptor.error().code != ErrorCode::not_found) {
+    descriptor = open_descriptor(full, O_WRONLY);  // a file system without O_DIRECT
+  }
+  if (!descriptor) return std::unexpected(descriptor.error());
+  return std::make_unique<PosixFile>(*descriptor, std::move(full), mode == OpenMode::blocks);
+}
+
+void PosixFileSystem::write_blocks_of(std::span<BlockWrite> writes) {
+  writers_.run(writes.size(), [writes](std::size_t i) {
+    writes[i].done = writes[i].file->write_blocks(writes[i].offset, writes[i].blocks);
+  });
 }
 
 Result<void> PosixFileSystem::rename(std::string_view from, std::string_view to) {
@@ -169,7 +181,7 @@ Result<std::uint64_t> PosixFileSystem::file_size(std::string_view path) {
 Result<std::unique_ptr<File>> PosixFileSystem::lock(std::string_view path) {
   MR_TRY_ASSIGN(std::string full, resolve(path));
   MR_TRY_ASSIGN(const int descriptor, open_descriptor(full, O_RDWR | O_CREAT));
-  auto file = std::make_unique<PosixFile>(descriptor, full);
+  auto file = std::make_unique<PosixFile>(descriptor, full, false);
   struct flock whole{};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;

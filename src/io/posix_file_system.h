@@ -7,6 +7,7 @@
 #pragma once
 
 #include "io/file_system.h"
+#include "io/write_threads.h"
 
 namespace millrace::io {
 
@@ -21,6 +22,7 @@ class PosixFileSystem final : public FileSystem {
   ~PosixFileSystem() override;
 
   Result<std::unique_ptr<File>> open(std::string_view path, OpenMode mode) override;
+  void write_blocks_of(std::span<BlockWrite> writes) override;
   Result<void> rename(std::string_view from, std::string_view to) override;
   Result<void> remove_file(std::string_view path) override;
   Result<void> remove_tree(std::string_view path) override;
@@ -41,6 +43,7 @@ class PosixFileSystem final : public FileSystem {
 
   std::string root_;
   int root_descriptor_;
+  WriteThreads writers_;
 };
 
 }  // namespace millrace::io

@@ -27,6 +27,7 @@ inline constexpr std::pair<std::string_view, BugSwitch> kSeededBugs[] = {
     {"compaction_reuses_name", &storage::SeededBugs::compaction_reuses_name},
     {"compaction_skips_sync", &storage::SeededBugs::compaction_skips_sync},
     {"trust_old_clean_mark", &storage::SeededBugs::trust_old_clean_mark},
+    {"forget_failed_write", &storage::SeededBugs::forget_failed_write},
     {"checkpoint_overlooks_change", &storage::SeededBugs::checkpoint_overlooks_change},
 };
 // A new switch must be listed here, or no test would look for it.

@@ -10,6 +10,7 @@ namespace {
 
 // A checkpoint is not worth its writes while a partition has but a part of a piece for it.
 constexpr std::uint64_t kPartOfPiece = 8;
+constexpr std::size_t kPiecesTogether = 32;  // of as many partitions, in memory of their own until they are written
 
 }  // namespace
 
@@ -110,7 +111,7 @@ Result<void> DiskLog::write_checkpoint(bool clean) {
   }
 
   if (options_.bugs.reuse_journal_early) journal_.release_before(mark);
-  for (Unwritten& one : changed) MR_TRY(write_changed(one));
+  MR_TRY(write_changed(changed));
   if (clean) {
     for (const PartitionPtr& partition : partitions) MR_TRY(settle_for_stop(*partition));
   }
@@ -135,19 +136,42 @@ Result<void> DiskLog::write_checkpoint(bool clean) {
   return {};
 }
 
-Result<void> DiskLog::write_changed(Unwritten& changed) {
-  Partition& partition = *changed.partition;
-  bool wrote = false;
-  while (partition.written() < changed.state.next && !partition.deleted()) {
-    MR_TRY(write_piece(partition, changed.state.next));
-    wrote = true;
-    MR_TRY(keep_journal_ready());
+// Few of them piece by piece; of thousands the pieces are small, and one after the other would wait for the disk.
+Result<void> DiskLog::write_changed(std::vector<Unwritten>& changed) {
+  const auto unwritten = [](const Unwritten& one) {
+    return one.partition->written() < one.state.next && !one.partition->deleted();
+  };
+  if (changed.size() > options_.sync_one_by_one) {
+    std::vector<io::BlockBuffer> blocks(kPiecesTogether);
+    std::vector<Unwritten*> left;
+    for (Unwritten& one : changed) {
+      if (unwritten(one)) left.push_back(&one);
+    }
+    while (!left.empty()) {
+      for (std::size_t at = 0; at < left.size(); at += kPiecesTogether) {
+        MR_TRY(write_together(std::span(left).subspan(at, std::min(kPiecesTogether, left.size() - at)), blocks));
+        MR_TRY(keep_journal_ready());
+      }
+      std::erase_if(left, [&](const Unwritten* one) { return !unwritten(*one); });
+    }
   }
+  for (Unwritten& one : changed) {
+    while (unwritten(one)) {
+      MR_TRY_ASSIGN(const bool wrote, write_piece(one.partition, one.state.next));
+      one.wrote = one.wrote || wrote;
+      MR_TRY(keep_journal_ready());
+    }
+    describe(one);
+  }
+  return {};
+}
+
+void DiskLog::describe(Unwritten& changed) {
+  Partition& partition = *changed.partition;
   for (const SegmentRef& segment : partition.segments()) changed.state.segments.push_back(segment.state);
   partition.writer.encoded = encode_partition(changed.state);
   // What was written just now is a change, too: the next checkpoint looks once more.
-  partition.writer.encoded_at = wrote ? changed.changes - 1 : changed.changes;
-  return {};
+  partition.writer.encoded_at = changed.wrote ? changed.changes - 1 : changed.changes;
 }
 
 // Files as Apache Kafka leaves them behind after a clean stop: no reserved blocks, a producer snapshot at the end.

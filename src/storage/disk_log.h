@@ -70,7 +70,18 @@ class DiskLog final : public Log {
   void doom(std::vector<SegmentRef> segments);
 
   // segment_writer.cpp
-  Result<bool> write_piece(Partition& partition, Offset limit);
+  struct PendingPiece {  // on its way to a segment
+    PartitionPtr partition;
+    SegmentRef segment;
+    std::vector<StoredBatch> batches;
+    Segment::Piece piece;
+    std::int64_t now_ms = 0;
+    MonoTime started{};
+  };
+  Result<std::optional<PendingPiece>> begin_piece(const PartitionPtr& owner, Offset limit, bool pad,
+                                                  io::BlockBuffer& blocks);
+  Result<void> finish_piece(PendingPiece pending, const Result<void>& written, const io::BlockBuffer& blocks);
+  Result<bool> write_piece(const PartitionPtr& partition, Offset limit);
   Result<bool> ensure_directory(Partition& partition);
   Result<void> seal_active(Partition& partition, const SegmentRef& active);
   void note_dirty(const std::shared_ptr<Segment>& segment);
@@ -82,9 +93,12 @@ class DiskLog final : public Log {
     PartitionPtr partition;
     PartitionCheckpoint state;
     std::uint64_t changes = 0;
+    bool wrote = false;
   };
+  Result<void> write_together(std::span<Unwritten* const> changed, std::span<io::BlockBuffer> blocks);
   Result<void> write_checkpoint(bool clean);
-  Result<void> write_changed(Unwritten& changed);
+  Result<void> write_changed(std::vector<Unwritten>& changed);
+  static void describe(Unwritten& changed);
   Result<void> settle_for_stop(Partition& partition);
   Result<void> write_snapshot(const Partition& partition, Offset at, const ProducerTable& producers);
   Result<void> name_snapshots();

@@ -43,7 +43,9 @@ Result<void> replace_durably(io::FileSystem& files, std::string_view path, ByteV
 
 Result<void> write_unsynced(io::FileSystem& files, std::string_view path, ByteView bytes) {
   MR_TRY_ASSIGN(const auto file, files.open(path, io::OpenMode::create));
-  MR_TRY(file->truncate(0));
+  // What an earlier attempt left. Not of a new file: ext4 writes one that was cut to nothing out as it is closed.
+  MR_TRY_ASSIGN(const std::uint64_t size, file->size());
+  if (size > 0) MR_TRY(file->truncate(0));
   return file->write_at(0, bytes);
 }
 

@@ -153,8 +153,6 @@ void check_reopened(LogOnDisk& disk, const Expectation& expect, const std::strin
     ADD_FAILURE() << what << ": " << damage.file << " at " << damage.position << ": " << damage.what;
 }
 
-class NthFailure : public testing::TestWithParam<std::pair<const char*, io::Fault>> {};
-
 // Where the log may stop when it is told that there is no room; everywhere else it goes on by itself.
 struct MayStop {
   io::Operation operation;
@@ -165,6 +163,7 @@ constexpr MayStop kMayStopWithoutRoom[] = {
     // them clean. Only a start knows what the device has: it reads the journal anew.
     {io::Operation::sync, "the kernel may have dropped what it could not write"},
     {io::Operation::sync_directory, "as sync: which names are durable is not known"},
+    {io::Operation::sync_all, "as sync, of everything"},
 };
 
 // Counts by operation what became of the log, and judges it.
@@ -197,7 +196,12 @@ class Outcomes {
   std::map<io::Operation, Counts> by_operation_;
 };
 
-TEST_P(NthFailure, AcknowledgedStaysAndNothingIsInvented) {
+class NthFailure : public testing::TestWithParam<std::pair<const char*, io::Fault>> {
+ protected:
+  void fail_everywhere(std::size_t sync_one_by_one);
+};
+
+void NthFailure::fail_everywhere(std::size_t sync_one_by_one) {
   log::set_level(log::Level::off);
   std::uint64_t total = 0;
   Outcomes outcomes;
@@ -205,6 +209,7 @@ TEST_P(NthFailure, AcknowledgedStaysAndNothingIsInvented) {
     LogOnDisk disk;
     io::FaultInjectingFileSystem faults(disk.files());
     LogOnDisk faulty(faults);
+    faulty.options.sync_one_by_one = sync_one_by_one;
     io::Fault fault = GetParam().second;
     fault.nth = n == 0 ? io::Fault::kForever : n;  // the first run counts
     faults.plan(fault);
@@ -222,6 +227,15 @@ TEST_P(NthFailure, AcknowledgedStaysAndNothingIsInvented) {
   }
   RecordProperty("operations", static_cast<int>(total));
   outcomes.print(GetParam().first);
+}
+
+TEST_P(NthFailure, AcknowledgedStaysAndNothingIsInvented) {
+  fail_everywhere(LogOptions().sync_one_by_one);
+}
+
+// As thousands of partitions have it: their pieces are written together, and synced by one call.
+TEST_P(NthFailure, OfManyPartitionsToo) {
+  fail_everywhere(0);
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -3,34 +3,42 @@
 #include "storage/segment.h"
 
 namespace millrace::storage {
+namespace {
+
+constexpr int kLots = 8;  // so many times somebody who was used lately is passed over
+
+}  // namespace
 
 void OpenFiles::opened(Segment& segment, std::size_t count) {
   const std::scoped_lock lock(mutex_);
-  auto [it, fresh] = entries_.try_emplace(&segment);
-  if (fresh) it->second.place = order_.insert(order_.end(), &segment);
+  const auto [it, fresh] = entries_.try_emplace(&segment);
+  if (fresh) {
+    it->second.place = segments_.size();
+    segments_.push_back(&segment);
+  }
   it->second.count += count;
   count_ += count;
-  // Twice around: the first time everyone may say that he was used lately.
-  for (std::size_t looks = 2 * order_.size(); count_ > limit_ && looks > 0; --looks) {
-    Segment* const oldest = order_.front();
-    if (oldest == &segment || !oldest->give_back_files()) {
-      order_.splice(order_.end(), order_, order_.begin());
-      continue;
-    }
-    const auto given = entries_.find(oldest);
-    count_ -= given->second.count;
-    order_.erase(given->second.place);
-    entries_.erase(given);
+  for (int passed = 0; count_ > limit_ && segments_.size() > 1;) {
+    Segment* const drawn = segments_[lots_.below(segments_.size())];
+    if (drawn == &segment) continue;
+    // The second time it gives them back in any case.
+    if (!drawn->give_back_files() && (++passed <= kLots || !drawn->give_back_files())) continue;
+    remove(entries_.find(drawn));
   }
 }
 
 void OpenFiles::closed(Segment& segment) {
   const std::scoped_lock lock(mutex_);
   const auto it = entries_.find(&segment);
-  if (it == entries_.end()) return;
-  count_ -= it->second.count;
-  order_.erase(it->second.place);
-  entries_.erase(it);
+  if (it != entries_.end()) remove(it);
+}
+
+void OpenFiles::remove(std::unordered_map<Segment*, Entry>::iterator entry) {
+  count_ -= entry->second.count;
+  segments_[entry->second.place] = segments_.back();
+  entries_.at(segments_.back()).place = entry->second.place;
+  segments_.pop_back();
+  entries_.erase(entry);
 }
 
 std::size_t OpenFiles::count() const {

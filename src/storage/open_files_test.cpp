@@ -49,6 +49,22 @@ TEST_F(OpenFilesOf, SegmentsStayBelowTheLimitAndReadable) {
   EXPECT_EQ(open_->count(), 0U);
 }
 
+// A checkpoint goes through them in the same order every time: most of them must find their files open.
+TEST_F(OpenFilesOf, GoingAroundAFewTooManyKeepsMostOfThem) {
+  open_ = std::make_shared<OpenFiles>(90);
+  std::vector<std::unique_ptr<Segment>> segments;
+  for (int i = 0; i < 100; ++i) segments.push_back(written("p" + std::to_string(i)));
+  int opened = 0;
+  for (int round = 0; round < 20; ++round) {
+    for (auto& segment : segments) {
+      const std::uint64_t before = files_.opened();
+      EXPECT_TRUE(readable(*segment));
+      if (round > 0 && files_.opened() > before) ++opened;
+    }
+  }
+  EXPECT_LT(opened, 19 * 100 / 2);
+}
+
 // Its sync would ask a new descriptor about what an old one wrote.
 TEST_F(OpenFilesOf, ASegmentThatGaveBackUnsyncedFilesAsksForASyncOfEverything) {
   const auto kept = written("kept");

@@ -21,6 +21,7 @@ struct SeededBugs {
   bool compaction_reuses_name = false;  // files are written under a name that the checkpoint means otherwise
   bool compaction_skips_sync = false;   // compacted files are named by the checkpoint, but not synced
   bool trust_old_clean_mark = false;    // a start believes in a clean stop although the journal went on since
+  bool forget_failed_write = false;     // of pieces written together, one that failed counts as written
   bool checkpoint_overlooks_change = false;  // a partition that changed is named as the checkpoint before had it
 };
 

@@ -14,8 +14,8 @@
 namespace millrace::storage {
 namespace {
 
-constexpr std::string_view kExtensions[] = {".log", ".index", ".timeindex"};
-constexpr std::size_t kMaxRead = 16_MiB;        // of one call, whatever was asked for
+constexpr std::string_view kExtensions[] = {".log", ".index", ".timeindex"};  // of the first three kinds
+constexpr std::size_t kMaxRead = 16_MiB;                                      // of one call, whatever was asked for
 constexpr std::size_t kCheckedPiece = 256_KiB;  // read at once to be checked before it is sent from the file
 constexpr std::size_t kNameDigits = 20;
 
@@ -70,6 +70,7 @@ std::unexpected<Error> Segment::corrupt(std::uint64_t position, const Error& rea
 }
 
 Result<std::unique_ptr<io::File>> Segment::open(Kind kind, io::OpenMode mode) const {
+  if (kind == blocks_of_log) kind = log;
   auto opened = files_.open(path(kExtensions[kind]), mode);
   if (!opened && opened.error().code == ErrorCode::not_found && swap_.load(std::memory_order_acquire)) {
     opened = files_.open(directory_ + '/' + segment_file_name(base_, kExtensions[kind]), mode);  // being renamed
@@ -98,10 +99,18 @@ Result<std::shared_ptr<io::File>> Segment::file(Kind kind, io::OpenMode mode) {
     more = !open_[kind] || writing;
     open_[kind] = opened;
     writable_[kind] = writing;
+    if (kind == log) past_cache_ = false;
   }
-  // One that is written to may have a second descriptor, past the page cache.
-  if (open_files_ && more) open_files_->opened(*this, writing && kind == log ? 2 : 1);
+  if (open_files_ && more) open_files_->opened(*this, 1);
   return opened;
+}
+
+void Segment::count_direct() {
+  {
+    const std::scoped_lock lock(open_mutex_);
+    if (std::exchange(past_cache_, true)) return;
+  }
+  if (open_files_) open_files_->opened(*this, 1);
 }
 
 Result<bool> Segment::check_files(const SegmentState& state) const {
@@ -157,10 +166,10 @@ void Segment::retire() {
 
 bool Segment::give_back_files() {
   if (used_.exchange(false, std::memory_order_relaxed)) return false;
-  std::shared_ptr<io::File> given[3];
+  std::shared_ptr<io::File> given[kKinds];
   const std::scoped_lock lock(open_mutex_);
-  for (const Kind kind : {log, index, time_index}) {
-    if (writable_[kind] && (dirty_.load() & (1U << kind)) != 0) given_back_ = true;
+  for (const Kind kind : {log, index, time_index, blocks_of_log}) {
+    if (writable_[kind] && (dirty_.load() & dirt_of(kind)) != 0) given_back_ = true;
     given[kind] = std::exchange(open_[kind], nullptr);
     writable_[kind] = false;
   }

@@ -22,6 +22,7 @@
 #include "storage/batch_walker.h"
 #include "storage/open_files.h"
 #include "storage/segment_state.h"
+#include "storage/waiting_entries.h"
 
 namespace millrace::storage {
 
@@ -79,19 +80,43 @@ class Segment {
     std::uint64_t segment_limit = 0;  // blocks are not reserved beyond it
     std::int64_t now_ms = 0;
     std::uint64_t direct_bytes = 0;  // smaller pieces go through the page cache
+    std::uint64_t index_bytes = 0;   // index entries for less log than this wait for the next append, or for seal()
     bool all = true;                 // false: more is coming, so what would end inside a block may wait for it
+    bool pad =
+        false;  // write whole blocks past the page cache, however little it is; what fills the last does not count
   };
   struct Appended {
     SegmentState state;
     std::size_t batches = 0;  // how many of those given it holds; all of them, or with all = false perhaps fewer
   };
-  /// Appends batches behind `state.size` with Kafka's index rules. Large pieces are written in whole blocks past the
-  /// page cache, from `blocks` (scratch memory). On error nothing counts.
+  /// Appends batches behind `state.size` with Kafka's index rules; index entries that wait are not in the state, and
+  /// whoever dies with them leaves an index with a hole. Large pieces are written in whole blocks past the page cache,
+  /// from `blocks` (scratch memory). On error nothing counts.
   Result<Appended> append(const SegmentState& state, std::span<const StoredBatch> batches, const AppendRules& rules,
                           io::BlockBuffer& blocks);
+
+  /// An append that has begun; its memory is that of the batches and of the blocks.
+  struct Piece {
+    SegmentState after;              // without index entries that are due
+    std::size_t batches = 0;         // that it holds
+    std::shared_ptr<io::File> file;  // where blocks.view() has to be written; null: nowhere
+    std::uint64_t position = 0;      // ... and from where on
+    std::vector<ByteView> behind;    // what follows the blocks as bytes
+    std::uint64_t index_bytes = 0;   // AppendRules::index_bytes
+    WaitingEntries::Mark mark;       // entries that waited before it
+    bool overhung = false;
+  };
+  /// append() in two halves, so that the writes of several segments can be under way together. Whoever got a piece
+  /// writes its blocks and calls finish_append() with the outcome before the segment is used again.
+  Result<Piece> begin_append(const SegmentState& state, std::span<const StoredBatch> batches, const AppendRules& rules,
+                             io::BlockBuffer& blocks);
+  Result<Appended> finish_append(const SegmentState& state, Piece piece, const Result<void>& written,
+                                 const io::BlockBuffer& blocks);
+  /// Offset index entries that wait.
+  [[nodiscard]] std::uint32_t waiting_entries() const { return waiting_.count(); }
   /// No more appends: forces the last time index entry and gives reserved blocks back. Returns the final state.
   Result<SegmentState> seal(const SegmentState& state);
-  /// Gives reserved blocks back (clean stop).
+  /// Gives back reserved blocks, and what a write that failed for lack of room left behind (clean stop).
   Result<void> trim(const SegmentState& state);
   /// Asks the kernel to begin writing what sync() will wait for.
   Result<void> begin_sync();
@@ -140,20 +165,34 @@ class Segment {
                                                        Offset from);
 
  private:
-  enum Kind : std::uint8_t { log = 0, index = 1, time_index = 2 };
+  enum Kind : std::uint8_t { log = 0, index = 1, time_index = 2, blocks_of_log = 3 };  // the last: OpenMode::blocks
+  static constexpr std::size_t kKinds = 4;
+  static std::uint8_t dirt_of(Kind kind) {
+    return static_cast<std::uint8_t>(1U << (kind == blocks_of_log ? log : kind));
+  }
   struct Start {
     std::uint64_t position = 0;
     std::optional<Offset> entry_offset;  // last offset of the batch there, as the index says
   };
   Result<std::shared_ptr<io::File>> file(Kind kind, io::OpenMode mode = io::OpenMode::read_only);
   Result<std::unique_ptr<io::File>> open(Kind kind, io::OpenMode mode) const;
+  Result<void> cut(Kind kind, const SegmentState& state, std::uint64_t size);
   /// For writing: marked as not synced, before anyone could give it back.
   Result<std::shared_ptr<io::File>> dirty_file(Kind kind, const SegmentState& state);
-  Result<void> write_pieces(io::File& log, std::uint64_t from, std::uint64_t end, std::vector<ByteView> pieces);
-  Result<void> write_in_blocks(io::File& log, std::uint64_t from, std::uint64_t end, std::span<const ByteView> pieces,
-                               io::BlockBuffer& blocks);
-  Result<void> take_partial_block(io::File& log, std::uint64_t size);
-  void append_time_entry(SegmentState& state, Buffer& out) const;
+  Result<void> fill(const SegmentState& state, std::span<const StoredBatch> batches, const AppendRules& rules,
+                    io::BlockBuffer& blocks, Piece& piece);
+  Result<void> write_bytes(io::File& log, std::uint64_t from, std::uint64_t end, std::span<const ByteView> pieces);
+  Result<void> fill_blocks(std::uint64_t from, std::uint64_t end, std::uint64_t last_block, bool pad,
+                           std::span<const ByteView> pieces, io::BlockBuffer& blocks, std::vector<ByteView>& behind);
+  /// The log is written to past the page cache: counts the descriptor.
+  void count_direct();
+  Result<void> take_partial_block(std::uint64_t size);
+  void keep_partial_block(const Piece& piece, const io::BlockBuffer& blocks);
+  std::unexpected<Error> undo_append(const SegmentState& state, const Piece& piece, const Error& error);
+  Result<void> make_files(Kind kind_of_log);
+  void reserve(io::File& log, const SegmentState& state, std::uint64_t end, std::uint64_t limit);
+  /// What waits goes to the indexes; `state` with it.
+  Result<SegmentState> write_entries(const SegmentState& state);
   /// The newest time index entry with a timestamp below.
   Result<std::optional<TimestampMatch>> time_entry_below(const SegmentState& state, std::int64_t timestamp_ms);
   Result<Start> look_up(const SegmentState& state, Offset from);
@@ -174,14 +213,17 @@ class Segment {
   std::atomic<bool> given_back_{false};  // ... and were given back since
   std::mutex open_mutex_;  // the files that are open, their names, and the cursor; not held while one is opened
   bool retired_ = false;   // guarded by open_mutex_
-  std::shared_ptr<io::File> open_[3];
-  bool writable_[3] = {};
+  std::shared_ptr<io::File> open_[kKinds];
+  bool writable_[kKinds] = {};
+  bool past_cache_ = false;   // guarded by open_mutex_: the log has a second descriptor, past the page cache
   Offset cursor_offset_{-1};  // guarded by open_mutex_: where the last read ended, for the next one
   std::uint64_t cursor_position_ = 0;
   // The writer's.
   std::uint64_t reserved_ = 0;
   bool sealed_ = false;
+  WaitingEntries waiting_;
   bool overhangs_ = false;         // an append that failed may have left something behind the end of a file
+  bool padded_ = false;            // the last block was filled up behind the end
   Buffer partial_;                 // the bytes of the block that the content ends in ...
   std::uint64_t partial_end_ = 0;  // ... when the content is so long; a block is written whole
 };

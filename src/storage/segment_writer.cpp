@@ -34,6 +34,14 @@ std::int64_t roll_after_ms(const LogConfig& config, Offset base) {
   return after;
 }
 
+// Its indexes will have to hold them.
+SegmentState with_waiting_entries(const SegmentRef& segment) {
+  SegmentState state = segment.state;
+  state.index_entries += segment.files->waiting_entries();
+  state.time_entries += segment.files->waiting_entries();
+  return state;
+}
+
 bool must_roll(const SegmentState& state, const StoredBatch& next, const LogConfig& config, std::int64_t now_ms) {
   if (state.size == 0) return false;
   const std::uint64_t index_limit =
@@ -71,15 +79,17 @@ void DiskLog::note_dirty(const std::shared_ptr<Segment>& segment) {
   if (!std::exchange(segment->listed_as_dirty, true)) dirty_segments_.push_back(segment);
 }
 
-Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
-  const std::vector<StoredBatch> batches = partition.piece(options_.write_piece_bytes, limit);
-  if (batches.empty()) return false;
+// Nothing: there is nothing to write, or nobody to write it for. From ensure_directory() to finish_piece() no directory
+// may be renamed: names are what leads to the files.
+Result<std::optional<DiskLog::PendingPiece>> DiskLog::begin_piece(const PartitionPtr& owner, Offset limit, bool pad,
+                                                                  io::BlockBuffer& blocks) {
+  Partition& partition = *owner;
+  std::vector<StoredBatch> batches = partition.piece(options_.write_piece_bytes, limit);
+  if (batches.empty() || partition.deleted()) return std::nullopt;
   const LogConfig config = partition.config();
   const std::int64_t now_ms = clock_.wall().count();
-  MR_TRY_ASSIGN(const bool there, ensure_directory(partition));
-  if (!there) return false;
   std::optional<SegmentRef> active = partition.hold_active();
-  if (active && must_roll(active->state, batches.front(), config, now_ms)) {
+  if (active && must_roll(with_waiting_entries(*active), batches.front(), config, now_ms)) {
     MR_TRY(seal_active(partition, *active));
     active.reset();
   }
@@ -96,7 +106,7 @@ Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
   }
   // As many batches as the segment takes; the rest rolls with the next piece.
   std::size_t count = 1;
-  SegmentState filled = active->state;
+  SegmentState filled = with_waiting_entries(*active);
   filled.size += batches[0].bytes.size();
   while (count < batches.size() && !must_roll(filled, batches[count], config, filled.created_ms)) {
     filled.size += batches[count].bytes.size();
@@ -109,18 +119,75 @@ Result<bool> DiskLog::write_piece(Partition& partition, Offset limit) {
                                    .segment_limit = static_cast<std::uint64_t>(config.segment_bytes),
                                    .now_ms = now_ms,
                                    .direct_bytes = options_.direct_write_bytes,
-                                   .all = count < batches.size() || batches.back().last + 1 >= limit};
+                                   .index_bytes = options_.write_piece_bytes,
+                                   .all = count < batches.size() || batches.back().last + 1 >= limit,
+                                   .pad = pad};
   const MonoTime started = clock_.mono();
+  MR_TRY_ASSIGN(Segment::Piece piece,
+                active->files->begin_append(active->state, std::span(batches).first(count), rules, blocks));
+  return PendingPiece{owner, *active, std::move(batches), std::move(piece), now_ms, started};
+}
+
+Result<void> DiskLog::finish_piece(PendingPiece pending, const Result<void>& written, const io::BlockBuffer& blocks) {
+  Partition& partition = *pending.partition;
+  const SegmentState& before = pending.segment.state;
   MR_TRY_ASSIGN(const Segment::Appended appended,
-                active->files->append(active->state, std::span(batches).first(count), rules, blocks_));
+                pending.segment.files->finish_append(before, std::move(pending.piece), written, blocks));
   const MonoTime now = clock_.mono();
-  for (const StoredBatch& batch : std::span(batches).first(appended.batches)) {
-    if (const auto header = parse_batch_header(batch.bytes.view())) partition.writer.producers.apply(*header, now_ms);
+  for (const StoredBatch& batch : std::span(pending.batches).first(appended.batches)) {
+    if (const auto header = parse_batch_header(batch.bytes.view())) {
+      partition.writer.producers.apply(*header, pending.now_ms);
+    }
   }
   partition.advance(appended.state, appended.batches, now);
-  metrics_.segment_bytes.add(appended.state.size - active->state.size);
-  metrics_.segment_write_seconds.observe(now - started);
+  metrics_.segment_bytes.add(appended.state.size - before.size);
+  metrics_.segment_write_seconds.observe(now - pending.started);
+  return {};
+}
+
+Result<bool> DiskLog::write_piece(const PartitionPtr& partition, Offset limit) {
+  MR_TRY_ASSIGN(const bool there, ensure_directory(*partition));
+  if (!there) return false;
+  MR_TRY_ASSIGN(std::optional<PendingPiece> pending, begin_piece(partition, limit, false, blocks_));
+  if (!pending) return false;
+  const auto written =
+      pending->piece.file ? pending->piece.file->write_blocks(pending->piece.position, blocks_.view()) : Result<void>{};
+  MR_TRY(finish_piece(std::move(*pending), written, blocks_));
   return true;
+}
+
+// A piece of each, whatever its size, in whole blocks past the page cache: the writes are under way together, and none
+// of them costs the memory of a page. The first error is told when all have ended.
+Result<void> DiskLog::write_together(std::span<Unwritten* const> changed, std::span<io::BlockBuffer> blocks) {
+  // Of those that are deleted a directory may go to make room for another's.
+  for (const Unwritten* const one : changed) {
+    MR_TRY_ASSIGN([[maybe_unused]] const bool there, ensure_directory(*one->partition));
+  }
+  std::vector<PendingPiece> pieces;
+  std::vector<std::size_t> blocks_of_piece;
+  std::vector<io::BlockWrite> writes;
+  Result<void> outcome;
+  for (std::size_t i = 0; i < changed.size() && outcome; ++i) {
+    auto begun = begin_piece(changed[i]->partition, changed[i]->state.next, true, blocks[i]);
+    if (!begun) {
+      outcome = std::unexpected(begun.error());
+    } else if (*begun) {
+      changed[i]->wrote = true;
+      const Segment::Piece& piece = (*begun)->piece;
+      if (piece.file) writes.push_back({piece.file.get(), piece.position, blocks[i].view()});
+      pieces.push_back(std::move(**begun));
+      blocks_of_piece.push_back(i);
+    }
+  }
+  files_.write_blocks_of(writes);
+  auto write = writes.begin();
+  for (std::size_t i = 0; i < pieces.size(); ++i) {
+    Result<void> written = pieces[i].piece.file ? (write++)->done : Result<void>{};
+    if (options_.bugs.forget_failed_write) written = {};
+    const auto finished = finish_piece(std::move(pieces[i]), written, blocks[blocks_of_piece[i]]);
+    if (!finished && outcome) outcome = finished;
+  }
+  return outcome;
 }
 
 // Who has a whole piece comes first, then who waits for longest. Each step looks at few of them, however many wait.
@@ -171,7 +238,7 @@ Result<bool> DiskLog::write_behind() {
       // A whole piece need not take all there is: it ends with a block, which is then written once and past the page
       // cache.
       const bool whole = partition->waiting().bytes >= options_.write_piece_bytes;
-      MR_TRY_ASSIGN(const bool wrote, write_piece(*partition, whole ? kNoLimit : partition->high_watermark()));
+      MR_TRY_ASSIGN(const bool wrote, write_piece(partition, whole ? kNoLimit : partition->high_watermark()));
       tails_.evict();
       return wrote || prepared;
     }

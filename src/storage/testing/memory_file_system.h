@@ -22,14 +22,17 @@ class MemoryFileSystem final : public io::FileSystem {
   MemoryFileSystem& operator=(const MemoryFileSystem&) = delete;
 
   [[nodiscard]] const std::map<std::string, Content, std::less<>>& contents() const { return contents_; }
+  /// How many times a file was opened.
+  [[nodiscard]] std::uint64_t opened() const { return opened_; }
 
   Result<std::unique_ptr<io::File>> open(std::string_view path, io::OpenMode mode) override {
+    ++opened_;
     const auto it = contents_.find(path);
     if (it != contents_.end()) {
       if (mode == io::OpenMode::create_new) return fail(ErrorCode::already_exists, "file exists", std::string(path));
       return std::make_unique<MemoryFile>(it->second);
     }
-    if (mode == io::OpenMode::read_only || mode == io::OpenMode::read_write) {
+    if (mode != io::OpenMode::create && mode != io::OpenMode::create_new) {
       return fail(ErrorCode::not_found, "no such file", std::string(path));
     }
     auto content = std::make_shared<std::string>();
@@ -119,6 +122,7 @@ class MemoryFileSystem final : public io::FileSystem {
   };
 
   std::map<std::string, Content, std::less<>> contents_;
+  std::uint64_t opened_ = 0;
   std::set<std::string> directories_;
 };
 
