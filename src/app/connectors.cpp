@@ -1,11 +1,9 @@
 // millrace connectors, millrace failures: what a running server's connectors do, over its REST interface.
 #include <fmt/format.h>
 
-#include <cstdlib>
-
 #include "app/options.h"
+#include "app/server_call.h"
 #include "app/verb.h"
-#include "codec/base64.h"
 #include "connect/json_members.h"
 #include "net/http/client.h"
 
@@ -21,31 +19,19 @@ constexpr OptionRow kOptions[] = {
 struct Asked {
   sql::JsonDocument document;
   std::string body;
-  bool answered = false;
 };
 
 bool ask(const Options& options, const std::string& path, Asked& asked, const std::string& method = "GET") {
-  net::http::Client client({.ca_file = options.get("--ca")});
-  const char* from_environment = std::getenv("MILLRACE_USER");
-  const std::string user = options.get("--user", from_environment == nullptr ? "" : from_environment);
-  net::http::Fields headers;
-  if (!user.empty()) headers.emplace_back("Authorization", "Basic " + to_base64(as_bytes(user)));
-  const auto response = client.perform(
-      {.method = method, .url = options.get("--url", "http://127.0.0.1:8083") + path, .headers = std::move(headers)});
-  if (!response) {
-    fmt::print(stderr, "millrace: {}\n", response.error().message());
+  auto answer = call_server(options, {.method = method, .path = path, .server = "http://127.0.0.1:8083"});
+  if (!answer) {
+    const Error& error = answer.error();
+    fmt::print(stderr, "millrace: {}\n", error.context[0] == '\0' ? error.detail : error.message());
     return false;
   }
-  asked.body = response->body;
-  if (response->status == 401) {
-    fmt::print(stderr, "millrace: the server asks for a log-in: --user NAME:PASSWORD of a super user\n");
-    return false;
-  }
-  if (!response->ok() || !asked.document.parse(asked.body)) {
-    fmt::print(stderr, "millrace: the server answered {}: {}\n", response->status, asked.body);
-    return false;
-  }
-  return true;
+  asked.body = std::move(*answer);
+  if (asked.document.parse(asked.body)) return true;
+  fmt::print(stderr, "millrace: the server answered with something else than JSON: {}\n", asked.body);
+  return false;
 }
 
 std::string name_of(const sql::JsonDocument& document, std::uint32_t at) {

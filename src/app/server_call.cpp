@@ -15,7 +15,7 @@ Result<std::string> call_server(const Options& options, const ServerCall& call) 
   net::http::Fields headers{{"Content-Type", call.content_type}};
   if (!user.empty()) headers.emplace_back("Authorization", "Basic " + to_base64(as_bytes(user)));
   MR_TRY_ASSIGN(const auto answer, client.perform({.method = call.method,
-                                                   .url = options.get("--url", "http://127.0.0.1:8080") + call.path,
+                                                   .url = options.get("--url", call.server) + call.path,
                                                    .headers = std::move(headers),
                                                    .body = as_bytes(call.body),
                                                    .has_body = call.method != "GET"}));

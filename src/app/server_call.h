@@ -22,6 +22,8 @@ struct ServerCall {
   std::string_view body{};
   std::string content_type = "application/json";
   std::chrono::milliseconds timeout{60'000};
+  /// Where --url does not say.
+  std::string_view server = "http://127.0.0.1:8080";
 };
 
 /// The body of a 2xx answer. `options` has --url, --user and --ca. Errors: those of the client; permission_denied (401:
