@@ -5,21 +5,12 @@
 #include <cmath>
 #include <string>
 
+#include "base/take_digits.h"
+
 namespace millrace::load {
 namespace {
 
 constexpr double kFirstMilliseconds = 1e11;  // in seconds the year 5138, in milliseconds March 1973
-
-/// Takes exactly `digits` digits.
-bool take_number(std::string_view& text, std::size_t digits, int& value) {
-  if (text.size() < digits) return false;
-  const char* const begin = text.data();
-  const char* const end = begin + digits;
-  const auto [stopped, code] = std::from_chars(begin, end, value);
-  if (code != std::errc{} || stopped != end || text.front() == '-') return false;
-  text.remove_prefix(digits);
-  return true;
-}
 
 bool take(std::string_view& text, char wanted) {
   if (!text.starts_with(wanted)) return false;
@@ -35,9 +26,9 @@ bool take_zone(std::string_view text, std::int64_t& offset_minutes) {
   text.remove_prefix(1);
   int hours = 0;
   int minutes = 0;
-  if (!take_number(text, 2, hours)) return false;
+  if (!take_digits(text, 2, hours)) return false;
   take(text, ':');
-  if (!text.empty() && !take_number(text, 2, minutes)) return false;
+  if (!text.empty() && !take_digits(text, 2, minutes)) return false;
   offset_minutes = (west ? -1 : 1) * (hours * 60 + minutes);
   return text.empty() && hours < 24 && minutes < 60;
 }
@@ -46,8 +37,8 @@ bool parse_calendar(std::string_view text, std::int64_t& ms) {
   int year = 0;
   int month = 0;
   int day = 0;
-  if (!take_number(text, 4, year) || !take(text, '-') || !take_number(text, 2, month) || !take(text, '-') ||
-      !take_number(text, 2, day)) {
+  if (!take_digits(text, 4, year) || !take(text, '-') || !take_digits(text, 2, month) || !take(text, '-') ||
+      !take_digits(text, 2, day)) {
     return false;
   }
   const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
@@ -60,8 +51,8 @@ bool parse_calendar(std::string_view text, std::int64_t& ms) {
   std::int64_t zone = 0;
   if (!text.empty()) {
     if (!take(text, 'T') && !take(text, ' ') && !take(text, 't')) return false;
-    if (!take_number(text, 2, hour) || !take(text, ':') || !take_number(text, 2, minute)) return false;
-    if (take(text, ':') && !take_number(text, 2, second)) return false;
+    if (!take_digits(text, 2, hour) || !take(text, ':') || !take_digits(text, 2, minute)) return false;
+    if (take(text, ':') && !take_digits(text, 2, second)) return false;
     if (take(text, '.') || take(text, ',')) {
       double scale = 0.1;
       if (text.empty() || text.front() < '0' || text.front() > '9') return false;

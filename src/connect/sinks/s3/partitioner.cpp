@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "base/take_digits.h"
 #include "connect/json_members.h"
 
 namespace millrace::connect::s3 {
@@ -50,26 +51,19 @@ WallTime next_rotation(WallTime now, std::chrono::milliseconds interval, const s
 }
 
 std::optional<std::int64_t> parse_iso_time(std::string_view text) {
-  const auto number = [&text](std::size_t digits, std::int64_t& value) {
-    if (text.size() < digits) return false;
-    const char* const first = text.data();
-    const auto [end, error] = std::from_chars(first, first + digits, value);
-    if (error != std::errc() || end != first + digits) return false;
-    text.remove_prefix(digits);
-    return true;
-  };
   const auto skip = [&text](char c) {
     if (!text.starts_with(c)) return false;
     text.remove_prefix(1);
     return true;
   };
   std::int64_t year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0, ms = 0, offset = 0;
-  if (!number(4, year)) return std::nullopt;
-  if (skip('-') && (!number(2, month) || (skip('-') && !number(2, day)))) return std::nullopt;
+  if (!take_digits(text, 4, year)) return std::nullopt;
+  if (skip('-') && (!take_digits(text, 2, month) || (skip('-') && !take_digits(text, 2, day)))) return std::nullopt;
   if (month < 1 || month > 12 || day < 1 || day > 31) return std::nullopt;
   if (skip('T') || skip(' ')) {
-    if (!number(2, hour)) return std::nullopt;
-    if (skip(':') && (!number(2, minute) || (skip(':') && !number(2, second)))) return std::nullopt;
+    if (!take_digits(text, 2, hour)) return std::nullopt;
+    if (skip(':') && (!take_digits(text, 2, minute) || (skip(':') && !take_digits(text, 2, second))))
+      return std::nullopt;
     if (skip('.') || skip(',')) {
       std::int64_t scale = 100;
       while (!text.empty() && text.front() >= '0' && text.front() <= '9') {
@@ -82,9 +76,9 @@ std::optional<std::int64_t> parse_iso_time(std::string_view text) {
       const bool minus = text.front() == '-';
       if (!skip('+') && !skip('-')) return std::nullopt;
       std::int64_t hours = 0, minutes = 0;
-      if (!number(2, hours)) return std::nullopt;
+      if (!take_digits(text, 2, hours)) return std::nullopt;
       skip(':');
-      if (!text.empty() && !number(2, minutes)) return std::nullopt;
+      if (!text.empty() && !take_digits(text, 2, minutes)) return std::nullopt;
       offset = (hours * 60 + minutes) * (minus ? -60 : 60);
     }
   }
