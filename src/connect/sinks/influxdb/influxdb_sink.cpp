@@ -104,6 +104,9 @@ void append_text(std::string_view text, Buffer& out) {
 }
 
 constexpr std::string_view kTagEscapes = ",= ";
+/// What the nanoseconds of a millisecond tell apart.
+constexpr std::int64_t kPartitions = 64;
+constexpr std::int64_t kOffsets = 1'000'000 / kPartitions;
 
 class InfluxDbSink final : public Sink {
  public:
@@ -177,7 +180,10 @@ class InfluxDbSink final : public Sink {
     if (time < 0 || __builtin_mul_overflow(time, std::int64_t{1'000'000}, &nanoseconds)) {
       return fail(ErrorCode::malformed, "The record has no time a point can have.");
     }
-    body_.append(fmt::format(" {}\n", nanoseconds + record.origin().offset.value() % 1'000'000));
+    const Origin& origin = record.origin();
+    const std::int64_t partition = origin.partition->partition.value() % kPartitions;
+    const std::int64_t below = partition * kOffsets + origin.offset.value() % kOffsets;
+    body_.append(fmt::format(" {}\n", nanoseconds + below));
     return {};
   }
 

@@ -1,5 +1,6 @@
 // Points of the InfluxDB sink through a whole worker, against a peer that keeps the lines it is sent.
 #include <algorithm>
+#include <set>
 #include <sstream>
 
 #include "base/guarded.h"
@@ -60,6 +61,21 @@ TEST_F(InfluxDbTest, ARecordIsAPoint) {
   ASSERT_TRUE(eventually([&] {
     return call("GET", "/connectors/i/failures").body.find("\"count\":2,") != std::string::npos;
   })) << call("GET", "/connectors/i/failures").body;
+}
+
+// Records of several partitions have the same offsets, here also the same time and no tags.
+TEST_F(InfluxDbTest, ASeriesMayBeInSeveralPartitions) {
+  make_topic("cars", 4);
+  std::vector<std::string> values;
+  for (int i = 0; i < 200; ++i) values.push_back("{\"seq\":" + std::to_string(i) + "}");
+  produce("cars", values);
+  create("");
+  const auto points = [&] {
+    std::set<std::string> times;
+    for (const std::string& line : lines()) times.insert(line.substr(line.rfind(' ')));
+    return times.size();
+  };
+  EXPECT_TRUE(eventually([&] { return points() == 200; })) << points() << " points in InfluxDB";
 }
 
 TEST_F(InfluxDbTest, APointThatIsRefusedIsFoundAndTheRestIsThere) {
