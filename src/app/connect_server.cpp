@@ -29,11 +29,14 @@ std::optional<std::string> variable(std::string_view name) {
 Result<std::unique_ptr<ConnectServer>> ConnectServer::start(const Settings& settings, const net::Address& address,
                                                             Security& security, topics::TopicLog& log,
                                                             topics::OffsetStore& offsets, const Clock& clock,
-                                                            metrics::Registry& metrics) {
-  std::unique_ptr<ConnectServer> made(new ConnectServer());
+                                                            metrics::Registry& metrics, io::FileSystem& data) {
+  std::unique_ptr<ConnectServer> made(new ConnectServer(data, settings.connect.spill_bytes));
   ConnectServer* const self = made.get();
   MR_TRY_ASSIGN(made->files_, io::PosixFileSystem::open("/"));
-  made->surroundings_ = {.clock = &clock, .variable = variable, .files = made->files_.get()};
+  made->surroundings_ = {.clock = &clock,
+                         .variable = variable,
+                         .files = made->files_.get(),
+                         .spill = settings.connect.spill_bytes == 0 ? nullptr : &made->spill_};
   connect::WorkerSettings worker;
   worker.memory_bytes = static_cast<std::int64_t>(settings.connect.memory_bytes);
   worker.bookmark_interval = settings.connect.offset_flush_interval;

@@ -21,11 +21,12 @@ namespace millrace::app {
 
 class ConnectServer {
  public:
-  /// Binds and serves; connectors that were left running start at once. Errors: those of Listener::bind.
+  /// Binds and serves; connectors that were left running start at once. `data`: the data directory. Errors: those of
+  /// Listener::bind.
   static Result<std::unique_ptr<ConnectServer>> start(const Settings& settings, const net::Address& address,
                                                       Security& security, topics::TopicLog& log,
                                                       topics::OffsetStore& offsets, const Clock& clock,
-                                                      metrics::Registry& metrics);
+                                                      metrics::Registry& metrics, io::FileSystem& data);
   ~ConnectServer();
 
   [[nodiscard]] net::Address address() const { return address_; }
@@ -33,11 +34,13 @@ class ConnectServer {
   void stop();
 
  private:
-  ConnectServer() = default;
+  ConnectServer(io::FileSystem& data, std::uint64_t spill_bytes)
+      : spill_(data, "connect-spill", static_cast<std::int64_t>(spill_bytes)) {}
 
   net::http::Router router_;
   net::Loop loop_;
   std::unique_ptr<io::FileSystem> files_;  // the machine's, for config providers and file sinks
+  connect::SpillFolder spill_;
   connect::Surroundings surroundings_;
   std::unique_ptr<connect::Worker> worker_;
   std::unique_ptr<net::http::Server> server_;

@@ -339,7 +339,7 @@ Result<void> Server::Parts::start_mqtt() {
 Result<void> Server::Parts::start_connect() {
   const auto address = settings.connect_listener.address();
   if (!address) return {};
-  auto serving = ConnectServer::start(settings, *address, *security, *log, *groups, clock, metrics);
+  auto serving = ConnectServer::start(settings, *address, *security, *log, *groups, clock, metrics, *files);
   if (!serving) return with_key(std::unexpected<Error>(std::move(serving).error()), "connect.port");
   connect = std::move(*serving);
   return {};

@@ -135,6 +135,7 @@ struct Settings {
 
   struct Connect {
     std::uint64_t memory_bytes = 256_MiB;
+    std::uint64_t spill_bytes = 4_GiB;
     std::chrono::milliseconds offset_flush_interval{100};
     std::string config_topic = "connect-configs";
     std::string status_topic = "connect-status";

@@ -67,8 +67,7 @@ void add_mqtt(std::vector<config::Setting>& rows) {
                "Port of the listener for MQTT over WebSocket over TLS, with the certificate of tls.certificate.file.");
   rows.push_back(text<S>(
       "mqtt.unix.path", [](S& s) -> auto& { return s.mqtt.unix_path; },
-      "Absolute path of a UNIX socket on which MQTT is spoken, too; its permissions are those of its folder. Empty: "
-      "none."));
+      "Absolute path of a UNIX socket for MQTT, too; its permissions are those of its folder. Empty: none."));
   rows.push_back(custom<S>(
       "ws.allowed.origins", "list of origins",
       [](S& s, const config::Node& node, config::Problems& problems) {
@@ -304,7 +303,10 @@ void add_connect(std::vector<config::Setting>& rows) {
                "Port of the connectors' listener. 0: any free one, told in the ready line. off: no connectors.");
   rows.push_back(bytes<S>(
       "connect.memory.bytes", [](S& s) -> auto& { return s.connect.memory_bytes; }, {kMiB, kTiB},
-      "Bytes that all sinks together keep before they write out what they have."));
+      "Memory of all sinks together for what they keep; what is more goes to disk."));
+  rows.push_back(bytes<S>(
+      "connect.spill.bytes", [](S& s) -> auto& { return s.connect.spill_bytes; }, {0, kTiB},
+      "Disk of all sinks together for what they keep beyond that; used up, they deliver smaller objects. 0: none."));
   rows.push_back(duration<S>(
       "offset.flush.interval.ms", [](S& s) -> auto& { return s.connect.offset_flush_interval; }, {10, 600'000},
       "How often sinks commit what they delivered."));
@@ -417,8 +419,7 @@ void add_storage(std::vector<config::Setting>& rows) {
 void add_content(std::vector<config::Setting>& rows) {
   rows.push_back(integer<S>(
       "actions.connections", [](S& s) -> auto& { return s.actions.connections; }, {1, 64},
-      "Requests of http and webhook actions under way at once, for each of the 16 parts their destinations are spread "
-      "over."));
+      "Requests of http and webhook actions under way at once, for each of 16 parts of their destinations."));
   rows.push_back(text<S>(
       "actions.file.dir", [](S& s) -> auto& { return s.actions.file_dir; },
       "Folder of the file action; it must exist. Empty: rules with a file action are refused."));

@@ -313,8 +313,11 @@ TEST_F(RestTest, WhatIsNotWrittenYetIsRefusedByName) {
   } kCases[] = {
       {"S3SinkConnector", s3 + R"(parquet.ParquetFormat")", "Parquet is not written yet: take io.confluent.connect.s3"},
       {"S3SinkConnector", s3 + R"(avro.AvroFormat")", "Avro is not written yet"},
-      {"S3SinkConnector", s3 + R"(json.JsonFormat","store.kafka.keys":"true")", "objects of keys are not written"},
-      {"S3SinkConnector", s3 + R"(json.JsonFormat","behavior.on.null.values":"write")", "take 'ignore', or 'fail'"},
+      {"S3SinkConnector",
+       s3 + R"(json.JsonFormat","store.kafka.keys":"true","keys.format.class":)"
+            R"("io.confluent.connect.s3.format.avro.AvroFormat")",
+       "Avro is not written yet"},
+      {"S3SinkConnector", s3 + R"(json.JsonFormat","behavior.on.null.values":"write")", "needs 'store.kafka.keys'"},
       {"S3SinkConnector", s3 + R"(json.JsonFormat","store.url":"http://169.254.169.254/")",
        "link-local addresses are not allowed"},
       {"S3SinkConnector", s3 + R"(json.JsonFormat","store.url":"file:///etc")", "only http and https are allowed"},

@@ -14,6 +14,10 @@ using std::chrono::milliseconds;
 constexpr milliseconds kIdle{60'000};
 /// Of records in batches under way, beside the one that is gathered.
 constexpr std::size_t kBytesUnderWay = 16_MiB;
+/// A record under way, and what it was encoded as.
+constexpr std::int64_t kCopiesUnderWay = 2;
+/// A sink that keeps something looks so often whether others need the memory.
+constexpr milliseconds kLookAtMemory{1000};
 /// JSON of the archive that one replay keeps in memory.
 constexpr std::size_t kArchivedBytes = 64_MiB;
 
@@ -74,11 +78,7 @@ Result<void> SinkTask::Session::open() {
                       .replay = replay_,
                       .record_plan = [this](std::uint32_t lane, Offset bookmark,
                                             const std::string& note) { return record_plan(lane, bookmark, note); },
-                      .account =
-                          [this](std::int64_t change) {
-                            accounted_ += change;
-                            return task_.host_.memory.add(change);
-                          }};
+                      .account = [this](std::int64_t change) { return account(change); }};
   sink_ = task_.setup_.make ? task_.setup_.make(std::move(context)) : task_.setup_.sink_class->make(std::move(context));
   for (std::size_t slot = sink_->slots(); slot > 0; --slot) free_slots_.push_back(slot - 1);
   std::vector<LaneStart> starts;
@@ -199,6 +199,7 @@ milliseconds SinkTask::Session::idle_limit() const {
   });
   if (behind) limit = std::min(limit, std::chrono::ceil<milliseconds>(next_bookmark_ - clock().mono()));
   if (const auto flush = sink_->next_flush()) limit = std::min(limit, *flush - clock().wall());
+  if (accounted_ > 0) limit = std::min(limit, kLookAtMemory);
   return std::max(limit, milliseconds(1));
 }
 
@@ -231,9 +232,22 @@ Result<void> SinkTask::Session::deliver() {
   return {};
 }
 
+MemoryLevel SinkTask::Session::account(std::int64_t change) {
+  accounted_ += change;
+  return task_.host_.memory.add(change);
+}
+
+// One batch is always delivered, whatever others keep: so no sink waits for another one's room.
 Result<void> SinkTask::Session::launch() {
-  while (!under_way_.empty() && (free_slots_.empty() || bytes_under_way_ + batch_->bytes() > kBytesUnderWay)) {
-    MR_TRY(collect());
+  const auto bytes = static_cast<std::int64_t>(batch_->bytes()) * kCopiesUnderWay;
+  MemoryLevel level = account(bytes);
+  while (!under_way_.empty() &&
+         (free_slots_.empty() || bytes_under_way_ + batch_->bytes() > kBytesUnderWay || level == MemoryLevel::over)) {
+    if (auto collected = collect(); !collected) {
+      account(-bytes);
+      return collected;
+    }
+    level = account(0);
   }
   Flight& flight = under_way_.emplace_back(Flight{.batch = std::move(batch_),
                                                   .slot = free_slots_.back(),
@@ -264,6 +278,7 @@ Result<void> SinkTask::Session::collect() {
   settle(*flight.batch, flight.ends);
   given_up_ = launching;
   bytes_under_way_ -= flight.batch->bytes();
+  account(-static_cast<std::int64_t>(flight.batch->bytes()) * kCopiesUnderWay);
   free_slots_.push_back(flight.slot);
   flight.batch->clear();
   spare_.push_back(std::move(flight.batch));

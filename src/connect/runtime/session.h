@@ -61,6 +61,8 @@ class SinkTask::Session {
   Result<void> record_plan(std::uint32_t lane, Offset bookmark, const std::string& note);
   void wait_for_records(std::chrono::milliseconds limit);
   void watch(Lane& lane);
+  /// Counts bytes against the memory of all sinks; what is left of them is given back at the end.
+  MemoryLevel account(std::int64_t change);
   void count();
   Result<void> pause();
   [[nodiscard]] std::chrono::milliseconds idle_limit() const;
@@ -99,7 +101,7 @@ class SinkTask::Session {
   bool replay_ = false;
   bool finished_ = false;
   std::set<std::pair<TopicPartition, Offset>> failed_again_;     // of a replay
-  std::int64_t accounted_ = 0;                                   // bytes of the sink against the memory budget
+  std::int64_t accounted_ = 0;                                   // of the memory of all sinks
   std::shared_ptr<bool> woken_ = std::make_shared<bool>(false);  // set by the waits, on this thread
   MonoTime next_bookmark_{0};
   std::shared_ptr<std::optional<Result<void>>> committing_;  // null: no commit is under way

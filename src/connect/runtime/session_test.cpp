@@ -90,6 +90,34 @@ TEST_F(UnderWayTest, EveryRecordOnceWhateverIsAnswered) {
   }));
 }
 
+// Whoever holds the memory of all sinks: one batch is always delivered.
+TEST_F(UnderWayTest, AFullMemoryStopsNobody) {
+  stop();
+  memory_bytes_ = 1;
+  start();
+  make_topic("cars", 3);
+  for (const std::string name : {"es", "es2"}) {
+    ASSERT_EQ(call("POST", "/connectors",
+                   R"({"name":")" + name +
+                       R"(","config":{"connector.class":"ElasticsearchSink","topics":"cars","key.ignore":"true",)"
+                       R"("batch.size":"20","max.in.flight.requests":"8","retry.backoff.ms":"1","max.retries":"50",)"
+                       R"("connection.url":")" +
+                       peer_.url() + "\"}}")
+                  .status,
+              201);
+  }
+  std::vector<std::string> values;
+  for (int i = 0; i < 2000; ++i) values.push_back(R"({"seq":)" + std::to_string(i) + "}");
+  produce("cars", values);
+  EXPECT_TRUE(eventually([&] { return index_.with([](const Index& index) { return index.ids.size(); }) == 2000; }));
+  EXPECT_TRUE(eventually([&] {
+    const std::string page = metrics_->prometheus_text();
+    return page.find("millrace_connect_pending_records{connector=\"es\",task=\"0\"} 0\n") != std::string::npos &&
+           page.find("millrace_connect_pending_records{connector=\"es2\",task=\"0\"} 0\n") != std::string::npos &&
+           page.find("millrace_connect_memory_bytes 0\n") != std::string::npos;
+  })) << "and all of the memory is given back";
+}
+
 TEST_F(UnderWayTest, PauseWaitsForWhatIsUnderWay) {
   make_topic("cars", 1);
   ASSERT_EQ(call("POST", "/connectors",

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rng.h"
+#include "connect/runtime/memory_budget.h"
 #include "connect/runtime/sink_record.h"
 #include "connect/runtime/surroundings.h"
 #include "connect/settings/settings.h"
@@ -81,8 +82,9 @@ struct SinkContext {
   /// Makes `note` durable beside the lane's bookmark, which stays where it is; blocks. After a restart LaneStart has
   /// it, until the bookmark moves. For decisions that a replay must repeat. Errors: unavailable, closed.
   std::function<Result<void>(std::uint32_t lane, Offset bookmark, const std::string& note)> record_plan{};
-  /// Bytes the sink keeps between calls, against the memory of all sinks; false: over, give something up soon.
-  std::function<bool(std::int64_t change)> account{};
+  /// Bytes the sink keeps between calls, against the memory of all sinks. Over: it gives something up soon (spills it
+  /// to Surroundings::spill, or delivers it), until there is room again or it has no more to give.
+  std::function<MemoryLevel(std::int64_t change)> account{};
 };
 
 class Sink {

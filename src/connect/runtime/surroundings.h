@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "connect/runtime/spill.h"
 #include "io/file_system.h"
 
 namespace millrace::connect {
@@ -20,6 +21,8 @@ struct Surroundings {
   };
   /// The machine's files from its root; null: none. Absolute paths lose their first '/'.
   io::FileSystem* files = nullptr;
+  /// For what sinks keep beyond connect.memory.bytes; null: they make do with memory.
+  SpillFolder* spill = nullptr;
 };
 
 }  // namespace millrace::connect

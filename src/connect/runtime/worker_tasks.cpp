@@ -332,9 +332,14 @@ void Worker::register_metrics(metrics::Registry& metrics) {
     });
     return samples;
   });
-  metrics.collect_gauge("millrace_connect_memory_bytes", "Bytes all sinks keep", [this] {
+  metrics.collect_gauge("millrace_connect_memory_bytes", "Bytes all sinks keep in memory", [this] {
     return std::vector<metrics::Registry::Sample>{{{}, static_cast<double>(memory_.used())}};
   });
+  metrics.collect_gauge(
+      "millrace_connect_spilled_bytes", "Bytes of disk that hold what sinks keep beyond memory", [this] {
+        const double used = surroundings_.spill == nullptr ? 0 : static_cast<double>(surroundings_.spill->used());
+        return std::vector<metrics::Registry::Sample>{{{}, used}};
+      });
 }
 
 }  // namespace millrace::connect

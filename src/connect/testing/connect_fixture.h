@@ -58,6 +58,7 @@ class ConnectFixture : public ::testing::Test {
                                        WorkerSettings{.config_topic = "connect-configs",
                                                       .status_topic = "connect-status",
                                                       .worker_id = "127.0.0.1:8083",
+                                                      .memory_bytes = memory_bytes_,
                                                       .bookmark_interval = std::chrono::milliseconds(20),
                                                       .assignment_interval = std::chrono::milliseconds(20)},
                                        4711);
@@ -178,6 +179,7 @@ class ConnectFixture : public ::testing::Test {
   std::unique_ptr<topics::EmbeddedTopicLog> log_;
   std::unique_ptr<HoldingLog> slow_log_;  // the worker's
   MemoryOffsetStore offsets_;
+  std::int64_t memory_bytes_ = 256 << 20;
   Surroundings surroundings_;
   std::vector<std::unique_ptr<net::testing::LoopThread>> ended_;
   std::unique_ptr<net::testing::LoopThread> loop_;

@@ -5,6 +5,12 @@
 #include <charconv>
 
 namespace millrace::connect::s3 {
+namespace {
+
+/// Itself, its name twice, its place in the map.
+constexpr std::size_t kObjectBytes = 512;
+
+}  // namespace
 
 std::string Plan::note() const {
   return fmt::format("end={};clock={}", end.value(), clock.count());
@@ -27,7 +33,8 @@ std::optional<Plan> Plan::parse(std::string_view note) {
 
 std::int64_t ObjectSet::bytes() const {
   std::int64_t bytes = 0;
-  for (const auto& [folder_name, object] : objects) bytes += static_cast<std::int64_t>(object->reserved_bytes());
+  for (const auto& [folder_name, object] : objects)
+    bytes += static_cast<std::int64_t>(kObjectBytes + object->reserved_bytes());
   return bytes;
 }
 
@@ -36,6 +43,7 @@ void ObjectSet::start_over() {
   plan.reset();
   records = 0;
   objects.clear();
+  spill.reset();
   topic.clear();
   folder.clear();
   current = nullptr;

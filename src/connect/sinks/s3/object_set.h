@@ -33,7 +33,8 @@ struct ObjectSet {
   std::optional<Plan> plan;  // from before a restart: this set ends there
   WallTime clock{};          // at the set's first record
   std::int64_t records = 0;
-  std::map<std::string, std::unique_ptr<OpenObject>, std::less<>> objects;  // by directory: topic and folder
+  std::unique_ptr<SpillFile> spill;  // of what its objects have on disk; null: nothing. Outlives them.
+  std::map<std::string, std::unique_ptr<OpenObject>, std::less<>> objects;  // by topic and folder, and the ending
   std::int64_t first_time = 0;                                              // of the set's first record
   // Of the last record, so that its successors in the same object cost no look-up.
   std::string topic;
@@ -45,6 +46,7 @@ struct ObjectSet {
   std::int64_t kept_bytes = 0;  // as accounted
 
   [[nodiscard]] bool empty() const { return records == 0; }
+  /// Of memory, with what an object takes beside its bytes.
   [[nodiscard]] std::int64_t bytes() const;
   /// The next set begins behind this one.
   void start_over();

@@ -39,26 +39,35 @@ Result<void> OpenObject::compress(bool last) {
   if (!begun_) {
     // No time and no name: the same records give the same bytes. 255: the operating system is unknown.
     static constexpr std::uint8_t kHeader[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
-    ready_.append(ByteView(kHeader));
+    ready_.memory().append(ByteView(kHeader));
     begun_ = true;
   }
-  MR_TRY(deflater_->block(plain_.view(), last, ready_));
-  crc_ = static_cast<std::uint32_t>(crc32(crc_, plain_.data(), static_cast<uInt>(plain_.size())));
-  plain_bytes_ += plain_.size();
-  plain_.clear();
+  MR_TRY(plain_.gather());
+  Buffer& plain = plain_.memory();
+  Buffer& ready = ready_.memory();
+  MR_TRY(deflater_->block(plain.view(), last, ready));
+  // Of no bytes at no address crc32() would begin anew.
+  if (!plain.empty()) crc_ = static_cast<std::uint32_t>(crc32(crc_, plain.data(), static_cast<uInt>(plain.size())));
+  plain_bytes_ += plain.size();
+  plain.clear();
   if (last) {
     for (const auto word : {crc_, static_cast<std::uint32_t>(plain_bytes_)}) {
-      for (int shift = 0; shift < 32; shift += 8) ready_.push_back(static_cast<std::uint8_t>(word >> shift));
+      for (int shift = 0; shift < 32; shift += 8) ready.push_back(static_cast<std::uint8_t>(word >> shift));
     }
   }
   return {};
 }
 
 Result<void> OpenObject::append(const Datum& value) {
-  const std::size_t before = plain_.size();
-  auto written = writer_->append(value, plain_);
-  if (!written) plain_.resize(before);
+  Buffer& plain = plain_.memory();
+  before_ = plain.size();
+  auto written = writer_->append(value, plain);
+  if (!written) plain.resize(before_);
   return written;
+}
+
+void OpenObject::take_back() {
+  plain_.memory().resize(before_);
 }
 
 Result<void> OpenObject::wrote() {
@@ -66,7 +75,10 @@ Result<void> OpenObject::wrote() {
 }
 
 Result<void> OpenObject::send_parts(Bucket& bucket, std::size_t part_bytes) {
-  Buffer& bytes = deflater_ != nullptr ? ready_ : plain_;
+  KeptBytes& kept = deflater_ != nullptr ? ready_ : plain_;
+  if (kept.size() < part_bytes) return {};
+  MR_TRY(kept.gather());
+  Buffer& bytes = kept.memory();
   while (bytes.size() >= part_bytes) {
     if (upload_.empty()) {
       MR_TRY_ASSIGN(upload_, bucket.begin_parts(key_, content_type_));
@@ -81,11 +93,13 @@ Result<void> OpenObject::send_parts(Bucket& bucket, std::size_t part_bytes) {
 
 Result<void> OpenObject::finish(Bucket& bucket) {
   if (finished_) return {};
-  if (!ended_) MR_TRY(writer_->end(plain_));
+  if (!ended_) MR_TRY(writer_->end(plain_.memory()));
   ended_ = true;
   if (deflater_ != nullptr && !sealed_) MR_TRY(compress(true));
   sealed_ = true;
-  Buffer& bytes = deflater_ != nullptr ? ready_ : plain_;
+  KeptBytes& kept = deflater_ != nullptr ? ready_ : plain_;
+  MR_TRY(kept.gather());
+  Buffer& bytes = kept.memory();
   if (upload_.empty()) {
     MR_TRY(bucket.put(key_, bytes.view(), content_type_));
   } else {
@@ -98,8 +112,14 @@ Result<void> OpenObject::finish(Bucket& bucket) {
     MR_TRY(bucket.complete(key_, upload_, etags_));
   }
   finished_ = true;
-  bytes = Buffer();
+  kept.reset();
+  plain_.reset();
   return {};
+}
+
+Result<void> OpenObject::spill(SpillFile& file) {
+  MR_TRY(plain_.spill(file));
+  return ready_.spill(file);
 }
 
 void OpenObject::abandon(Bucket& bucket) {

@@ -14,6 +14,7 @@
 #include "base/buffer.h"
 #include "base/result.h"
 #include "connect/sinks/s3/bucket.h"
+#include "connect/sinks/s3/kept_bytes.h"
 #include "connect/sinks/s3/record_format.h"
 
 namespace millrace::connect::s3 {
@@ -43,11 +44,16 @@ class OpenObject {
 
   /// Adds a record; then call wrote(). `malformed`: it has no form in this format, and nothing was added.
   Result<void> append(const Datum& value);
+  /// Takes the last append() back: another object refuses its part of the record.
+  void take_back();
   Result<void> wrote();
   /// Sends what is over `part_bytes`. May be repeated after an error.
   Result<void> send_parts(Bucket& bucket, std::size_t part_bytes);
   /// Completes the object; repeated after an error it goes on where it stood.
   Result<void> finish(Bucket& bucket);
+  /// Moves what it keeps to disk and gives the memory back; it is the same object as before. Errors: those of
+  /// SpillFile.
+  Result<void> spill(SpillFile& file);
   /// Gives up a multipart upload, if there is one.
   void abandon(Bucket& bucket);
 
@@ -55,9 +61,13 @@ class OpenObject {
   [[nodiscard]] std::size_t kept_bytes() const { return plain_.size() + ready_.size() + writer_->kept_bytes(); }
   /// What they take of memory: a buffer that grew is up to twice as large as what is in it.
   [[nodiscard]] std::size_t reserved_bytes() const {
-    return plain_.capacity() + ready_.capacity() + writer_->kept_bytes();
+    return plain_.reserved_bytes() + ready_.reserved_bytes() + writer_->kept_bytes();
   }
+  /// Of those, what spill() can give back.
+  [[nodiscard]] std::size_t spillable_bytes() { return plain_.memory().size() + ready_.memory().size(); }
   [[nodiscard]] bool finished() const { return finished_; }
+  /// Every record it was made for was refused.
+  [[nodiscard]] bool untouched() const { return kept_bytes() == 0 && plain_bytes_ == 0 && etags_.empty(); }
   [[nodiscard]] std::size_t parts() const { return etags_.size(); }
 
  private:
@@ -67,8 +77,9 @@ class OpenObject {
   std::string_view content_type_;
   std::unique_ptr<RecordWriter> writer_;
   Deflater* deflater_;
-  Buffer plain_;  // not compressed yet; without compression: everything not sent
-  Buffer ready_;  // compressed, not sent
+  KeptBytes plain_;         // not compressed yet; without compression: everything not sent
+  KeptBytes ready_;         // compressed, not sent
+  std::size_t before_ = 0;  // bytes of plain_ in memory before the last append()
   std::uint32_t crc_ = 0;
   std::uint64_t plain_bytes_ = 0;
   bool begun_ = false;   // the gzip header is written

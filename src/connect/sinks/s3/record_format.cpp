@@ -69,15 +69,15 @@ class ByteArrayFormat final : public RecordFormat {
 
 }  // namespace
 
-Result<std::unique_ptr<RecordFormat>> RecordFormat::make(const Settings& settings) {
-  const std::string name = settings.text("format.class");
+Result<std::unique_ptr<RecordFormat>> RecordFormat::make(const Settings& settings, std::string_view key) {
+  const std::string name = settings.text(key);
   if (name == "io.confluent.connect.s3.format.json.JsonFormat") return std::make_unique<JsonFormat>();
   if (name == "io.confluent.connect.s3.format.bytearray.ByteArrayFormat") {
     const std::string separator = settings.text("format.bytearray.separator");
     return std::make_unique<ByteArrayFormat>(settings.text("format.bytearray.extension"),
                                              settings.names("format.bytearray.separator") ? separator : "\n");
   }
-  return fail(ErrorCode::invalid_argument, "format.class", "Class " + name + " could not be found.");
+  return fail(ErrorCode::invalid_argument, "format class", "Class " + name + " could not be found.");
 }
 
 }  // namespace millrace::connect::s3

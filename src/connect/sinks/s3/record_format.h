@@ -38,8 +38,8 @@ class RecordFormat {
   [[nodiscard]] virtual std::string extension() const = 0;  // ".json"
   [[nodiscard]] virtual std::string_view content_type() const = 0;
 
-  /// By format.class. Errors: invalid_argument.
-  static Result<std::unique_ptr<RecordFormat>> make(const Settings& settings);
+  /// By the class that `key` names. Errors: invalid_argument.
+  static Result<std::unique_ptr<RecordFormat>> make(const Settings& settings, std::string_view key = "format.class");
 };
 
 }  // namespace millrace::connect::s3

@@ -16,15 +16,8 @@ constexpr RefusedValue kFormats[] = {
      "Avro is not written yet, it needs schemas: take io.confluent.connect.s3.format.json.JsonFormat, or "
      "io.confluent.connect.s3.format.bytearray.ByteArrayFormat with ByteArrayConverter for the bytes as they are"},
 };
-constexpr RefusedValue kKeys[] = {
-    {"true",
-     "objects of keys are not written: HoistField and InsertField (or ByteArrayConverter) put what is needed "
-     "into the value"}};
-constexpr RefusedValue kHeaders[] = {
-    {"true", "objects of headers are not written: HeaderFrom and InsertField put what is needed into the value"}};
-constexpr RefusedValue kNulls[] = {{"write",
-                                    "tombstones are not written to objects of their own: take 'ignore', or 'fail' with "
-                                    "errors.tolerance=all, which keeps them in the failure ledger"}};
+constexpr std::string_view kWritten =
+    "io.confluent.connect.s3.format.json.JsonFormat, io.confluent.connect.s3.format.bytearray.ByteArrayFormat";
 constexpr std::string_view kDefaultChain = "com.amazonaws.auth.DefaultAWSCredentialsProviderChain";
 
 constexpr ConfigKey kRows[] = {
@@ -165,8 +158,7 @@ constexpr ConfigKey kRows[] = {
      .importance = high,
      .group = "Connector",
      .documentation = "The format class to use when writing data to the store.",
-     .choices =
-         "io.confluent.connect.s3.format.json.JsonFormat, io.confluent.connect.s3.format.bytearray.ByteArrayFormat",
+     .choices = kWritten,
      .refused = kFormats},
     {.name = "format.bytearray.extension",
      .standard = ".bin",
@@ -215,24 +207,47 @@ constexpr ConfigKey kRows[] = {
      .standard = "fail",
      .importance = low,
      .group = "Connector",
-     .documentation = "How to handle records with a null value.",
-     .choices = "ignore, fail",
-     .any_case = true,
-     .refused = kNulls},
+     .documentation = "How to handle records with a null value. write: their keys are in the folder "
+                      "'tombstone.encoded.partition'; needs 'store.kafka.keys'.",
+     .choices = "ignore, fail, write",
+     .any_case = true},
+    {.name = "tombstone.encoded.partition",
+     .standard = "tombstone",
+     .importance = low,
+     .group = "Connector",
+     .documentation = "The folder of records with a null value.",
+     .not_empty = true},
     {.name = "store.kafka.keys",
      .type = boolean,
      .standard = "false",
      .importance = low,
      .group = "Connector",
-     .documentation = "Whether keys are written to objects of their own; only false.",
-     .refused = kKeys},
+     .documentation = "Whether keys are written to objects beside those of the values, with .keys in their names. A "
+                      "record without a key fails then."},
+    {.name = "keys.format.class",
+     .type = class_name,
+     .standard = "io.confluent.connect.s3.format.json.JsonFormat",
+     .importance = low,
+     .group = "Connector",
+     .documentation = "The format of keys' objects.",
+     .choices = kWritten,
+     .refused = kFormats},
     {.name = "store.kafka.headers",
      .type = boolean,
      .standard = "false",
      .importance = low,
      .group = "Connector",
-     .documentation = "Whether headers are written to objects of their own; only false.",
-     .refused = kHeaders},
+     .documentation =
+         "Whether headers are written to objects beside those of the values, with .headers in their names. "
+         "A record without headers fails then."},
+    {.name = "headers.format.class",
+     .type = class_name,
+     .standard = "io.confluent.connect.s3.format.json.JsonFormat",
+     .importance = low,
+     .group = "Connector",
+     .documentation = "The format of headers' objects.",
+     .choices = "io.confluent.connect.s3.format.json.JsonFormat",
+     .refused = kFormats},
     {.name = "partitioner.max.open.files",
      .type = integer,
      .standard = "-1",

@@ -37,12 +37,23 @@ class S3Sink final : public Sink {
   Result<void> take(const SinkRecord& record, WallTime wall, std::optional<Rejection>& rejected, bool& kept);
   [[nodiscard]] bool must_cut_before(const ObjectSet& set, const SinkRecord& record,
                                      const Partitioner::Place& place) const;
-  OpenObject& object_for(ObjectSet& set, const SinkRecord& record, std::string_view folder);
+  /// One of the objects that a record is written to: its value, key or headers. `ending` follows the offset.
+  OpenObject& object_for(ObjectSet& set, const SinkRecord& record, std::string_view folder, RecordFormat& format,
+                         std::string_view ending);
+  /// The record's parts into their objects, all or none; `objects` has those that took one.
+  Result<void> write(ObjectSet& set, const SinkRecord& record, std::string_view folder);
+  /// Why the record cannot be written, whatever its value; empty: it can.
+  [[nodiscard]] std::string missing_part(const SinkRecord& record) const;
   /// Writes the plan when one is needed, completes the objects, starts the next set. Repeatable after an error.
   Result<void> cut(std::uint32_t lane);
   Result<void> finish_cuts();
-  /// Cuts the largest set when all sinks together keep too much.
+  /// When all sinks together keep too much: moves the largest objects to disk; cuts sets where that does not help.
   Result<void> relieve_memory();
+  void spill_objects();
+  [[nodiscard]] bool is_over_memory() const;
+  [[nodiscard]] bool can_spill() const;
+  /// relieve_memory() would do something.
+  [[nodiscard]] bool can_relieve_memory() const;
   void account(ObjectSet& set);
   void sweep_uploads();
   [[nodiscard]] bool clock_matters() const { return partitioner_->extractor() == Extractor::wallclock; }
@@ -53,11 +64,14 @@ class S3Sink final : public Sink {
   SinkContext context_;
   std::optional<Partitioner> partitioner_;
   std::unique_ptr<RecordFormat> format_;
+  std::unique_ptr<RecordFormat> key_format_;     // null: keys are not written
+  std::unique_ptr<RecordFormat> header_format_;  // null: headers are not
+  std::vector<OpenObject*> written_;             // by the last write()
   std::unique_ptr<Deflater> deflater_;
   std::optional<Bucket> bucket_;
   std::vector<ObjectSet> sets_;  // by lane
   WallTime next_rotation_{0};
-  bool over_memory_ = false;
+  MonoTime spill_from_{0};  // not before, because it failed
   bool swept_ = false;
 
   // Read once from the settings.
@@ -67,11 +81,15 @@ class S3Sink final : public Sink {
   std::int64_t max_open_ = -1;
   std::size_t part_bytes_ = 0;
   bool rotate_on_change_ = true;
-  bool ignore_nulls_ = false;
+  enum class OnNull : std::uint8_t { fail, ignore, write };
+  OnNull on_null_ = OnNull::fail;
+  std::string tombstones_;  // their folder
   std::string prefix_;
   std::string file_delim_;
   std::string directory_delim_;
   std::string extension_;
+  std::string key_extension_;
+  std::string header_extension_;
   int pad_ = 10;
 };
 

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <set>
@@ -14,6 +15,9 @@
 #include "connect/runtime/record_path.h"
 #include "connect/runtime/validation.h"
 #include "connect/testing/http_peer.h"
+#include "io/fault_injecting_file_system.h"
+#include "io/posix_file_system.h"
+#include "io/temporary_directory.h"
 
 namespace millrace::connect::s3 {
 namespace {
@@ -21,16 +25,20 @@ namespace {
 using testing::FakeBucket;
 
 constexpr std::int64_t kStart = 1'700'000'000'000;
+const RecordHeader kHeaders[] = {{"site", as_bytes("seoul")}, {"n", as_bytes("17")}};
 
 struct LogRecord {
-  std::string value;
+  std::string key;
+  std::optional<std::string> value;
   std::int64_t timestamp;
 };
 
 /// A log of two partitions, and what a runtime keeps of it: bookmarks with notes.
 class World {
  public:
-  World(const ConnectorConfig& more, std::uint64_t seed, bool faults) : rng_(seed), faults_(faults) {
+  /// `padding`: bytes added to every value.
+  World(const ConnectorConfig& more, std::uint64_t seed, bool faults, std::size_t padding = 0)
+      : rng_(seed), faults_(faults) {
     ConnectorConfig config = {{"name", "s3"},
                               {"topics", "cars"},
                               {"connector.class", "io.confluent.connect.s3.S3SinkConnector"},
@@ -56,7 +64,12 @@ class World {
       std::int64_t time = kStart;
       for (int i = 0; i < 150; ++i) {
         time += content.between(-60'000, 240'000);
-        logs_[lane].push_back({R"({"lane":)" + std::to_string(lane) + R"(,"seq":)" + std::to_string(i) + "}", time});
+        std::string value = R"({"lane":)" + std::to_string(lane) + R"(,"seq":)" + std::to_string(i);
+        if (padding > 0) value += R"(,"x":")";
+        for (std::size_t at = 0; at < padding; ++at) value += static_cast<char>('a' + content.below(26));
+        value += padding > 0 ? "\"}" : "}";
+        const bool tombstone = settings_.choice("behavior.on.null.values") == "write" && i % 9 == 4;
+        logs_[lane].push_back({"d" + std::to_string(i % 5), tombstone ? std::nullopt : std::optional(value), time});
       }
     }
   }
@@ -86,6 +99,18 @@ class World {
   [[nodiscard]] std::size_t crashes() const { return crashes_; }
   /// The wall clock is set by an hour, forward and back, now and then.
   void with_clock_steps() { steps_ = true; }
+  /// All sinks together keep `bytes` in memory and `on_disk` beyond; `one_in` operations on that disk fails (0: none).
+  void with_memory(std::int64_t bytes, std::int64_t on_disk, std::uint64_t one_in = 0) {
+    memory_.emplace(bytes);
+    posix_ = io::PosixFileSystem::open(directory_.path()).value();
+    disk_.emplace(*posix_);
+    spill_.emplace(*disk_, "spill", on_disk);
+    surroundings_.spill = &*spill_;
+    failing_ = one_in;
+  }
+  [[nodiscard]] std::int64_t most_in_memory() const { return most_in_memory_; }
+  [[nodiscard]] std::int64_t most_on_disk() const { return most_on_disk_; }
+  [[nodiscard]] std::size_t plans() const { return plans_; }
 
  private:
   bool crash() {
@@ -97,6 +122,13 @@ class World {
   bool session() {
     dead_ = false;
     std::atomic<bool> stopping{false};
+    struct Account {
+      ~Account() {
+        if (memory) memory->add(-bytes);
+      }
+      std::optional<MemoryBudget>& memory;
+      std::int64_t bytes = 0;
+    } account{memory_};
     S3Sink sink({.connector = "s3",
                  .task = 0,
                  .settings = settings_,
@@ -110,13 +142,18 @@ class World {
                    }
                    bookmarks_[lane] = bookmark;
                    notes_[lane] = note;
+                   ++plans_;
                    if (crash()) {
                      dead_ = true;
                      return fail(ErrorCode::closed, "crashed behind it");
                    }
                    return {};
                  },
-                 .account = {}});
+                 .account =
+                     [&](std::int64_t change) {
+                       account.bytes += change;
+                       return memory_ ? memory_->add(change) : MemoryLevel::roomy;
+                     }});
     std::vector<LaneStart> starts;
     for (std::size_t i = 0; i < 2; ++i) starts.push_back({&partitions_[i], bookmarks_[i], notes_[i]});
     EXPECT_TRUE(sink.open(starts));
@@ -144,14 +181,25 @@ class World {
           origin.lane = lane;
           origin.offset = Offset(static_cast<std::int64_t>(next[lane]));
           origin.timestamp_ms = logs_[lane][next[lane]].timestamp;
-          origin.value = as_bytes(logs_[lane][next[lane]].value);
+          const LogRecord& record = logs_[lane][next[lane]];
+          origin.key = as_bytes(record.key);
+          if (record.value) origin.value = as_bytes(*record.value);
+          origin.headers = kHeaders;
           path->convert(origin, room, records, failed);
         }
       }
       std::span<const SinkRecord> rest = records;
       while (true) {
+        if (failing_ != 0 && rng_.chance(1, failing_)) {
+          disk_->plan({.kinds = io::all_operations(), .nth = 1 + rng_.below(8), .error = ErrorCode::io_error});
+        }
         const Outcome outcome = sink.put(rest);
+        if (memory_) most_in_memory_ = std::max(most_in_memory_, memory_->used());
+        if (spill_) most_on_disk_ = std::max(most_on_disk_, spill_->used());
         if (dead_) return false;
+        // What was spilled cannot be read: the runtime begins a new session.
+        if (failing_ != 0 && outcome.kind == Outcome::Kind::fatal && outcome.error.code == ErrorCode::fenced)
+          return false;
         EXPECT_NE(outcome.kind, Outcome::Kind::fatal) << outcome.error.message();
         if (outcome.kind == Outcome::Kind::done) break;
         rest = rest.subspan(outcome.taken);
@@ -180,6 +228,15 @@ class World {
   Rng rng_;
   bool faults_;
   bool steps_ = false;
+  io::TemporaryDirectory directory_;
+  std::unique_ptr<io::FileSystem> posix_;
+  std::optional<io::FaultInjectingFileSystem> disk_;
+  std::optional<SpillFolder> spill_;
+  std::optional<MemoryBudget> memory_;
+  std::uint64_t failing_ = 0;
+  std::int64_t most_in_memory_ = 0;
+  std::int64_t most_on_disk_ = 0;
+  std::size_t plans_ = 0;
   std::size_t crashes_ = 0;
   std::atomic<bool> dead_{false};
   Rng fault_rng_{99};
@@ -207,6 +264,14 @@ const ConnectorConfig kByInterval = {
     {"rotate.interval.ms", "600000"},
     {"partitioner.class", "io.confluent.connect.storage.partitioner.HourlyPartitioner"},
     {"timestamp.extractor", "Record"}};
+const ConnectorConfig kWithSiblings = {
+    {"flush.size", "11"},
+    {"s3.compression.type", "gzip"},
+    {"partitioner.class", "io.confluent.connect.storage.partitioner.HourlyPartitioner"},
+    {"timestamp.extractor", "Record"},
+    {"store.kafka.keys", "true"},
+    {"store.kafka.headers", "true"},
+    {"behavior.on.null.values", "write"}};
 // Scenario A's: the wall clock decides both the folder and the cut.
 const ConnectorConfig kByClock = {
     {"flush.size", "20000"},
@@ -216,7 +281,7 @@ const ConnectorConfig kByClock = {
     {"partitioner.class", "io.confluent.connect.storage.partitioner.TimeBasedPartitioner"}};
 
 TEST(S3Sink, ReplaysGiveTheSameBytes) {
-  for (const ConnectorConfig& config : {kByRecords, kByInterval}) {
+  for (const ConnectorConfig& config : {kByRecords, kByInterval, kWithSiblings}) {
     World calm(config, 1, false);
     calm.run();
     // The last set stays open: flush.size and intervals of record time wait for records.
@@ -246,6 +311,53 @@ TEST(S3Sink, EveryRecordOnceWhenTheClockDecides) {
     crashes += stormy.crashes();
   }
   EXPECT_GT(crashes, 20U);
+}
+
+constexpr std::size_t kLarge = 4000;  // bytes of a value, so that a few records fill the memory
+
+TEST(S3Sink, WhatMemoryHasNoRoomForGoesToDiskAndTheBytesAreTheSame) {
+  for (const char* compression : {"none", "gzip"}) {
+    ConnectorConfig config = kByRecords;
+    config["flush.size"] = "70";
+    config["s3.compression.type"] = compression;
+    World calm(config, 1, false, kLarge);
+    calm.run();
+    const auto expected = calm.objects();
+    ASSERT_GE(expected.size(), 8U);
+    for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+      SCOPED_TRACE(std::string(compression) + " seed " + std::to_string(seed));
+      World tight(config, seed, seed % 2 == 0, kLarge);
+      tight.with_memory(128 << 10, 64 << 20);
+      tight.run();
+      EXPECT_EQ(tight.objects(), expected);
+      EXPECT_GT(tight.most_on_disk(), 100 << 10);
+      EXPECT_EQ(tight.plans(), 0U) << "nothing was cut for memory's sake";
+      EXPECT_LE(tight.most_in_memory(), 128 << 10) << "behind every put() there is room again";
+    }
+  }
+}
+
+TEST(S3Sink, EveryRecordOnceWhenMemoryAndDiskAreUsedUpOrTheDiskFails) {
+  ConnectorConfig config = kByRecords;
+  config["flush.size"] = "1000";
+  config["rotate.schedule.interval.ms"] = "3600000";  // at the end
+  for (const char* compression : {"none", "gzip"}) {
+    config["s3.compression.type"] = compression;
+    World calm(config, 1, false, kLarge);
+    calm.run();
+    std::size_t more = 0;
+    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+      SCOPED_TRACE(std::string(compression) + " seed " + std::to_string(seed));
+      World full(config, seed, seed % 2 == 0, kLarge);
+      full.with_memory(200 << 10, seed % 3 == 0 ? 0 : 100 << (seed % 3 * 5), seed % 3 == 2 ? 10 : 0);
+      full.run();
+      const auto lines = full.lines();
+      EXPECT_EQ(lines.size(), 300U);
+      EXPECT_EQ(std::set<std::string>(lines.begin(), lines.end()).size(), 300U);
+      more += full.objects().size() > calm.objects().size() ? 1 : 0;
+    }
+    EXPECT_GE(more, 4U) << "where there is no room on disk, sets are cut for memory's sake";
+  }
 }
 
 TEST(S3Sink, AClockThatIsSetLosesAndRepeatsNothing) {
@@ -302,21 +414,33 @@ TEST(S3Sink, ConfluentsNames) {
                                          "/bucket/topics/cars/partition=1/cars+1+0000000000.json"}));
 }
 
-TEST(Partitioner, SpansAndRotationsAreLocal) {
-  const sql::TimeZone& seoul = *sql::TimeZone::find("Asia/Seoul");
-  EXPECT_EQ(span_start(kStart, 86'400'000, seoul), 1'699'974'000'000);  // 2023-11-15T00:00+09:00
-  EXPECT_EQ(span_start(kStart, 180'000, seoul), 1'699'999'920'000);
-  EXPECT_EQ(next_rotation(WallTime(kStart), std::chrono::hours(24), seoul).count(), 1'700'060'400'000);
-  EXPECT_EQ(next_rotation(WallTime(1'700'060'400'000), std::chrono::minutes(3), seoul).count(), 1'700'060'580'000);
-}
-
-TEST(Partitioner, IsoTimes) {
-  EXPECT_EQ(parse_iso_time("2023-11-14T22:13:20Z"), kStart);
-  EXPECT_EQ(parse_iso_time("2023-11-15T07:13:20.5+09:00"), kStart + 500);
-  EXPECT_EQ(parse_iso_time("2023-11-14"), 1'699'920'000'000);
-  for (const char* wrong : {"", "x", "2023-13-01", "2023-11-14T25:00:00Z", "2023-11-14T22:13:20Zx", "20231114"}) {
-    EXPECT_EQ(parse_iso_time(wrong), std::nullopt) << wrong;
+TEST(S3Sink, KeysHeadersAndTombstonesHaveObjectsBesideTheValues) {
+  World calm({{"flush.size", "150"},
+              {"store.kafka.keys", "true"},
+              {"keys.format.class", "io.confluent.connect.s3.format.bytearray.ByteArrayFormat"},
+              {"key.converter", "org.apache.kafka.connect.converters.ByteArrayConverter"},
+              {"store.kafka.headers", "true"},
+              {"behavior.on.null.values", "WRITE"}},
+             1, false);
+  calm.run();
+  const auto objects = calm.objects();
+  std::map<std::string, std::size_t> lines;
+  for (const auto& [key, bytes] : objects) lines[key] = static_cast<std::size_t>(std::ranges::count(bytes, '\n'));
+  const std::string cars = "/bucket/topics/cars/";
+  std::map<std::string, std::size_t> expected;
+  for (const std::string lane : {"0", "1"}) {
+    // Values from offset 0 on; the first tombstone is at 4.
+    expected[cars + "partition=" + lane + "/cars+" + lane + "+0000000000.json"] = 133;
+    expected[cars + "partition=" + lane + "/cars+" + lane + "+0000000000.keys.bin"] = 133;
+    expected[cars + "partition=" + lane + "/cars+" + lane + "+0000000000.headers.json"] = 133;
+    expected[cars + "tombstone/cars+" + lane + "+0000000004.keys.bin"] = 17;
+    expected[cars + "tombstone/cars+" + lane + "+0000000004.headers.json"] = 17;
   }
+  EXPECT_EQ(lines, expected);
+  EXPECT_EQ(objects.at(cars + "tombstone/cars+0+0000000004.keys.bin").substr(0, 9), "d4\nd3\nd2\n");
+  EXPECT_EQ(objects.at(cars + "tombstone/cars+0+0000000004.headers.json").substr(0, 77),
+            R"({"headers":[{"key":"site","value":"seoul"},{"key":"n","value":"17"}]})"
+            "\n{\"heade");
 }
 
 TEST(Plan, NotesAreReadBack) {
@@ -327,53 +451,6 @@ TEST(Plan, NotesAreReadBack) {
   for (const char* wrong : {"", "end=", "end=5", "end=5;clock=", "end=5;clock=6;x", "cut=5;clock=6"}) {
     EXPECT_FALSE(Plan::parse(wrong)) << wrong;
   }
-}
-
-/// As a columnar format does it: rows are kept, what is written comes at the end.
-class Columns final : public RecordFormat {
- public:
-  class Writer final : public RecordWriter {
-   public:
-    Result<void> append(const Datum& value, Buffer&) override {
-      if (!value.is_object()) return fail(ErrorCode::malformed, "a row is an object");
-      sql::Arena arena;
-      for (const char* name : {"a", "b"})
-        columns_[name] += std::string(*sql::to_text(arena, value.value.member(name))) + ",";
-      return {};
-    }
-    Result<void> end(Buffer& out) override {
-      for (const auto& [name, cells] : columns_) out.append(name + "=" + cells);
-      out.append("footer");
-      return {};
-    }
-    [[nodiscard]] std::size_t kept_bytes() const override { return columns_.empty() ? 0 : 2 * columns_.at("a").size(); }
-
-   private:
-    std::map<std::string, std::string> columns_;
-  };
-  std::unique_ptr<RecordWriter> begin() override { return std::make_unique<Writer>(); }
-  [[nodiscard]] std::string extension() const override { return ".columns"; }
-  [[nodiscard]] std::string_view content_type() const override { return "application/octet-stream"; }
-};
-
-TEST(OpenObject, AFormatMayKeepRowsUntilTheEnd) {
-  bool refuse = true;
-  testing::FakeBucket server([&] {
-    return std::exchange(refuse, false) ? testing::FakeBucket::Fault::before : testing::FakeBucket::Fault::none;
-  });
-  SystemClock clock;
-  Bucket bucket({server.url(), "r", "b", true}, {"k", "s", ""}, clock, net::http::Client({}));
-  Columns format;
-  OpenObject object("x.columns", format, nullptr);
-  sql::JsonDocument rows[3];
-  ASSERT_TRUE(rows[0].parse(R"({"a":1,"b":"x"})") && rows[1].parse(R"({"a":2,"b":"y"})") && rows[2].parse("3"));
-  EXPECT_TRUE(object.append(Datum::of(root_of(rows[0]))));
-  EXPECT_FALSE(object.append(Datum::of(root_of(rows[2]))));
-  EXPECT_TRUE(object.append(Datum::of(root_of(rows[1]))));
-  EXPECT_EQ(object.kept_bytes(), 8U) << "counted against the memory of all sinks";
-  EXPECT_FALSE(object.finish(bucket));
-  ASSERT_TRUE(object.finish(bucket)) << "repeated";
-  EXPECT_EQ(server.objects().at("/b/x.columns"), "a=1,2,b=x,y,footer");
 }
 
 }  // namespace
