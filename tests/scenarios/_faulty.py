@@ -2,7 +2,9 @@
 
 Faults, drawn with a seed: reset before the request, reset behind its body, reset behind the server's success and before its
 answer, 500, 503 and 429 instead of the server, a slow answer. Requests pass unchanged, as S3's signatures cover the Host header.
+TcpProxy does the same to a protocol that it does not know.
 """
+import contextlib
 import gzip
 import http.client
 import http.server
@@ -93,6 +95,75 @@ class FaultyProxy(Server):
             do_GET = do_PUT = do_POST = do_DELETE = serve
 
         super().__init__(("127.0.0.1", 0), Passing)
+
+
+class TcpProxy:
+    """Listens on a free port and passes bytes on to `port`. Of the answers one in `one_in` is not passed on: the server has done
+    what it was asked, and both sides are reset. One in `one_in` requests is spoiled before the server sees it."""
+
+    def __init__(self, port, seed, one_in):
+        self.target, self.one_in, self.draw = port, one_in, random.Random(seed)
+        self.counts = {"reset_before": 0, "reset_after_success": 0}
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port = self.listener.getsockname()[1]
+
+    def __enter__(self):
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            try:
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                client.close()
+                continue
+            for source, sink, fault in ((client, server, "reset_before"), (server, client, "reset_after_success")):
+                threading.Thread(target=self.pump, args=(source, sink, fault), daemon=True).start()
+
+    def pump(self, source, sink, fault):
+        try:
+            while data := source.recv(1 << 16):
+                if self.draw.randrange(self.one_in) == 0:
+                    self.counts[fault] += 1
+                    break
+                sink.sendall(data)
+        except OSError:
+            pass
+        for side in (source, sink):
+            with contextlib.suppress(OSError):
+                side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                side.shutdown(socket.SHUT_RDWR)
+                side.close()
+
+
+class Collecting(Server):
+    """An HTTP service that keeps the bodies it is given: JSON (`documents`) and InfluxDB's lines (`points`)."""
+
+    def __init__(self):
+        kept, self.documents, self.points, self.lock = self, [], {}, threading.Lock()
+
+        class Any(Handler):
+            def do_POST(self):
+                body = self.body().decode()
+                with kept.lock:
+                    if self.path.startswith("/write"):
+                        for line in body.splitlines():  # series and time are what makes a point
+                            series, fields, when = line.rsplit(" ", 2) if line.count(" ") == 2 else ("?", line, "?")
+                            kept.points[series, when] = fields
+                    else:
+                        found = json.loads(body)
+                        kept.documents.extend(found if isinstance(found, list) else [found])
+                self.answer(204 if self.path.startswith("/write") else 200)
+
+        super().__init__(("127.0.0.1", 0), Any)
 
 
 class Elasticsearch(Server):

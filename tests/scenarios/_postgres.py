@@ -68,5 +68,6 @@ class Postgres:
         )
         return out.strip().splitlines()
 
-    def settings(self):
-        return {"connection.url": f"jdbc:postgresql://127.0.0.1:{self.port}/postgres", "connection.user": self.user}
+    def settings(self, port=None):
+        """Through a proxy on `port`, or straight."""
+        return {"connection.url": f"jdbc:postgresql://127.0.0.1:{port or self.port}/postgres", "connection.user": self.user}

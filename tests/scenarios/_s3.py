@@ -38,7 +38,8 @@ def free_port():
 
 
 class S3:
-    def __init__(self):
+    def __init__(self, region):
+        self.region = region
         self.root = scratch() / "s3"
         (self.root / BUCKET).mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -47,7 +48,7 @@ class S3:
     def start(self):
         log = open(scratch() / "s3.log", "ab")
         self.process = subprocess.Popen(
-            [program(), "--port", f"127.0.0.1:{self.port}", "--region", "us-east-1", "posix", str(self.root)],
+            [program(), "--port", f"127.0.0.1:{self.port}", "--region", self.region, "posix", str(self.root)],
             stdout=log, stderr=log, env={**os.environ, "ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET})
         deadline = time.monotonic() + 20
         while True:
@@ -66,7 +67,7 @@ class S3:
 
     def settings(self):
         return {"store.url": f"http://127.0.0.1:{self.port}", "aws.access.key.id": KEY, "aws.secret.access.key": SECRET,
-                "s3.region": "us-east-1", "s3.bucket.name": BUCKET}
+                "s3.region": self.region, "s3.bucket.name": BUCKET}
 
     def environment(self):
         return {"AWS_ENDPOINT_URL_S3": f"http://127.0.0.1:{self.port}", "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET}
@@ -85,8 +86,8 @@ class S3:
 
 
 @contextlib.contextmanager
-def s3_server():
-    server = S3()
+def s3_server(region="us-east-1"):
+    server = S3(region)
     try:
         yield server.start()
     finally:

@@ -7,6 +7,7 @@ MILLRACE_BACKLOG_MB=5000 makes it large.
 # timeout: 900
 import os
 import subprocess
+import threading
 import time
 
 from _connect import Connect
@@ -22,7 +23,7 @@ class Counting(HttpServer):
     """Takes bulk requests and counts documents; `away` resets every connection."""
 
     def __init__(self):
-        counting, self.documents, self.away = self, 0, True
+        counting, self.documents, self.away, self.lock = self, 0, True, threading.Lock()
 
         class Bulk(Handler):
             def do_GET(self):
@@ -32,7 +33,9 @@ class Counting(HttpServer):
                 body = self.body()
                 if counting.away:
                     return self.reset()
-                counting.documents += body.count(b"\n") // 2
+                count = body.count(b"\n") // 2
+                with counting.lock:  # += alone loses what another thread adds meanwhile
+                    counting.documents += count
                 self.answer(200, b'{"took":1,"errors":false,"items":[]}')
 
         super().__init__(("127.0.0.1", 0), Bulk)

@@ -1,11 +1,14 @@
-"""kill -9 while four sinks deliver through proxies that spoil one request in six. Afterwards: the bucket is byte for
-byte that of a run without faults, its objects' offsets are contiguous and disjoint, and no upload is left open; the
-index, PostgreSQL's table and ClickHouse's table have every record once.
+"""kill -9 while every kind of sink delivers, through proxies that spoil one request in six. Afterwards: the bucket is byte
+for byte that of a run without faults, its objects' offsets are contiguous and disjoint, and no upload is left open; the
+index, PostgreSQL's table, ClickHouse's tables and InfluxDB's series have every record once; the HTTP service and the file,
+which can only have it at least once, miss none.
 
 MILLRACE_KILL_CYCLES=200 is the long run (five minutes); CHDB_PYTHON gives ClickHouse's own engine.
 """
 
 # timeout: 1800
+import contextlib
+import json
 import os
 import random
 import re
@@ -14,7 +17,7 @@ import time
 
 from _clickhouse import TABLE, clickhouse
 from _connect import Connect
-from _faulty import Elasticsearch, FaultyProxy
+from _faulty import Collecting, Elasticsearch, FaultyProxy, TcpProxy
 from _postgres import Postgres
 from _s3 import s3_server
 from _server import check, need, scratch, serving, wait_until
@@ -47,7 +50,15 @@ ES = {
     "read.timeout.ms": "3000",
     "connection.compression": "true",
 }
-JDBC = {**JSON, "connector.class": "JdbcSinkConnector", "auto.create": "true", "batch.size": "300", "tasks.max": "2"}
+JDBC = {
+    **JSON,
+    "connector.class": "JdbcSinkConnector",
+    "auto.create": "true",
+    "batch.size": "300",
+    "tasks.max": "2",
+    "retry.backoff.ms": "20",
+    "max.retries": "50",
+}
 CLICKHOUSE = {
     **JSON,
     "connector.class": "ClickHouseSinkConnector",
@@ -56,6 +67,21 @@ CLICKHOUSE = {
     "linger.ms": "20",
     "retryCount": "50",
 }
+
+
+RETRY = {**JSON, "retry.backoff.ms": "20", "max.retries": "50", "linger.ms": "20"}
+HTTP = {**RETRY, "connector.class": "HttpSinkConnector", "batch.max.size": "300", "batch.json.as.array": "true"}
+INFLUX = {**RETRY, "connector.class": "InfluxDBSinkConnector", "influxdb.db": "cars", "batch.size": "400"}
+FILE = {**JSON, "connector.class": "FileStreamSinkConnector"}
+
+
+def lines_of(path):
+    """A file sink's records; a kill may cut its last line, which is then written again."""
+    found = []
+    for line in path.read_text(errors="replace").splitlines():
+        with contextlib.suppress(ValueError):
+            found.append(json.loads(line)["seq"])
+    return found
 
 
 def produce(server, start):
@@ -103,7 +129,11 @@ def main():
         scratch() / "clickhouse"
     ) as house, FaultyProxy(s3.port, 1, 6) as s3_proxy, FaultyProxy(es.server_address[1], 2, 6) as es_proxy, FaultyProxy(
         house.port, 3, 3
-    ) as house_proxy, serving(
+    ) as house_proxy, TcpProxy(
+        postgres.port, 4, 30
+    ) as postgres_proxy, Collecting() as service, FaultyProxy(
+        service.server_address[1], 5, 6
+    ) as service_proxy, serving(
         config=CONFIG
     ) as server:
         house.query(TABLE.format("cars"))
@@ -111,7 +141,10 @@ def main():
         connect = Connect(server)
         connect.create("s3", {**S3, **s3.settings(), "store.url": s3_proxy.url, "topics.dir": "faults"})
         connect.create("es", {**ES, "connection.url": es_proxy.url})
-        connect.create("postgres", {**JDBC, **postgres.settings()})
+        connect.create("postgres", {**JDBC, **postgres.settings(postgres_proxy.port)})
+        connect.create("http", {**HTTP, "http.api.url": service_proxy.url})
+        connect.create("influx", {**INFLUX, "influxdb.url": service_proxy.url})
+        connect.create("file", {**FILE, "file": str(scratch() / "out")})
         connect.create("clickhouse", {**CLICKHOUSE, **house.settings(house_proxy.server_address[1])})
         binary = {"insert.format": "RowBinary", "topic2TableMap": "cars=cars_binary"}
         connect.create("clickhouse-binary", {**CLICKHOUSE, **house.settings(house_proxy.server_address[1]), **binary})
@@ -136,6 +169,13 @@ def main():
             )
             check(house.query(select) == f"{total}\t{total}\t0\t{total - 1}", f"and once in {table}")
         check(sorted(d["seq"] for d in es.documents.values()) == list(range(total)), "each document once")
+        wait_until(
+            lambda: len({d["seq"] for d in service.documents}) == total, f"the service misses none of {total} records", 120
+        )
+        wait_until(lambda: len(service.points) >= total, f"{len(service.points)} points of {total}", 120)
+        found = sorted(int(re.search(r"seq=(\d+)", fields)[1]) for fields in service.points.values())
+        check(found == list(range(total)), f"each record is one point: {len(found)}")
+        wait_until(lambda: set(lines_of(scratch() / "out")) == set(range(total)), "the file misses none", 60)
         wait_until(lambda: sum(committed(connect, "es").values()) == total, "the bookmarks are at the end", 30)
         ends = committed(connect, "es")
         wait_until(
@@ -152,13 +192,14 @@ def main():
         )
         parts = [path for path in s3.root.rglob("*") if path.is_file() and ".sgwtmp" in path.parts]
         check(not parts, f"uploads are left open: {parts[:3]}")
-        for proxy in (s3_proxy, es_proxy, house_proxy):
+        for proxy in (s3_proxy, es_proxy, house_proxy, postgres_proxy, service_proxy):
             check(sum(proxy.counts.values()) >= min(CYCLES, 20) // 2, f"faults happened: {proxy.counts}")
         engine = "ClickHouse's engine" if os.environ.get("CHDB_PYTHON") else "a stand-in for ClickHouse"
         print(
             f"{CYCLES} cycles in {took:.0f} s, {total} records, {len(raw_objects(s3, 'clean'))} objects; {engine}\n"
-            f"s3 {s3_proxy.counts}\nes {es_proxy.counts}\nclickhouse {house_proxy.counts}\n"
-            f"written again to the index: {es.indexed - total}"
+            f"s3 {s3_proxy.counts}\nes {es_proxy.counts}\nclickhouse {house_proxy.counts}\npostgres {postgres_proxy.counts}\n"
+            f"http, influxdb {service_proxy.counts}\nwritten again to the index: {es.indexed - total}, to the service: "
+            f"{len(service.documents) - total}, to the file: {len(lines_of(scratch() / 'out')) - total}"
         )
 
 
