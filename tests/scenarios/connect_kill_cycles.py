@@ -130,7 +130,7 @@ def main():
     ) as house, FaultyProxy(s3.port, 1, 6) as s3_proxy, FaultyProxy(es.server_address[1], 2, 6) as es_proxy, FaultyProxy(
         house.port, 3, 3
     ) as house_proxy, TcpProxy(
-        postgres.port, 4, 30
+        postgres.port, 4, 100
     ) as postgres_proxy, Collecting() as service, FaultyProxy(
         service.server_address[1], 5, 6
     ) as service_proxy, serving(
