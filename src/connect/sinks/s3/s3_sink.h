@@ -50,6 +50,7 @@ class S3Sink final : public Sink {
   /// When all sinks together keep too much: moves the largest objects to disk; cuts sets where that does not help.
   Result<void> relieve_memory();
   void spill_objects();
+  void spill_the_largest();
   [[nodiscard]] bool is_over_memory() const;
   [[nodiscard]] bool can_spill() const;
   /// relieve_memory() would do something.
@@ -72,6 +73,7 @@ class S3Sink final : public Sink {
   std::vector<ObjectSet> sets_;  // by lane
   WallTime next_rotation_{0};
   MonoTime spill_from_{0};  // not before, because it failed
+  MonoTime trim_from_{0};
   bool swept_ = false;
 
   // Read once from the settings.
