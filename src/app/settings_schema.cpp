@@ -74,8 +74,7 @@ void add_mqtt(std::vector<config::Setting>& rows) {
         read_names(s.mqtt.ws_origins, "ws.allowed.origins", node, problems);
       },
       [](const S& s) { return print_names(s.mqtt.ws_origins); },
-      "Web pages (`https://example.com`) from which browsers may connect, besides those of the host itself. `*`: "
-      "all."));
+      "Origins (`https://example.com`) of web pages that may connect, besides the host's own. `*`: all."));
   add_listener(rows, "mqtt.tls.host", "mqtt.tls.port", &S::mqtt_tls_listener,
                "Address the MQTT listener over TLS binds.",
                "Port of the MQTT listener over TLS; 8883 is the usual one.");
