@@ -1,6 +1,8 @@
 #include "connect/sinks/s3/record_format.h"
 
+#include "codec/base64.h"
 #include "connect/converters/json_line.h"
+#include "connect/json_writer.h"
 
 namespace millrace::connect::s3 {
 namespace {
@@ -68,6 +70,26 @@ class ByteArrayFormat final : public RecordFormat {
 };
 
 }  // namespace
+
+std::string headers_as_json(const SinkRecord& record) {
+  sql::Arena arena(1024);
+  JsonWriter json;
+  json.begin_object().key("headers").begin_array();
+  for (const DatumHeader& header : record.image.headers) {
+    json.begin_object().member("key", header.key).key("value");
+    const Datum& value = header.value;
+    const auto text = value.kind == Datum::Kind::value ? sql::to_text(arena, value.value) : std::nullopt;
+    if (value.kind == Datum::Kind::bytes) {
+      json.value(to_base64(value.bytes));
+    } else if (text) {
+      json.value(*text);
+    } else {
+      json.null();
+    }
+    json.end_object();
+  }
+  return json.end_array().end_object().take();
+}
 
 Result<std::unique_ptr<RecordFormat>> RecordFormat::make(const Settings& settings, std::string_view key) {
   const std::string name = settings.text(key);

@@ -42,4 +42,7 @@ class RecordFormat {
   static Result<std::unique_ptr<RecordFormat>> make(const Settings& settings, std::string_view key = "format.class");
 };
 
+/// A record's headers as Confluent's JsonFormat writes them: texts, whatever their type was.
+std::string headers_as_json(const SinkRecord& record);
+
 }  // namespace millrace::connect::s3

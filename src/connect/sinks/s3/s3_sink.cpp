@@ -7,9 +7,7 @@
 #include <set>
 
 #include "base/log.h"
-#include "codec/base64.h"
 #include "connect/json_members.h"
-#include "connect/json_writer.h"
 #include "connect/runtime/failed_record.h"
 #include "connect/settings/destination_url.h"
 #include "connect/sinks/s3/credentials.h"
@@ -44,27 +42,6 @@ void check_more(const Settings& settings, std::vector<ConfigValue>& values) {
   if (const auto fault = url.empty() ? std::nullopt : url_fault(url)) {
     add_error(values, "store.url", fmt::format("Invalid value {} for configuration store.url: {}", url, *fault));
   }
-}
-
-/// As Confluent's JsonFormat writes them: texts, whatever their type was.
-std::string headers_as_json(const SinkRecord& record) {
-  sql::Arena arena(1024);
-  JsonWriter json;
-  json.begin_object().key("headers").begin_array();
-  for (const DatumHeader& header : record.image.headers) {
-    json.begin_object().member("key", header.key).key("value");
-    const Datum& value = header.value;
-    const auto text = value.kind == Datum::Kind::value ? sql::to_text(arena, value.value) : std::nullopt;
-    if (value.kind == Datum::Kind::bytes) {
-      json.value(to_base64(value.bytes));
-    } else if (text) {
-      json.value(*text);
-    } else {
-      json.null();
-    }
-    json.end_object();
-  }
-  return json.end_array().end_object().take();
 }
 
 }  // namespace
