@@ -16,7 +16,7 @@ namespace millrace::rules {
 template <class Index>
 class Layered {
  public:
-  static constexpr std::size_t kTop = 64;
+  static constexpr std::size_t kTop = 160;  // so that fewer than one in a hundred additions builds more than these
   static constexpr std::size_t kMiddle = 2048;
 
   struct Layer {
