@@ -176,7 +176,7 @@ std::uint32_t JsonDocument::find(std::uint32_t object, std::string_view key) con
     }
     if (member.key_escaped) [[unlikely]] {
       if (json_string_equals(key_of(member), key)) found = here;
-    } else if (member.key_size == key.size() && std::memcmp(text + member.key_at, key.data(), key.size()) == 0) {
+    } else if (std::string_view(text + member.key_at, member.key_size) == key) {
       found = here;
     }
   }
