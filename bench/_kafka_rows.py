@@ -126,10 +126,10 @@ def librdkafka(bench, server, partitions=PARTITIONS, size=SIZE):
 
 
 def many(bench, server, partitions):
-    """As librdkafka(); every partition has its files before."""
+    """As librdkafka(); every partition has its files before, written gently: the peak of memory is to be this load's."""
     create_topic(server, "bench", partitions)
     bench.generate("kafka", server, "--topic", "bench", "--partitions", partitions, "--no-create", "--record-bytes", SIZE,
-                   "--batches-per-request", 64, "--batch-bytes", 16384, "--warmup", 0, "--duration", 6)
+                   "--batch-bytes", 4096, "--rate", 100_000, "--warmup", 0, "--duration", 6)
     return librdkafka(bench, server, partitions)
 
 

@@ -60,8 +60,8 @@ def killed(bench, server):
     create(server, 1000)
     # Its first gigabyte goes to journal files that have to be made: how much of a rate is kept is not known.
     there = 0
-    for _ in range(10):
-        there += fill(bench, server, 1000, TAIL_GB)["total_acknowledged"] * 1000
+    for _ in range(40):
+        there += fill(bench, server, 1000, TAIL_GB / 8)["total_acknowledged"] * 1000
         if there >= TAIL_GB * 1e9:
             break
 
