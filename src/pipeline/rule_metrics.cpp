@@ -33,10 +33,10 @@ class Shown {
   };
   Shown(const RuleSetSlot& slot, const Clock& clock, std::size_t most) : slot_(slot), clock_(clock), most_(most) {}
 
-  View view() const {
-    return view_.with([this](View& view) {
+  std::shared_ptr<const View> view() const {
+    return view_.with([this](std::shared_ptr<const View>& view) {
       const auto set = slot_.current();
-      if (set->size() <= most_ || view.complete || clock_.mono() - view.made >= kFresh) view = make(*set);
+      if (!view || set->size() <= most_ || view->complete || clock_.mono() - view->made >= kFresh) view = make(*set);
       return view;
     });
   }
@@ -44,8 +44,9 @@ class Shown {
  private:
   static constexpr std::chrono::seconds kFresh{1};
 
-  View make(const rules::RuleSet& set) const {
-    View out;
+  std::shared_ptr<const View> make(const rules::RuleSet& set) const {
+    const auto made = std::make_shared<View>();
+    View& out = *made;
     out.made = clock_.mono();
     out.totals = set.totals();
     out.count = set.size();
@@ -53,7 +54,7 @@ class Shown {
     out.complete = all.size() <= most_;
     if (!out.complete) all = busiest_of(all);
     for (const rules::Rule* const rule : all) out.rules.emplace_back(rule->name, rule->counters);
-    return out;
+    return made;
   }
 
   /// In the order they stood in. Of those that did as much the first: the choice is the same at every look.
@@ -72,7 +73,7 @@ class Shown {
   const RuleSetSlot& slot_;
   const Clock& clock_;
   const std::size_t most_;
-  mutable Guarded<View> view_;
+  mutable Guarded<std::shared_ptr<const View>> view_;
 };
 
 }  // namespace
@@ -85,7 +86,8 @@ void register_rule_metrics(metrics::Registry& registry, const RuleSetSlot& rules
     const std::string name(row.name);
     registry.collect_counter("millrace_rule_" + name + "_total", row.help, [shown, counter = row.counter] {
       std::vector<metrics::Registry::Sample> samples;
-      for (const auto& [rule, counters] : shown->view().rules) {
+      const auto view = shown->view();
+      for (const auto& [rule, counters] : view->rules) {
         const std::uint64_t value = ((*counters).*counter).load(std::memory_order_relaxed);
         samples.emplace_back(metrics::Labels{{"rule", rule}}, static_cast<double>(value));
       }
@@ -93,7 +95,7 @@ void register_rule_metrics(metrics::Registry& registry, const RuleSetSlot& rules
     });
     registry.collect_counter("millrace_rules_" + name + "_total",
                              std::string(row.help) + "; all rules, also those gone", [shown, i] {
-                               const auto value = static_cast<double>(shown->view().totals.values[i]);
+                               const auto value = static_cast<double>(shown->view()->totals.values[i]);
                                return std::vector<metrics::Registry::Sample>{{metrics::Labels{}, value}};
                              });
   }
