@@ -75,12 +75,13 @@ class DiskLog final : public Log {
     SegmentRef segment;
     std::vector<StoredBatch> batches;
     Segment::Piece piece;
+    const io::BlockBuffer* blocks = nullptr;  // what the piece has to write
     std::int64_t now_ms = 0;
     MonoTime started{};
   };
   Result<std::optional<PendingPiece>> begin_piece(const PartitionPtr& owner, Offset limit, bool pad,
                                                   io::BlockBuffer& blocks);
-  Result<void> finish_piece(PendingPiece pending, const Result<void>& written, const io::BlockBuffer& blocks);
+  Result<void> finish_piece(PendingPiece pending, const Result<void>& written);
   Result<bool> write_piece(const PartitionPtr& partition, Offset limit);
   Result<bool> ensure_directory(Partition& partition);
   Result<void> seal_active(Partition& partition, const SegmentRef& active);

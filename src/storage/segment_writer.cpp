@@ -125,14 +125,14 @@ Result<std::optional<DiskLog::PendingPiece>> DiskLog::begin_piece(const Partitio
   const MonoTime started = clock_.mono();
   MR_TRY_ASSIGN(Segment::Piece piece,
                 active->files->begin_append(active->state, std::span(batches).first(count), rules, blocks));
-  return PendingPiece{owner, *active, std::move(batches), std::move(piece), now_ms, started};
+  return PendingPiece{owner, *active, std::move(batches), std::move(piece), &blocks, now_ms, started};
 }
 
-Result<void> DiskLog::finish_piece(PendingPiece pending, const Result<void>& written, const io::BlockBuffer& blocks) {
+Result<void> DiskLog::finish_piece(PendingPiece pending, const Result<void>& written) {
   Partition& partition = *pending.partition;
   const SegmentState& before = pending.segment.state;
   MR_TRY_ASSIGN(const Segment::Appended appended,
-                pending.segment.files->finish_append(before, std::move(pending.piece), written, blocks));
+                pending.segment.files->finish_append(before, std::move(pending.piece), written, *pending.blocks));
   const MonoTime now = clock_.mono();
   for (const StoredBatch& batch : std::span(pending.batches).first(appended.batches)) {
     if (const auto header = parse_batch_header(batch.bytes.view())) {
@@ -152,7 +152,7 @@ Result<bool> DiskLog::write_piece(const PartitionPtr& partition, Offset limit) {
   if (!pending) return false;
   const auto written =
       pending->piece.file ? pending->piece.file->write_blocks(pending->piece.position, blocks_.view()) : Result<void>{};
-  MR_TRY(finish_piece(std::move(*pending), written, blocks_));
+  MR_TRY(finish_piece(std::move(*pending), written));
   return true;
 }
 
@@ -164,7 +164,6 @@ Result<void> DiskLog::write_together(std::span<Unwritten* const> changed, std::s
     MR_TRY_ASSIGN([[maybe_unused]] const bool there, ensure_directory(*one->partition));
   }
   std::vector<PendingPiece> pieces;
-  std::vector<std::size_t> blocks_of_piece;
   std::vector<io::BlockWrite> writes;
   Result<void> outcome;
   for (std::size_t i = 0; i < changed.size() && outcome; ++i) {
@@ -176,15 +175,14 @@ Result<void> DiskLog::write_together(std::span<Unwritten* const> changed, std::s
       const Segment::Piece& piece = (*begun)->piece;
       if (piece.file) writes.push_back({piece.file.get(), piece.position, blocks[i].view()});
       pieces.push_back(std::move(**begun));
-      blocks_of_piece.push_back(i);
     }
   }
   files_.write_blocks_of(writes);
   auto write = writes.begin();
-  for (std::size_t i = 0; i < pieces.size(); ++i) {
-    Result<void> written = pieces[i].piece.file ? (write++)->done : Result<void>{};
+  for (PendingPiece& piece : pieces) {
+    Result<void> written = piece.piece.file ? (write++)->done : Result<void>{};
     if (options_.bugs.forget_failed_write) written = {};
-    const auto finished = finish_piece(std::move(pieces[i]), written, blocks[blocks_of_piece[i]]);
+    const auto finished = finish_piece(std::move(piece), written);
     if (!finished && outcome) outcome = finished;
   }
   return outcome;
