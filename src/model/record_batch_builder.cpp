@@ -86,6 +86,7 @@ SharedBytes RecordBatchBuilder::finish(ProducerId producer, ProducerEpoch epoch,
   // The next batch will likely be about as large: reserving at once saves the doublings.
   reserve_hint_ = buffer_.size() + buffer_.size() / 8;
   count_ = 0;
+  buffer_.shrink_to_fit();  // a partition's tail keeps it, and at a low rate a batch is one record
   return SharedBytes(std::exchange(buffer_, Buffer{}));
 }
 

@@ -15,7 +15,8 @@
 namespace millrace::net {
 
 Loop::Impl::Impl()
-    : again(&TcpStream::again_slot_),
+    : readable(&TcpStream::readable_slot_),
+      again(&TcpStream::again_slot_),
       dirty(&TcpStream::dirty_slot_),
       read_buffer(std::make_unique_for_overwrite<std::uint8_t[]>(kReadBytes)),
       epoll_fd_(::epoll_create1(EPOLL_CLOEXEC)),
@@ -82,9 +83,8 @@ void Loop::Impl::post(Task task) {
 }
 
 void Loop::Impl::wait() {
-  if (event_next_ < event_count_) return;  // the rest of the last batch first
   int timeout_ms = -1;
-  if (!again.empty() || !dirty.empty() || !layers_again.empty() || !layers_dirty.empty()) {
+  if (!readable.empty() || !again.empty() || !dirty.empty() || !layers_again.empty() || !layers_dirty.empty()) {
     timeout_ms = 0;
   } else if (const auto deadline = timers.next_deadline()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - now()).count();
@@ -106,11 +106,16 @@ void Loop::Impl::wait() {
 }
 
 void Loop::Impl::handle_events() {
-  turn_read_bytes = 0;
-  while (event_next_ < event_count_ && turn_read_bytes < kTurnReadBytes) {
+  while (event_next_ < event_count_) {
     const epoll_event event = events_[static_cast<std::size_t>(event_next_++)];
     if (event.data.ptr != nullptr) static_cast<Pollable*>(event.data.ptr)->on_ready(event.events);
   }
+}
+
+void Loop::Impl::read_streams() {
+  turn_read_bytes = 0;
+  readable.run_until([this] { return turn_read_bytes >= kTurnReadBytes; },
+                     [](TcpStream& stream) { stream.read_once(); });
 }
 
 void Loop::Impl::run_posted() {
@@ -147,6 +152,7 @@ void Loop::Impl::run() {
     run_posted();
     flush_written();
     handle_events();
+    read_streams();
     timers.run_due(now());
     run_posted();
     again.run([](TcpStream& stream) { stream.run_again(); });

@@ -1,9 +1,10 @@
-// Loop::Impl: the epoll set and the work lists of one loop; private to net. Raw epoll, level-triggered: measured as
-// fast as Asio, and it leaves the order of a turn in plain sight.
+// Loop::Impl: the epoll set and the work lists of one loop; private to net. Raw epoll: measured as fast as Asio, and it
+// leaves the order of a turn in plain sight. Streams are edge-triggered: a level-triggered socket is polled a second
+// time behind every read, and pausing one costs a system call.
 //
-// A turn: posted tasks and what they wrote, ready events until the batch or the turn's byte budget is used up, due
-// timers, posted tasks, streams that resumed or closed, hooks, one write per dirty stream. What is left of a batch
-// comes first in the next turn, so no stream starves another. Thread: the loop's, except post() and stop().
+// A turn: posted tasks and what they wrote, ready events, readable streams until the turn's byte budget is used up, due
+// timers, posted tasks, streams that resumed or closed, hooks, one write per dirty stream. Streams that were not read
+// come first in the next turn, so none starves another. Thread: the loop's, except post() and stop().
 #pragma once
 
 #include <sys/epoll.h>
@@ -82,13 +83,32 @@ class WorkList {
       streams_[i] = nullptr;
       step(*stream);
     }
+    drop_front(count);
+  }
+  /// The same until `enough()`; those left keep their place in front of those added meanwhile.
+  template <class Step, class Enough>
+  void run_until(Enough&& enough, Step&& step) {
+    const std::size_t count = streams_.size();
+    std::size_t done = 0;
+    for (; done < count && !enough(); ++done) {
+      T* stream = streams_[done];
+      if (stream == nullptr) continue;
+      stream->*slot_ = kNone;
+      streams_[done] = nullptr;
+      step(*stream);
+    }
+    drop_front(done);
+  }
+
+ private:
+  void drop_front(std::size_t count) {
+    if (count == 0) return;
     streams_.erase(streams_.begin(), streams_.begin() + static_cast<std::ptrdiff_t>(count));
     for (std::size_t i = 0; i < streams_.size(); ++i) {
       if (streams_[i] != nullptr) streams_[i]->*slot_ = static_cast<std::uint32_t>(i);
     }
   }
 
- private:
   Slot slot_;
   std::vector<T*> streams_;
 };
@@ -97,7 +117,7 @@ using LayerList = WorkList<StreamLayer>;
 
 struct Loop::Impl {
   static constexpr std::size_t kReadBytes = 256_KiB;    // most that one stream is read in one turn
-  static constexpr std::size_t kTurnReadBytes = 2_MiB;  // after so much the hooks run, whatever else is ready
+  static constexpr std::size_t kTurnReadBytes = 2_MiB;  // after so much the hooks run, whatever else is readable
   static constexpr int kEventsPerTurn = 128;
   static constexpr std::size_t kSpareBuffers = 64;          // output buffers kept for reuse ...
   static constexpr std::size_t kSpareBufferBytes = 64_KiB;  // ... unless they grew larger than this
@@ -121,8 +141,9 @@ struct Loop::Impl {
 
   SystemClock clock;
   TimerQueue timers;
-  StreamList again;  // resumed reading, or closed and not yet told
-  StreamList dirty;  // have bytes to write
+  StreamList readable;  // have, as far as is known, bytes to read
+  StreamList again;     // resumed reading, or closed and not yet told
+  StreamList dirty;     // have bytes to write
   LayerList layers_again{&StreamLayer::again_slot_};
   LayerList layers_dirty{&StreamLayer::dirty_slot_};
   std::unique_ptr<std::uint8_t[]> read_buffer;
@@ -141,6 +162,7 @@ struct Loop::Impl {
  private:
   void wait();
   void handle_events();
+  void read_streams();
   void run_posted();
   void run_hooks();
   void flush_written();
@@ -149,7 +171,7 @@ struct Loop::Impl {
   int wake_fd_ = -1;
   std::array<epoll_event, kEventsPerTurn> events_{};
   int event_count_ = 0;
-  int event_next_ = 0;
+  int event_next_ = 0;  // while they are handled
   std::vector<Buffer> spare_;
 
   std::mutex mutex_;  // guards posted_ and asleep_

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "base/assert.h"
@@ -24,6 +25,7 @@ constexpr std::size_t kFirstFrameBytes = 16_KiB;
 constexpr std::size_t kCopiedSlice = 512;
 constexpr std::size_t kSlicesPerWrite = 64;
 constexpr auto kCloseTime = std::chrono::seconds(3);
+constexpr std::uint32_t kIncoming = EPOLLIN | EPOLLRDHUP | EPOLLET;
 
 }  // namespace
 
@@ -47,11 +49,12 @@ TcpStream::TcpStream(Loop::Impl& loop, int fd, const sockaddr_storage& peer, Con
 
 TcpStream::~TcpStream() {
   MR_ASSERT(!in_callback_);
+  loop_.readable.remove(*this);
   loop_.again.remove(*this);
   loop_.dirty.remove(*this);
   loop_.timers.cancel(close_timer_);
   if (fd_ >= 0) {
-    if (registered_) loop_.remove(*this, fd_);
+    if (armed_ != 0) loop_.remove(*this, fd_);
     ::close(fd_);
   }
 }
@@ -64,21 +67,28 @@ void TcpStream::start(StreamHandler& handler) {
   handler_ = &handler;
   held_told_ = 0;
   // Registered even when paused: a lost connection is noticed.
-  if (state_ == State::open) arm(paused_ ? armed_ : armed_ | EPOLLIN);
+  if (state_ != State::open) return;
+  watch(armed_ | kIncoming);
+  read_on();
 }
 
-void TcpStream::arm(std::uint32_t events) {
-  if (!registered_) {
+/// Adds to what the socket tells; nothing is ever taken away, an edge costs nothing that is not news.
+void TcpStream::watch(std::uint32_t events) {
+  if (armed_ == 0) {
     loop_.add(*this, fd_, events);
-    registered_ = true;
   } else if (events != armed_) {
     loop_.modify(*this, fd_, events);
   }
   armed_ = events;
 }
 
-// Only a mark: readiness is switched off when it shows up next, so pausing and resuming within a turn costs no system
-// call.
+/// What a read left, or did not come to, is read in a later turn.
+void TcpStream::read_on() {
+  if (!readable_) return;
+  if (is_read() || state_ == State::lingering) loop_.readable.add(*this);
+}
+
+// Only a mark: what becomes readable meanwhile is remembered.
 void TcpStream::pause_reading() {
   paused_ = true;
 }
@@ -115,46 +125,56 @@ void TcpStream::run_again() {
   } else if (!kept().empty()) {
     deliver_kept();
   }
-  if (state_ == State::open && !paused_) arm(armed_ | EPOLLIN);
+  read_on();
 }
 
 void TcpStream::on_ready(std::uint32_t events) {
   if (state_ >= State::closed) return;
-  if ((events & EPOLLOUT) != 0) {
-    arm(armed_ & ~static_cast<std::uint32_t>(EPOLLOUT));
+  if ((events & EPOLLOUT) != 0 && blocked_) {
+    blocked_ = false;
     loop_.dirty.add(*this);
   }
   constexpr std::uint32_t kBroken = EPOLLERR | EPOLLHUP;
-  if ((events & (EPOLLIN | kBroken)) == 0) return;
-  if (state_ == State::open && again_slot_ != StreamList::kNone)
-    return;  // what is kept goes first; readiness shows up again
-  if (state_ == State::open && !paused_) {
-    if (frame_total_ != 0) {
-      read_frame();
-    } else {
-      read_some();
-    }
-  } else if (state_ == State::lingering) {
-    discard_some();
-  } else if ((events & kBroken) != 0) {
+  if ((events & (EPOLLIN | EPOLLRDHUP | kBroken)) == 0) return;
+  readable_ = true;
+  if ((events & (EPOLLRDHUP | kBroken)) != 0) end_seen_ = true;
+  if (!is_read() && state_ != State::lingering && (events & kBroken) != 0) {
     int error = 0;
     socklen_t size = sizeof error;
     ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size);
     finish(ErrorCode::closed, "connection lost", error);
   } else {
-    arm(armed_ & ~static_cast<std::uint32_t>(EPOLLIN));
+    read_on();
   }
 }
 
 // -- reading
 
+void TcpStream::read_once() {
+  if (again_slot_ != StreamList::kNone) return;  // what is kept goes first; that goes on with reading
+  if (state_ == State::lingering) {
+    discard_some();
+  } else if (is_read() && frame_total_ != 0) {
+    read_frame();
+  } else if (is_read()) {
+    read_some();
+  }
+  read_on();
+}
+
+/// One recv; `readable_` tells afterwards whether another may give more. Less than 0: nothing now, or errno.
+std::ptrdiff_t TcpStream::receive_some(std::uint8_t* into, std::size_t count) {
+  const ssize_t got = ::recv(fd_, into, count, 0);
+  const bool drained = got < 0 ? errno != EINTR : static_cast<std::size_t>(got) < count && !end_seen_;
+  if (drained) readable_ = false;
+  if (got > 0) loop_.turn_read_bytes += static_cast<std::size_t>(got);
+  return got;
+}
+
 /// Returns what arrived; 0 when there is nothing now or the stream is ending.
 std::ptrdiff_t TcpStream::receive(std::uint8_t* into, std::size_t count) {
-  const ssize_t got = ::recv(fd_, into, count, 0);
-  if (got > 0) {
-    loop_.turn_read_bytes += static_cast<std::size_t>(got);
-    return got;
-  }
+  const std::ptrdiff_t got = receive_some(into, count);
+  if (got > 0) return got;
   if (got == 0) {
     peer_finished_ = true;
     begin_close(ErrorCode::closed, "closed by the peer");
@@ -260,12 +280,8 @@ void TcpStream::keep(ByteView bytes) {
 }
 
 void TcpStream::discard_some() {
-  const ssize_t got = ::recv(fd_, loop_.read_buffer.get(), Loop::Impl::kReadBytes, 0);
-  if (got > 0) {
-    loop_.turn_read_bytes += static_cast<std::size_t>(got);
-  } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
-    finish(code_, why_);
-  }
+  const std::ptrdiff_t got = receive_some(loop_.read_buffer.get(), Loop::Impl::kReadBytes);
+  if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) finish(code_, why_);
 }
 
 // -- writing
@@ -285,8 +301,13 @@ void TcpStream::mark_dirty() {
     release_output();
     return;
   }
-  // While the socket is full, its readiness puts the stream back into the list.
-  if ((armed_ & EPOLLOUT) == 0) loop_.dirty.add(*this);
+  if (!blocked_) loop_.dirty.add(*this);
+}
+
+void TcpStream::add_splice(Splice splice) {
+  if (!spliced_) spliced_ = std::make_unique<Spliced>();
+  spliced_->pending += splice.size();
+  spliced_->list.push_back(std::move(splice));
 }
 
 void TcpStream::send(SharedBytes bytes) {
@@ -294,61 +315,63 @@ void TcpStream::send(SharedBytes bytes) {
   if (bytes.size() < kCopiedSlice) {
     output().append(bytes.view());
   } else {
-    shared_pending_ += bytes.size();
-    splices_.push_back({output_.size(), std::move(bytes)});
+    add_splice({output_.size(), std::move(bytes)});
   }
   mark_dirty();
 }
 
 void TcpStream::send_file(FileSlice slice) {
   if (state_ != State::open || slice.empty()) return;
-  shared_pending_ += slice.size;
-  splices_.push_back({output_.size(), SharedBytes(), std::move(slice)});
+  add_splice({output_.size(), SharedBytes(), std::move(slice)});
   mark_dirty();
 }
 
 void TcpStream::set_marks(std::size_t low, std::size_t high) {
-  low_mark_ = low;
-  high_mark_ = high;
+  low_mark_ = static_cast<std::uint32_t>(std::min<std::size_t>(low, std::numeric_limits<std::uint32_t>::max()));
+  high_mark_ = static_cast<std::uint32_t>(std::min<std::size_t>(high, std::numeric_limits<std::uint32_t>::max()));
   check_high();
 }
 
-/// One sendfile of the file slice that is next. False when the socket took less than the slice.
+bool TcpStream::write_failed() {
+  if (errno == EINTR) return true;
+  if (errno != EAGAIN) finish(ErrorCode::closed, "connection lost", errno);
+  return false;
+}
+
+/// One sendfile of the file slice that is next. False when the socket is full.
 bool TcpStream::write_file() {
-  const FileSlice& file = splices_[splice_next_].file;
-  auto position = static_cast<off_t>(file.position + splice_sent_);
-  const std::size_t left = file.size - splice_sent_;
+  const FileSlice& file = spliced_->list[spliced_->next].file;
+  auto position = static_cast<off_t>(file.position + spliced_->sent);
+  const std::size_t left = file.size - spliced_->sent;
   const ssize_t written = ::sendfile(fd_, file.descriptor, &position, left);
-  if (written < 0) {
-    if (errno != EAGAIN && errno != EINTR) finish(ErrorCode::closed, "connection lost", errno);
-    return false;
-  }
+  if (written < 0) return write_failed();
   if (written == 0) {
     abort();  // the file is shorter than it was: what was announced cannot be sent any more
     return false;
   }
   sent(static_cast<std::size_t>(written));
-  return static_cast<std::size_t>(written) == left;
+  return true;
 }
 
 /// One system call for what is next: a file slice, or everything gathered up to one (at most kSlicesPerWrite pieces).
-/// False when the socket took less than it was offered.
+/// False when the socket is full: only EAGAIN proves it, and that it will tell when there is room.
 bool TcpStream::write_some() {
-  const bool splice_is_next = splice_next_ < splices_.size() && splices_[splice_next_].at == output_sent_;
-  if (splice_is_next && splices_[splice_next_].in_file()) return write_file();
+  if (spliced_ && spliced_->any()) {
+    const Splice& next = spliced_->list[spliced_->next];
+    if (next.at == output_sent_ && next.in_file()) return write_file();
+  }
   std::array<iovec, kSlicesPerWrite> pieces;
   std::size_t count = 0;
-  std::size_t offered = 0;
   const auto add = [&](const std::uint8_t* data, std::size_t size) {
     if (size == 0 || count == pieces.size()) return;
     pieces[count++] = {const_cast<std::uint8_t*>(data), size};
-    offered += size;
   };
   std::size_t from = output_sent_;
   bool file_follows = false;
-  for (std::size_t i = splice_next_; i < splices_.size() && count < pieces.size() && !file_follows; ++i) {
-    const Splice& splice = splices_[i];
-    const std::size_t skip = i == splice_next_ ? splice_sent_ : 0;
+  const std::size_t end = spliced_ ? spliced_->list.size() : 0;
+  for (std::size_t i = spliced_ ? spliced_->next : 0; i < end && count < pieces.size() && !file_follows; ++i) {
+    const Splice& splice = spliced_->list[i];
+    const std::size_t skip = i == spliced_->next ? spliced_->sent : 0;
     add(output_.data() + from, splice.at - from);
     from = splice.at;
     file_follows = splice.in_file();
@@ -356,35 +379,37 @@ bool TcpStream::write_some() {
   }
   if (!file_follows) add(output_.data() + from, output_.size() - from);
 
-  msghdr message{};
-  message.msg_iov = pieces.data();
-  message.msg_iovlen = count;
-  const ssize_t written = ::sendmsg(fd_, &message, MSG_NOSIGNAL | (file_follows ? MSG_MORE : 0));
-  if (written < 0) {
-    if (errno != EAGAIN && errno != EINTR) finish(ErrorCode::closed, "connection lost", errno);
-    return false;
+  const int flags = MSG_NOSIGNAL | (file_follows ? MSG_MORE : 0);
+  ssize_t written = 0;
+  if (count == 1) {  // the kernel has less to look at than in a list
+    written = ::send(fd_, pieces[0].iov_base, pieces[0].iov_len, flags);
+  } else {
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = count;
+    written = ::sendmsg(fd_, &message, flags);
   }
+  if (written < 0) return write_failed();
   sent(static_cast<std::size_t>(written));
-  return static_cast<std::size_t>(written) == offered;
+  return true;
 }
 
 void TcpStream::sent(std::size_t count) {
   while (count != 0) {
-    const bool splice_waits = splice_next_ < splices_.size();
-    if (splice_waits && splices_[splice_next_].at == output_sent_) {
-      Splice& splice = splices_[splice_next_];
-      const std::size_t step = std::min(count, splice.size() - splice_sent_);
+    Splice* const splice = spliced_ && spliced_->any() ? &spliced_->list[spliced_->next] : nullptr;
+    if (splice != nullptr && splice->at == output_sent_) {
+      const std::size_t step = std::min(count, splice->size() - spliced_->sent);
       count -= step;
-      splice_sent_ += step;
-      shared_pending_ -= step;
-      if (splice_sent_ == splice.size()) {
-        splice.bytes = SharedBytes();
-        splice.file = FileSlice{};
-        splice_sent_ = 0;
-        ++splice_next_;
+      spliced_->sent += step;
+      spliced_->pending -= step;
+      if (spliced_->sent == splice->size()) {
+        splice->bytes = SharedBytes();
+        splice->file = FileSlice{};
+        spliced_->sent = 0;
+        ++spliced_->next;
       }
     } else {
-      const std::size_t until = splice_waits ? splices_[splice_next_].at : output_.size();
+      const std::size_t until = splice != nullptr ? splice->at : output_.size();
       const std::size_t step = std::min(count, until - output_sent_);
       count -= step;
       output_sent_ += step;
@@ -394,8 +419,11 @@ void TcpStream::sent(std::size_t count) {
   constexpr std::size_t kWorthMoving = 64_KiB;
   if (output_sent_ >= kWorthMoving && output_sent_ >= output_.size() - output_sent_) {
     output_.consume(output_sent_);
-    splices_.erase(splices_.begin(), splices_.begin() + static_cast<std::ptrdiff_t>(std::exchange(splice_next_, 0)));
-    for (Splice& splice : splices_) splice.at -= output_sent_;
+    if (spliced_) {
+      auto& list = spliced_->list;
+      list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(std::exchange(spliced_->next, 0)));
+      for (Splice& splice : list) splice.at -= output_sent_;
+    }
     output_sent_ = 0;
   }
 }
@@ -404,10 +432,7 @@ void TcpStream::release_output() {
   loop_.give_spare(std::move(output_));
   output_ = Buffer();
   output_sent_ = 0;
-  splices_ = {};
-  splice_next_ = 0;
-  splice_sent_ = 0;
-  shared_pending_ = 0;
+  spliced_.reset();
 }
 
 void TcpStream::flush() {
@@ -421,7 +446,8 @@ void TcpStream::flush() {
   } else if (room) {
     loop_.dirty.add(*this);
   } else {
-    arm(armed_ | EPOLLOUT);
+    blocked_ = true;  // until its readiness puts the stream back into the list
+    watch(armed_ | EPOLLOUT | EPOLLET);
   }
   count_held();
   after_flush();
@@ -435,7 +461,8 @@ void TcpStream::after_flush() {
     }
     ::shutdown(fd_, SHUT_WR);
     state_ = State::lingering;
-    arm(EPOLLIN);
+    watch(armed_ | kIncoming);
+    read_on();
   } else if (over_high_ && state_ == State::open && pending_bytes() < low_mark_) {
     over_high_ = false;
     if (handler_ == nullptr) return;
@@ -453,8 +480,7 @@ void TcpStream::begin_close(ErrorCode code, const char* why) {
   code_ = code;
   why_ = why;
   if (!in_callback_) drop_kept();  // in a callback the handler still looks at it
-  if (registered_) arm(armed_ & ~static_cast<std::uint32_t>(EPOLLIN));
-  if ((armed_ & EPOLLOUT) == 0) loop_.dirty.add(*this);
+  if (!blocked_) loop_.dirty.add(*this);
   watch_close();
 }
 
@@ -487,9 +513,10 @@ void TcpStream::finish(ErrorCode code, const char* why, int system_error) {
   code_ = code;
   why_ = why;
   system_error_ = system_error;
-  if (registered_) loop_.remove(*this, fd_);
+  if (armed_ != 0) loop_.remove(*this, fd_);
   ::close(std::exchange(fd_, -1));
   loop_.timers.cancel(std::exchange(close_timer_, 0));
+  loop_.readable.remove(*this);
   loop_.dirty.remove(*this);
   if (!in_callback_) drop_kept();
   release_output();

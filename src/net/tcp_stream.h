@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 
 #include <array>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -42,16 +43,20 @@ class TcpStream final : public Stream, private Pollable {
   void mark_dirty() override;
   void send(SharedBytes bytes) override;
   void send_file(FileSlice slice) override;
-  std::size_t pending_bytes() const override { return output_.size() - output_sent_ + shared_pending_; }
+  std::size_t pending_bytes() const override {
+    return output_.size() - output_sent_ + (spliced_ ? spliced_->pending : 0);
+  }
   void set_marks(std::size_t low, std::size_t high) override;
   void close() override;
   void abort() override;
   std::string peer_address() const override;
 
   /// Called by the loop once per turn while queued.
+  void read_once();
   void run_again();
   void flush();
 
+  std::uint32_t readable_slot_ = StreamList::kNone;
   std::uint32_t again_slot_ = StreamList::kNone;
   std::uint32_t dirty_slot_ = StreamList::kNone;
 
@@ -65,12 +70,24 @@ class TcpStream final : public Stream, private Pollable {
     [[nodiscard]] bool in_file() const { return file.owner != nullptr; }
     [[nodiscard]] std::size_t size() const { return in_file() ? file.size : bytes.size(); }
   };
+  /// Only while there are any: an idle stream has a pointer for them.
+  struct Spliced {
+    std::vector<Splice> list;
+    std::size_t next = 0;
+    std::size_t sent = 0;     // of list[next]
+    std::size_t pending = 0;  // bytes of all that are left
+    [[nodiscard]] bool any() const { return next < list.size(); }
+  };
+  void add_splice(Splice splice);
 
   void on_ready(std::uint32_t events) override;
-  void arm(std::uint32_t events);
+  void read_on();
+  void watch(std::uint32_t events);
+  [[nodiscard]] bool is_read() const { return state_ == State::open && !paused_ && handler_ != nullptr; }
   void read_some();
   void discard_some();
   void read_frame();
+  std::ptrdiff_t receive_some(std::uint8_t* into, std::size_t count);
   std::ptrdiff_t receive(std::uint8_t* into, std::size_t count);
   void deliver(ByteView bytes, bool from_kept);
   void deliver_kept() { deliver(kept(), true); }
@@ -89,6 +106,7 @@ class TcpStream final : public Stream, private Pollable {
     handler_->on_held(static_cast<std::ptrdiff_t>(held) - static_cast<std::ptrdiff_t>(std::exchange(held_told_, held)));
   }
   bool write_some();
+  bool write_failed();
   bool write_file();
   void sent(std::size_t count);
   void check_high();
@@ -106,25 +124,24 @@ class TcpStream final : public Stream, private Pollable {
   std::size_t frame_total_ = 0;  // frame mode when not 0
   Buffer output_;
   std::size_t output_sent_ = 0;
-  std::vector<Splice> splices_;
-  std::size_t splice_next_ = 0;
-  std::size_t splice_sent_ = 0;  // of splices_[splice_next_]
-  std::size_t shared_pending_ = 0;
+  std::unique_ptr<Spliced> spliced_;
   std::size_t held_told_ = 0;
-  std::size_t low_mark_ = 256_KiB;
-  std::size_t high_mark_ = 1_MiB;
+  std::uint32_t low_mark_ = 256_KiB;
+  std::uint32_t high_mark_ = 1_MiB;
   const char* why_ = "";
   std::uint64_t close_timer_ = 0;
   int fd_;
   int system_error_ = 0;
-  std::uint32_t armed_ = 0;
+  std::uint32_t armed_ = 0;  // 0: not registered yet
   std::array<std::uint8_t, 16> peer_ip_{};
   std::uint16_t peer_port_ = 0;
   bool peer_v6_ = false;
   bool peer_unix_ = false;
   ErrorCode code_ = ErrorCode::closed;
   State state_ = State::open;
-  bool registered_ = false;
+  bool readable_ = false;  // no read has shown yet that the socket is empty
+  bool end_seen_ = false;  // what ended the connection may stand behind a short read
+  bool blocked_ = false;   // the socket was full when last written to, and has not told otherwise
   bool paused_ = false;
   bool peer_finished_ = false;
   bool over_high_ = false;

@@ -45,7 +45,7 @@ class OffsetList {
       if ((byte & 0x80U) == 0) break;
     }
     front_ += static_cast<std::int64_t>(step);
-    if (read_ >= kShrink && read_ * 2 >= steps_.size()) {
+    if (read_ >= kShrink && std::size_t{read_} * 2 >= steps_.size()) {
       steps_.erase(steps_.begin(), steps_.begin() + static_cast<std::ptrdiff_t>(read_));
       read_ = 0;
     }
@@ -55,8 +55,8 @@ class OffsetList {
   static constexpr std::size_t kShrink = 4'096;
 
   std::vector<std::uint8_t> steps_;  // from each offset to the next; those before read_ are done with
-  std::size_t read_ = 0;
-  std::size_t size_ = 0;
+  std::uint32_t read_ = 0;
+  std::uint32_t size_ = 0;
   std::int64_t front_ = 0;
   std::int64_t back_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "mqtt/session/session_registry.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 
@@ -22,14 +23,14 @@ SessionRegistry::ClaimResult SessionRegistry::claim(std::string_view client_id, 
     Entry& entry = found->second;
     if (entry.owner == ConnectionId{}) {
       entry.owner = claimant.connection;
-      result.stored = entry.kept.at;
+      result.stored = std::exchange(entry.kept, nullptr)->at;
       --state.stored;
       result.granted = true;
       return result;
     }
     result.owner = entry.owner;
     if (entry.claimant) result.displaced = entry.claimant->connection;
-    entry.claimant = claimant;
+    entry.claimant = std::make_unique<Claimant>(claimant);
     return result;
   });
 }
@@ -50,7 +51,7 @@ std::optional<Claimant> SessionRegistry::release(std::string_view client_id, con
       return std::nullopt;
     }
     entry.owner = ConnectionId{};
-    entry.kept = *keep;
+    entry.kept = std::make_unique<Keep>(*keep);
     state.next_due = std::min({state.next_due, keep->ends_at, keep->will_at});
     ++state.stored;
     return std::nullopt;
@@ -60,7 +61,8 @@ std::optional<Claimant> SessionRegistry::release(std::string_view client_id, con
 std::optional<Claimant> SessionRegistry::claimant(std::string_view client_id) const {
   return state_.with([&](const State& state) -> std::optional<Claimant> {
     const auto found = state.entries.find(client_id);
-    return found == state.entries.end() ? std::nullopt : found->second.claimant;
+    if (found == state.entries.end() || found->second.claimant == nullptr) return std::nullopt;
+    return *found->second.claimant;
   });
 }
 
@@ -87,7 +89,7 @@ std::optional<StoredSession> SessionRegistry::evict(std::string_view client_id) 
   return state_.with([&](State& state) -> std::optional<StoredSession> {
     const auto found = state.entries.find(client_id);
     if (found == state.entries.end() || found->second.owner != ConnectionId{}) return std::nullopt;
-    const StoredSession kept = found->second.kept.at;
+    const StoredSession kept = found->second.kept->at;
     state.entries.erase(found);
     --state.stored;
     return kept;
@@ -105,17 +107,18 @@ std::vector<SessionRegistry::Due> SessionRegistry::take_due(MonoTime now) {
         ++at;
         continue;
       }
-      if (entry.kept.will_at <= now) {
-        due.push_back({at->first, entry.kept.at, false});
-        entry.kept.will_at = MonoTime::max();
+      Keep& kept = *entry.kept;
+      if (kept.will_at <= now) {
+        due.push_back({at->first, kept.at, false});
+        kept.will_at = MonoTime::max();
       }
-      if (entry.kept.ends_at <= now) {
-        due.push_back({at->first, entry.kept.at, true});
+      if (kept.ends_at <= now) {
+        due.push_back({at->first, kept.at, true});
         at = state.entries.erase(at);
         --state.stored;
         continue;
       }
-      next = std::min({next, entry.kept.ends_at, entry.kept.will_at});
+      next = std::min({next, kept.ends_at, kept.will_at});
       ++at;
     }
     state.next_due = next;
@@ -126,7 +129,7 @@ std::vector<SessionRegistry::Due> SessionRegistry::take_due(MonoTime now) {
 void SessionRegistry::restore(std::string_view client_id, const Keep& keep) {
   state_.with([&](State& state) {
     Entry& entry = state.entries[std::string(client_id)];
-    entry.kept = keep;
+    entry.kept = std::make_unique<Keep>(keep);
     state.next_due = std::min({state.next_due, keep.ends_at, keep.will_at});
     ++state.stored;
   });

@@ -76,10 +76,11 @@ class SessionRegistry {
   [[nodiscard]] std::size_t stored() const;
 
  private:
+  /// A client has neither of the two most of its life.
   struct Entry {
     ConnectionId owner;  // 0: the session is kept
-    std::optional<Claimant> claimant;
-    Keep kept;
+    std::unique_ptr<Claimant> claimant;
+    std::unique_ptr<Keep> kept;  // exactly when there is no owner
   };
   struct IdHash {
     using is_transparent = void;
