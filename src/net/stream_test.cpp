@@ -9,85 +9,21 @@
 #include <cerrno>
 #include <functional>
 #include <future>
-#include <thread>
 
 #include "base/endian.h"
 #include "net/listener.h"
 #include "net/tcp_stream.h"
 #include "net/testing/socket_client.h"
+#include "net/testing/stream_fixture.h"
 
 namespace millrace::net {
 namespace {
 
 using testing::LoopThread;
+using testing::pattern;
+using testing::Peer;
 using testing::SocketClient;
-
-std::string pattern(std::size_t size) {
-  std::string text(size, '\0');
-  for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>((i * 31 + (i >> 8U) * 7) & 0xFFU);
-  return text;
-}
-
-/// A connection whose behaviour is given by functions; owned by the Server below.
-struct Peer final : StreamHandler {
-  std::unique_ptr<Stream> stream;
-  std::function<std::size_t(Peer&, ByteView)> bytes = [](Peer&, ByteView view) { return view.size(); };
-  std::function<void(Peer&)> drained = [](Peer&) {};
-  std::function<void(Peer&, Buffer)> frame = [](Peer&, const Buffer&) {};
-  std::function<void(Peer&)> closed = [](Peer&) {};
-  std::string reason;
-
-  std::size_t on_bytes(ByteView view) override { return bytes(*this, view); }
-  void on_frame(Buffer buffer) override { frame(*this, std::move(buffer)); }
-  void on_drained() override { drained(*this); }
-  void on_closed(const Error& error) override {
-    reason = error.message();
-    closed(*this);
-    stream.reset();
-    closed_promise.set_value();
-  }
-  std::promise<void> closed_promise;
-};
-
-class StreamTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    auto bound = Listener::bind(thread.loop(), Address{}, [this](std::unique_ptr<Stream> stream) {
-      auto peer = std::make_unique<Peer>();
-      peer->stream = std::move(stream);
-      if (prepare) prepare(*peer);
-      peers.push_back(std::move(peer));
-      if (auto_start) peers.back()->stream->start(*peers.back());
-    });
-    ASSERT_TRUE(bound.has_value()) << bound.error().message();
-    listener = std::move(*bound);
-    port = listener->address().port;
-    thread.run([this] { listener->start(); });
-  }
-  void TearDown() override {
-    thread.run([this] {
-      peers.clear();
-      listener.reset();
-    });
-  }
-  /// Waits until the peer of the n-th connection was told that it is closed.
-  std::string wait_closed(std::size_t n) {
-    Peer* peer = nullptr;
-    while (peer == nullptr) {
-      peer = thread.run([&] { return n < peers.size() ? peers[n].get() : nullptr; });
-    }
-    auto future = peer->closed_promise.get_future();
-    if (future.wait_for(std::chrono::seconds(10)) != std::future_status::ready) return "never closed";
-    return thread.run([&] { return peer->reason; });
-  }
-
-  LoopThread thread;
-  std::unique_ptr<Listener> listener;
-  std::uint16_t port = 0;
-  bool auto_start = true;
-  std::function<void(Peer&)> prepare;
-  std::vector<std::unique_ptr<Peer>> peers;
-};
+using testing::StreamTest;
 
 std::size_t echo(Peer& peer, ByteView view) {
   peer.stream->send_copy(view);
@@ -379,57 +315,6 @@ TEST_F(StreamTest, a_reset_is_noticed_while_reading_is_paused) {
   ASSERT_TRUE(client.send("x"));
   client.reset();
   EXPECT_NE(wait_closed(0).find("connection lost"), std::string::npos);
-}
-
-// Edges tell once: what came while nobody read, the end among it, must not be waited for again.
-TEST_F(StreamTest, bytes_and_end_that_came_while_paused_are_found_on_resume) {
-  std::string got;
-  prepare = [&](Peer& peer) {
-    peer.stream->pause_reading();
-    peer.bytes = [&](Peer& self, ByteView view) {
-      got.append(as_text(view));
-      self.stream->pause_reading();  // every piece anew
-      self.stream->resume_reading();
-      return view.size();
-    };
-  };
-  const std::string sent = pattern(700'000);  // several reads, the last of them short
-  SocketClient client(port);
-  std::future<bool> sending = std::async(std::launch::async, [&] {
-    const bool all = client.send(sent);
-    client.finish_sending();
-    return all;
-  });
-  while (thread.run([&] { return peers.empty(); })) std::this_thread::yield();
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // most of it is in the socket
-  thread.run([&] { peers[0]->stream->resume_reading(); });
-  EXPECT_TRUE(sending.get());
-  EXPECT_NE(wait_closed(0).find("closed by the peer"), std::string::npos);
-  EXPECT_EQ(thread.run([&] { return got; }), sent);
-}
-
-// More than a turn reads, from many at once: none waits for ever, and none is read out of turn.
-TEST_F(StreamTest, streams_with_much_to_read_take_turns) {
-  constexpr std::size_t kStreams = 24;
-  constexpr std::size_t kBytes = 1'500'000;
-  std::size_t done = 0;
-  std::promise<void> all_done;
-  prepare = [&](Peer& peer) {
-    peer.bytes = [&, total = std::size_t{0}](Peer&, ByteView view) mutable {
-      total += view.size();
-      if (total == kBytes && ++done == kStreams) all_done.set_value();
-      return view.size();
-    };
-  };
-  std::vector<std::future<bool>> sending;
-  const std::string sent = pattern(kBytes);
-  std::vector<std::unique_ptr<SocketClient>> clients;
-  for (std::size_t i = 0; i < kStreams; ++i) clients.push_back(std::make_unique<SocketClient>(port));
-  for (auto& client : clients) {
-    sending.push_back(std::async(std::launch::async, [&sent, &client] { return client->send(sent); }));
-  }
-  for (auto& one : sending) EXPECT_TRUE(one.get());
-  EXPECT_EQ(all_done.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
 }
 
 // One handler destroys the streams of all others, whose events may already be waiting in the same turn.

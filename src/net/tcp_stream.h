@@ -80,6 +80,8 @@ class TcpStream final : public Stream, private Pollable {
   };
   void add_splice(Splice splice);
 
+  static constexpr std::uint32_t kIncoming = EPOLLIN | EPOLLRDHUP | EPOLLET;
+
   void on_ready(std::uint32_t events) override;
   void read_on();
   void watch(std::uint32_t events);

@@ -3,12 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <thread>
 
 #include "net/listener.h"
 #include "net/testing/socket_client.h"
+#include "net/testing/stream_fixture.h"
 
 namespace millrace::net {
 namespace {
+
+using testing::pattern;
+using testing::Peer;
+using testing::SocketClient;
+using testing::StreamTest;
 
 /// Answers "q" and acknowledges everything else without an answer.
 struct Conversation final : StreamHandler {
@@ -48,6 +55,52 @@ TEST(TcpStream, AcknowledgeNowTellsThePeerThatBytesArrived) {
     server.stream.reset();
     listener.reset();
   });
+}
+
+// Edges tell once: what came while nobody read, the end among it, must not be waited for again.
+TEST_F(StreamTest, bytes_and_end_that_came_while_paused_are_found_on_resume) {
+  std::string got;
+  prepare = [&](Peer& peer) {
+    peer.stream->pause_reading();
+    peer.bytes = [&](Peer& self, ByteView view) {
+      got.append(as_text(view));
+      self.stream->pause_reading();  // every piece anew
+      self.stream->resume_reading();
+      return view.size();
+    };
+  };
+  const std::string sent = pattern(50'000);
+  SocketClient client(port);
+  ASSERT_TRUE(client.send(sent));
+  client.finish_sending();
+  while (client.unacknowledged() != 0 || thread.run([&] { return peers.empty(); })) std::this_thread::yield();
+  thread.run([&] { peers[0]->stream->resume_reading(); });
+  EXPECT_NE(wait_closed(0).find("closed by the peer"), std::string::npos);
+  EXPECT_EQ(thread.run([&] { return got; }), sent);
+}
+
+// More than a turn reads, from many at once: none waits for ever, and none is read out of turn.
+TEST_F(StreamTest, streams_with_much_to_read_take_turns) {
+  constexpr std::size_t kStreams = 24;
+  constexpr std::size_t kBytes = 1'500'000;
+  std::size_t done = 0;
+  std::promise<void> all_done;
+  prepare = [&](Peer& peer) {
+    peer.bytes = [&, total = std::size_t{0}](Peer&, ByteView view) mutable {
+      total += view.size();
+      if (total == kBytes && ++done == kStreams) all_done.set_value();
+      return view.size();
+    };
+  };
+  std::vector<std::future<bool>> sending;
+  const std::string sent = pattern(kBytes);
+  std::vector<std::unique_ptr<SocketClient>> clients;
+  for (std::size_t i = 0; i < kStreams; ++i) clients.push_back(std::make_unique<SocketClient>(port));
+  for (auto& client : clients) {
+    sending.push_back(std::async(std::launch::async, [&sent, &client] { return client->send(sent); }));
+  }
+  for (auto& one : sending) EXPECT_TRUE(one.get());
+  EXPECT_EQ(all_done.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
 }
 
 }  // namespace
