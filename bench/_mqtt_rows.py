@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import time
+import urllib.request
 
 from _results import milliseconds, number, table
 from _servers import (MILLRACE, ROOT, WORK, Failure, Millrace, Mosquitto, Process, cpu_seconds, free_port, pinned,
@@ -111,11 +112,7 @@ class Tls(Work):
     def measure(self, bench, server):
         server.end()
         resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-        folder, port, count = WORK / "data/tls", free_port(), 2_000 if bench.quick else 10_000
-        folder.mkdir(parents=True, exist_ok=True)
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2",
-                        "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
+        folder, port, count = certificate(WORK / "data/tls"), free_port(), 2_000 if bench.quick else 10_000
         options = [f"mqtt.tls.port={port}", f"tls.certificate.file={folder}/cert.pem", f"tls.key.file={folder}/key.pem"]
         options = [word for option in options for word in ("--set", option)]
         context = ssl.create_default_context(cafile=folder / "cert.pem")
@@ -131,6 +128,55 @@ class Tls(Work):
                 one.close()
             return {"kib": (memory - before) * 1024 / count, "generator_cores": 0, "cpu_s_per_million": us,
                     "server_rss_mib": memory}
+
+
+class TlsStorm(Work):
+    """10,000 clients over TLS dropped at once and back, three times, each resuming its session; beside them 20 publishers at a
+    paced rate, whose latency is compared with the quiet time before."""
+
+    def measure(self, bench, server):
+        server.end()
+        folder, port, count = certificate(WORK / "data/tls"), free_port(), 2_000 if bench.quick else 10_000
+        options = [f"mqtt.tls.port={port}", f"tls.certificate.file={folder}/cert.pem", f"tls.key.file={folder}/key.pem"]
+        options = [word for option in options for word in ("--set", option)]
+        with Millrace(bench.o.server_core, options, config="bench/mqtt.yaml") as over_tls:
+            storm = [MILLRACE, "bench", "mqtt", "--mqtt", f"127.0.0.1:{port}", "--tls-ca", folder / "cert.pem", "--publishers", 0,
+                     "--subscribers", count, "--topic", "idle/{n}", "--filter", "idle/x", "--keep-alive", 300, "--duration", 0,
+                     "--storm", 3, "--warmup", 5, "--json", "--pid", over_tls.pid]
+            # Both generators share a core; the one whose latency is measured goes first.
+            storm = ["nice", "-n", "5", *pinned(bench.o.load_core, storm)]
+            with subprocess.Popen(storm, stdout=subprocess.PIPE, text=True) as running:
+                idle = f'millrace_mqtt_listener_connections{{listener="tls://127.0.0.1:{port}"}} {count}'
+                deadline = time.monotonic() + 60
+                while idle not in metrics(over_tls):
+                    if time.monotonic() > deadline or running.poll() is not None:
+                        raise Failure("millrace: the TLS clients did not come up")
+                    time.sleep(0.05)
+                others = ["--publishers", 20, "--qos", 1, "--size", 256, "--topic", "raw", "--rate", 2_000, "--warmup", 0.5]
+                calm = bench.generate("mqtt", over_tls, *others, "--duration", 3)
+                result = bench.generate("mqtt", over_tls, *others, "--duration", 4)  # the first storm
+                storms = json.loads(running.communicate(timeout=120)[0])
+            look = bench.generate("kafka", over_tls, "--topic", "raw", "--producers", 0, "--consumers", 1, "--duration", 0)
+            result["not_in_log"] = calm["total_acknowledged"] + result["total_acknowledged"] - look["records_there"]
+            up = [storms[f"storm{n}_up"] == storms[f"storm{n}_resumed"] == count for n in (1, 2, 3)]
+            if not all(up):
+                raise Failure(f"millrace: not everybody came back and resumed: {storms}")
+            seconds = sorted(storms[f"storm{n}_s"] for n in (1, 2, 3))
+            return {**result, "tls_storm_s": seconds[1], "calm_ms": calm["ack_p99_us"] / 1000,
+                    "storm_ms": result["ack_p99_us"] / 1000}
+
+
+def metrics(server):
+    with urllib.request.urlopen(f"http://{server.http}/metrics", timeout=10) as page:
+        return page.read().decode()
+
+
+def certificate(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2",
+                    "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True)
+    return folder
 
 
 def idle_tls_client(context, port, number):
@@ -185,6 +231,8 @@ WORKS = {
     "idle": Connections("10,000 connections with a subscription; dropped and back", [], "-", ("connections", 1.2, 0.5),
                         key="storm_s"),
     "idle-tls": Tls("10,000 idle connections over TLS 1.3", [], "-", ("kib", 12), key="kib", peers=()),
+    "storm-tls": TlsStorm("10,000 clients over TLS dropped at once and back with resumption; 2,000 msg/s beside them", [], SYNCED,
+                          ("tls-storm", 4, 5), key="tls_storm_s", topic="raw", peers=()),
     "overload": Overload("offered 3 x capacity: QoS 1, 256 B JSON, SQL rule", ["--publishers", 50, "--qos", 1, *REPORT], SYNCED,
                          ("overload", 0.9), topic="message-log", peers=()),
 }
@@ -237,6 +285,10 @@ def goal_met(work, run, medians, name):
         return f"nothing dropped, ≥ {limits[0]:,}", dropped == 0 and run[work.key] >= limits[0]
     if kind == "connections":
         return f"≤ {limits[0]} KiB, storm ≤ {limits[1]} s", run["kib"] <= limits[0] and run["storm_s"] <= limits[1]
+    if kind == "tls-storm":
+        ratio = run["storm_ms"] / run["calm_ms"]
+        return (f"≤ {limits[0]} s, others' p99 ≤ {limits[1]} ×: {ratio:.1f} ×",
+                run["tls_storm_s"] <= limits[0] and ratio <= limits[1] and run["not_in_log"] <= 0)
     if kind == "kib":
         return f"≤ {limits[0]} KiB", run["kib"] <= limits[0]
     return f"≥ {limits[0]:.0%} of peak, nothing lost", run["share"] >= limits[0] and run.get("not_in_log", 0) <= 0
@@ -248,6 +300,8 @@ def figures(work, run):
         return f"{run['kib']:.2f} KiB each; {run['connect_s']:.2f} s; storm {run['storm_s']:.2f} s", ""
     if "kib" in run:
         return f"{run['kib']:.2f} KiB each", ""
+    if "tls_storm_s" in run:
+        return f"{run['tls_storm_s']:.2f} s; others' p99 {run['calm_ms']:.2f} ms, then {run['storm_ms']:.2f} ms", ""
     latency = "/".join(milliseconds(run[f"ack_{p}_us"]) for p in ("p50", "p99", "p999"))
     if "share" in run:
         return f"{number(run['acknowledged_per_s'])} = {run['share']:.0%} of {number(run['peak_per_s'])}", latency

@@ -1,5 +1,7 @@
 #include "app/security.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -87,7 +89,12 @@ Security::Security(const Settings& settings, metrics::Registry& metrics)
       mqtt_tls_metrics_(metrics, "mqtts"),
       kafka_tls_metrics_(metrics, "kafka_tls"),
       http_tls_metrics_(metrics, "https"),
-      connect_tls_metrics_(metrics, "connect") {}
+      connect_tls_metrics_(metrics, "connect") {
+  // Where cores are few a storm of handshakes must not keep the loops from those who are connected. (The nice value of
+  // Linux is a thread's.)
+  constexpr int kBehindTheLoops = 5;
+  worker_.post([] { (void)::setpriority(PRIO_PROCESS, 0, kBehindTheLoops); });
+}
 
 Security::~Security() {
   stop();

@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 
 #include "load/bench.h"
 #include "load/measure.h"
@@ -17,6 +19,7 @@ struct Choices {
   std::int64_t core = -1;
   std::int64_t size = 64;
   std::string label;
+  std::string tls_ca;
 };
 
 constexpr std::string_view kExamples = R"(Examples
@@ -33,6 +36,8 @@ void declare(Options& options, MqttPlan& plan, Choices& choices) {
   options.flag("--v5", "speak MQTT 5 instead of 3.1.1", choices.v5);
   options.text("--user", "NAME", "user name", plan.user);
   options.text("--password", "TEXT", "password", plan.password);
+  options.text("--tls-ca", "FILE", "speak TLS and believe these authorities; every client resumes its own last session",
+               choices.tls_ca);
   options.each("--pid", "PID[,PID]", "processes of the server: report their CPU time and memory",
                [&plan](std::string_view text) { return parse_pids(text, plan.pids); });
   options.heading("Clients");
@@ -85,6 +90,13 @@ Result<void> complete(MqttPlan& plan, const Choices& choices) {
   plan.version = choices.v5 ? MqttVersion::v5 : MqttVersion::v311;
   plan.payload.bytes = static_cast<std::size_t>(choices.size);
   plan.client_prefix += fmt::format("-{}", getpid());
+  if (!choices.tls_ca.empty()) {
+    std::ifstream file(choices.tls_ca);
+    plan.tls_authorities.assign(std::istreambuf_iterator<char>(file), {});
+    if (plan.tls_authorities.empty()) {
+      return fail(ErrorCode::not_found, "--tls-ca: cannot read the certificates", choices.tls_ca);
+    }
+  }
   if (plan.payload.json) {
     for (const std::string& type : plan.types) {
       const std::size_t smallest = PayloadShape::smallest_json(type);
@@ -103,8 +115,9 @@ Result<void> complete(MqttPlan& plan, const Choices& choices) {
 
 std::string connect_text(const char* what, const ConnectPhase& phase, bool server_known) {
   std::string text =
-      fmt::format("  {:<11}  {} of {} in {:.2f} s ({}/s)  {}\n", what, phase.up, phase.wanted, phase.seconds,
-                  with_commas(static_cast<double>(phase.up) / phase.seconds), percentiles(phase.latency));
+      fmt::format("  {:<11}  {} of {} in {:.2f} s ({}/s)  {}{}\n", what, phase.up, phase.wanted, phase.seconds,
+                  with_commas(static_cast<double>(phase.up) / phase.seconds), percentiles(phase.latency),
+                  phase.resumed != 0 ? fmt::format("  {} resumed", phase.resumed) : "");
   if (server_known && phase.up > 0 && phase.wanted >= 1000) {
     const auto up = static_cast<double>(phase.up);
     text += fmt::format("               {:.1f} us server CPU and {:.2f} KiB RSS per connection\n",
@@ -175,6 +188,7 @@ std::string json(const MqttPlan& plan, const Choices& choices, const MqttResult&
   for (std::size_t i = 0; i < r.storms.size(); ++i) {
     line.number(fmt::format("storm{}_s", i + 1), r.storms[i].seconds);
     line.number(fmt::format("storm{}_up", i + 1), static_cast<double>(r.storms[i].up));
+    line.number(fmt::format("storm{}_resumed", i + 1), static_cast<double>(r.storms[i].resumed));
   }
   if (r.seconds > 0) {
     line.number("seconds", r.seconds);

@@ -28,12 +28,17 @@ Result<Endpoint> resolve(const std::string& host, std::int64_t port) {
 }
 
 Link::Link(Link&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)),
+    : tls_(std::move(other.tls_)),
+      fd_(std::exchange(other.fd_, -1)),
       blocked_(other.blocked_),
       sent_(other.sent_),
       pending_(std::move(other.pending_)),
       partial_(std::move(other.partial_)),
       why_(std::move(other.why_)) {}
+
+void Link::use_tls(std::shared_ptr<const net::TlsContext> context) {
+  tls_ = std::make_unique<Tls>(std::move(context));
+}
 
 Result<void> Link::connect(const Endpoint& to, Poller& poller, std::uint32_t id) {
   close();
@@ -62,6 +67,10 @@ Result<void> Link::finish_connect() {
     return fail(ErrorCode::unavailable, "cannot connect", std::strerror(code));
   }
   blocked_ = false;
+  if (!tls_) return {};
+  Buffer hello;
+  tls_->client.begin(hello);
+  if (!send_raw(hello.view())) return fail(ErrorCode::unavailable, "cannot connect", why_);
   return {};
 }
 
@@ -72,6 +81,17 @@ bool Link::lose(std::string why) {
 }
 
 bool Link::send(ByteView bytes) {
+  if (!tls_) return send_raw(bytes);
+  if (fd_ < 0) return false;
+  if (blocked_ || !tls_->client.is_ready()) {
+    tls_->waiting.append(bytes);
+    return true;
+  }
+  Buffer records;
+  return tls_->client.seal(bytes, records) ? send_raw(records.view()) : lose(tls_->client.why());
+}
+
+bool Link::send_raw(ByteView bytes) {
   if (fd_ < 0) return false;
   if (!blocked_) {
     while (!bytes.empty()) {
@@ -106,6 +126,35 @@ bool Link::flush() {
   pending_.clear();
   sent_ = 0;
   blocked_ = false;
+  if (!tls_ || tls_->waiting.empty() || !tls_->client.is_ready()) return true;
+  const Buffer waiting = std::exchange(tls_->waiting, Buffer());
+  return send(waiting.view());
+}
+
+ssize_t Link::receive_raw(std::uint8_t* into, std::size_t room) {
+  ssize_t got = 0;
+  do {
+    got = ::recv(fd_, into, room, 0);
+  } while (got < 0 && errno == EINTR);
+  if (got > 0) return got;
+  if (got < 0 && errno == EAGAIN) return 0;
+  lose(got == 0 ? "closed by the server" : std::strerror(errno));
+  return -1;
+}
+
+bool Link::receive_tls(InBuffer& in, ByteView& bytes, bool& drained) {
+  const ssize_t got = receive_raw(in.data(), in.capacity());
+  if (got <= 0) return got == 0;
+  drained = static_cast<std::size_t>(got) < in.capacity();
+  Buffer plain = std::exchange(partial_, Buffer());
+  Buffer answer;
+  const bool good = tls_->client.take({in.data(), static_cast<std::size_t>(got)}, plain, answer);
+  if (!answer.empty() && !send_raw(answer.view())) return false;
+  if (!good && plain.empty()) return lose(tls_->client.why());
+  if (!blocked_ && !flush()) return false;
+  if (plain.size() > in.capacity()) in.reserve(2 * plain.size());
+  if (!plain.empty()) std::memcpy(in.data(), plain.data(), plain.size());
+  bytes = {in.data(), plain.size()};
   return true;
 }
 
@@ -113,16 +162,13 @@ bool Link::receive(InBuffer& in, ByteView& bytes, bool& drained) {
   bytes = {};
   drained = true;
   if (fd_ < 0) return false;
+  if (tls_) return receive_tls(in, bytes, drained);
   const std::size_t kept = partial_.size();
   if (kept * 2 > in.capacity()) in.reserve(kept * 4);
   if (kept != 0) std::memcpy(in.data(), partial_.data(), kept);
   const std::size_t room = in.capacity() - kept;
-  ssize_t got = 0;
-  do {
-    got = ::recv(fd_, in.data() + kept, room, 0);
-  } while (got < 0 && errno == EINTR);
-  if (got == 0) return lose("closed by the server");
-  if (got < 0) return errno == EAGAIN ? true : lose(std::strerror(errno));
+  const ssize_t got = receive_raw(in.data() + kept, room);
+  if (got <= 0) return got == 0;
   partial_.clear();
   drained = static_cast<std::size_t>(got) < room;
   bytes = {in.data(), kept + static_cast<std::size_t>(got)};
@@ -132,13 +178,8 @@ bool Link::receive(InBuffer& in, ByteView& bytes, bool& drained) {
 bool Link::receive_into(Buffer& into, std::size_t at_most, bool& drained) {
   drained = true;
   if (fd_ < 0) return false;
-  std::uint8_t* const at = into.prepare(at_most);
-  ssize_t got = 0;
-  do {
-    got = ::recv(fd_, at, at_most, 0);
-  } while (got < 0 && errno == EINTR);
-  if (got == 0) return lose("closed by the server");
-  if (got < 0) return errno == EAGAIN ? true : lose(std::strerror(errno));
+  const ssize_t got = receive_raw(into.prepare(at_most), at_most);
+  if (got <= 0) return got == 0;
   into.commit(static_cast<std::size_t>(got));
   drained = static_cast<std::size_t>(got) < at_most;
   return true;
@@ -155,6 +196,7 @@ void Link::close() {
   sent_ = 0;
   pending_.clear();
   partial_.clear();
+  if (tls_) tls_->waiting.clear();
 }
 
 void Link::reset() {

@@ -1,5 +1,5 @@
-// Link: one non-blocking TCP connection of the generator. TCP_NODELAY is set: what is measured is the server, not
-// Nagle.
+// Link: one non-blocking TCP connection of the generator, plain or TLS. TCP_NODELAY is set: what is measured is the
+// server, not Nagle.
 //
 // Bytes that the socket does not take are kept and sent when it is writable again; until then `blocked()` is true and
 // nothing more should be produced. Incoming bytes are read into one buffer shared by all links (InBuffer); only a
@@ -10,11 +10,13 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "base/buffer.h"
 #include "base/result.h"
 #include "load/poller.h"
+#include "net/tls_client.h"
 
 namespace millrace::load {
 
@@ -47,6 +49,8 @@ class Link {
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
+  /// From the next connect() on over TLS; each link resumes its own last session. send() waits for the handshake.
+  void use_tls(std::shared_ptr<const net::TlsContext> context);
   /// Starts to connect; the poller reports `id` writable when it is through (or has failed: finish_connect tells).
   Result<void> connect(const Endpoint& to, Poller& poller, std::uint32_t id);
   Result<void> finish_connect();
@@ -68,11 +72,24 @@ class Link {
 
   [[nodiscard]] bool open() const { return fd_ >= 0; }
   [[nodiscard]] bool blocked() const { return blocked_; }
+  /// Over TLS: this connection resumed an earlier one.
+  [[nodiscard]] bool resumed() const { return tls_ && tls_->client.resumed(); }
   [[nodiscard]] const std::string& why() const { return why_; }
 
  private:
-  bool lose(std::string why);
+  struct Tls {
+    explicit Tls(std::shared_ptr<const net::TlsContext> context) : client(std::move(context)) {}
+    net::TlsClient client;
+    Buffer waiting;  // plain, for the end of the handshake
+  };
 
+  bool lose(std::string why);
+  bool send_raw(ByteView bytes);
+  /// One recv(): how much came, 0 when nothing waits, -1 when the connection is lost.
+  ssize_t receive_raw(std::uint8_t* into, std::size_t room);
+  bool receive_tls(InBuffer& in, ByteView& bytes, bool& drained);
+
+  std::unique_ptr<Tls> tls_;
   int fd_ = -1;
   bool blocked_ = false;
   std::size_t sent_ = 0;  // of pending_

@@ -18,6 +18,7 @@ struct MqttPlan {
   MqttVersion version = MqttVersion::v311;
   std::string user;
   std::string password;
+  std::string tls_authorities;  // PEM; over TLS then
   std::string client_prefix = "bench";
   std::int64_t keep_alive = 0;
 
@@ -54,8 +55,9 @@ struct MqttPlan {
 struct ConnectPhase {
   std::size_t wanted = 0;
   std::size_t up = 0;
-  double seconds = 0;  // until the last CONNACK (and SUBACK)
-  Histogram latency;   // per connection, from connect() to CONNACK (or SUBACK)
+  double seconds = 0;       // until the last CONNACK (and SUBACK)
+  std::size_t resumed = 0;  // TLS sessions that went on
+  Histogram latency;        // per connection, from connect() to CONNACK (or SUBACK)
   ProcessUse before;
   ProcessUse after;
 };

@@ -71,6 +71,10 @@ void MqttRun::make_clients() {
 Result<MqttResult> MqttRun::run() {
   MR_TRY_ASSIGN(server_, resolve(plan_.host, plan_.port));
   make_clients();
+  if (!plan_.tls_authorities.empty()) {
+    MR_TRY_ASSIGN(auto context, net::TlsContext::client({.authorities = plan_.tls_authorities}, plan_.host));
+    for (Client& client : clients_) client.link.use_tls(context);
+  }
   MR_TRY_ASSIGN(result_.connect.before, sample_processes(plan_.pids));
   connect_all(result_.connect);
   MR_TRY_ASSIGN(result_.connect.after, sample_processes(plan_.pids));
@@ -113,6 +117,7 @@ void MqttRun::connect_all(ConnectPhase& phase) {
     if (now_ns() - start > to_ns(plan_.connect_timeout)) break;
   }
   phase.up = ready_;
+  for (const Client& client : clients_) phase.resumed += client.stage == Stage::ready && client.link.resumed() ? 1 : 0;
   phase.seconds = static_cast<double>(now_ns() - start) / 1e9;
 }
 

@@ -5,12 +5,12 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#include <array>
 #include <utility>
 #include <vector>
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "net/ticket_keys.h"
 
 namespace millrace::net {
 namespace {
@@ -119,16 +119,6 @@ int verify_mode(ClientCertificates certificates) {
   return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 }
 
-void carry_ticket_keys(SSL_CTX* from, SSL_CTX* to) {
-  std::array<std::uint8_t, 256> keys{};
-  const auto size = SSL_CTX_get_tlsext_ticket_keys(from, nullptr, 0);
-  MR_ASSERT(size > 0 && static_cast<std::size_t>(size) <= keys.size());
-  if (SSL_CTX_get_tlsext_ticket_keys(from, keys.data(), size) == 1) {
-    SSL_CTX_set_tlsext_ticket_keys(to, keys.data(), size);
-  }
-  OPENSSL_cleanse(keys.data(), keys.size());
-}
-
 /// Not a name, which would go into the server name extension (RFC 6066 section 3).
 bool is_address(const std::string& name) {
   return !name.empty() &&
@@ -158,6 +148,8 @@ Result<TlsContext::State> TlsContext::build(const TlsMaterial& material) const {
   if (server_) {
     SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);  // tickets only: nothing is kept for clients that are gone
     SSL_CTX_set_num_tickets(raw, 1);
+    static const SystemClock clock;
+    TicketKeys::attach(raw, std::make_shared<TicketKeys>(clock));
     constexpr std::string_view kName = "millrace";
     SSL_CTX_set_session_id_context(raw, as_bytes(kName).data(), kName.size());
     SSL_CTX_set_verify(raw, verify_mode(rules_.client_certificates), nullptr);
@@ -203,7 +195,7 @@ Result<void> TlsContext::reload(const TlsMaterial& material) {
   MR_TRY_ASSIGN(State state, build(material));
   state_.with([&](State& current) {
     if (server_ && current.authorities == state.authorities) {
-      carry_ticket_keys(current.context.get(), state.context.get());
+      TicketKeys::attach(state.context.get(), TicketKeys::of(current.context.get()));
     }
     current = std::move(state);
   });

@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "net/loop_impl.h"
 #include "net/testing/tls_peer.h"
+#include "net/tls_client.h"
 
 namespace millrace::net {
 namespace {
@@ -271,6 +272,43 @@ TEST_F(TlsTest, ResumedSessionsKeepTheIdentity) {
     }
     EXPECT_EQ(metrics.resumed.value() - before, 2U);
   }
+}
+
+TEST_F(TlsTest, TheClientsEndResumesItsLastSession) {
+  const auto client_context = TlsContext::client({.authorities = authority().certificate()}, "");
+  ASSERT_TRUE(client_context.has_value()) << client_context.error().message();
+  TlsClient client(*client_context);
+  for (int i = 0; i < 3; ++i) {
+    ServerEnd server(loop, *acceptor);
+    Buffer out;
+    client.begin(out);
+    std::string heard;
+    for (bool asked = false; !out.empty();) {
+      server.below->feed(as_text(out.view()));
+      server.turn();
+      out = Buffer();
+      const std::string answer = server.below->take_sent();
+      Buffer plain;
+      ASSERT_TRUE(answer.empty() || client.take(as_bytes(answer), plain, out)) << client.why();
+      heard += as_text(plain.view());
+      if (client.is_ready() && !std::exchange(asked, true)) {
+        ASSERT_TRUE(client.seal(as_bytes("hello"), out));
+      }
+    }
+    EXPECT_EQ(heard, "hello");
+    EXPECT_EQ(client.resumed(), i > 0);
+  }
+  EXPECT_EQ(metrics.resumed.value(), 2U);
+  const auto trusts_others = TlsContext::client({.authorities = stranger().certificate()}, "");
+  TlsClient wary(*trusts_others);
+  ServerEnd server(loop, *acceptor);
+  Buffer out;
+  Buffer plain;
+  wary.begin(out);
+  server.below->feed(as_text(out.view()));
+  server.turn();
+  EXPECT_FALSE(wary.take(as_bytes(server.below->take_sent()), plain, out));
+  EXPECT_NE(wary.why().find("certificate"), std::string::npos) << wary.why();
 }
 
 TEST_F(TlsTest, ReloadIsAllOrNothing) {
