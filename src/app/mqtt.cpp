@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "app/options.h"
+#include "app/server_call.h"
 #include "app/verb.h"
 #include "connect/json_members.h"
 #include "net/http/client.h"
@@ -15,6 +16,8 @@ namespace {
 
 constexpr OptionRow kOptions[] = {
     {"--url", "URL", "the HTTP interface (default http://127.0.0.1:8080)"},
+    kUserOption,
+    kAuthorityOption,
     {"--prefix", "TEXT", "clients, sessions, subscriptions: client ids that begin so"},
     {"--limit", "N", "the same: at most so many clients (default 1000)"},
     {"--session", "", "disconnect: end the session, too"},
@@ -48,19 +51,11 @@ class Call {
     if (options_.has(option)) add(key, options_.get(option));
   }
   Result<std::string> perform(const std::string& method, const std::string& path, std::string_view body = {}) {
-    net::http::Client client({.request_timeout = std::chrono::seconds(330)});
-    MR_TRY_ASSIGN(const auto response, client.perform({.method = method,
-                                                       .url = options_.get("--url", "http://127.0.0.1:8080") +
-                                                              "/api/v1/mqtt" + path + query_,
-                                                       .headers = {{"content-type", "application/octet-stream"}},
-                                                       .body = as_bytes(body),
-                                                       .has_body = method == "POST"}));
-    if (response.ok()) return response.body;
-    sql::JsonDocument document;
-    document.parse(response.body);
-    const std::string message = connect::member_text(connect::root_of(document), "message");
-    return fail(ErrorCode::invalid_argument, "the server says no",
-                message.empty() ? fmt::format("HTTP {}", response.status) : message);
+    return call_server(options_, {.method = method,
+                                  .path = "/api/v1/mqtt" + path + query_,
+                                  .body = body,
+                                  .content_type = "application/octet-stream",
+                                  .timeout = std::chrono::seconds(330)});
   }
 
  private:

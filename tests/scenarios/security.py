@@ -148,6 +148,22 @@ def administration(site, server):
     check(site.kcat(server, "late", "newcomer", "SCRAM-SHA-256").returncode != 0, "and does not log in any more")
 
 
+def administration_by_command(site, server):
+    """The verb of an operator logs in like curl does, by option or by environment."""
+    def mqtt(*words, user="admin:" + PASSWORDS["admin"]):
+        login = ["--user", user] if user else []
+        return run(MILLRACE, "mqtt", *words, "--url", f"https://{server.ports['https']}", "--ca", site.ca.certificate, *login)
+
+    done = mqtt("publish", "trucks/truck-1/hello", "--payload", "x")
+    check(done.returncode == 0, f"a message by command: {done}")
+    check(mqtt("clients").returncode == 0, "clients are listed")
+    for user in (None, "admin:wrong", "kafka:" + PASSWORDS["kafka"]):
+        done = mqtt("clients", user=user)
+        check(done.returncode == 1 and "--user" in done.stderr, f"{user}: {done}")
+    strange = run(MILLRACE, "mqtt", "clients", "--url", f"https://{server.ports['https']}", "--user", "admin:correct horse")
+    check(strange.returncode == 1 and "certificate" in strange.stderr.lower(), f"without the authority: {strange}")
+
+
 def served_name(site, server):
     done = run("openssl", "s_client", "-connect", server.ports["mqtts"], "-CAfile", site.ca.certificate, data="")
     return next((line for line in done.stdout.splitlines() if line.startswith("subject=")), "")
@@ -230,6 +246,7 @@ def main():
         openssl_client(site, server)
         mqtt_clients(site, server)
         administration(site, server)
+        administration_by_command(site, server)
         reloads(site, server)
         check(server.stop() == 0, "a clean stop")
     finally:
