@@ -188,6 +188,7 @@ mqtt::Settings mqtt_settings(const Settings& settings, Security& security) {
   mqtt.connect_wait = settings.mqtt.connect_wait_max;
   mqtt.lifecycle_events = settings.mqtt.lifecycle_events;
   mqtt.sys_interval = seconds(settings.mqtt.sys_interval);
+  mqtt.stop_spread = settings.mqtt.stop_spread;
   mqtt.denied_filters.insert(settings.mqtt.denied_filters.begin(), settings.mqtt.denied_filters.end());
   mqtt.version = fmt::format("millrace {}", build_identity().version);
   mqtt.stop_timeout = settings.stop_timeout / 2;

@@ -101,6 +101,7 @@ struct Settings {
     std::int32_t takeover_rate = 10;
     std::chrono::milliseconds connect_wait_max{10'000};
     std::chrono::milliseconds sys_interval{10'000};
+    std::chrono::milliseconds stop_spread{0};
     bool lifecycle_events = true;
     std::string unix_path;  // empty: no UNIX socket
     std::vector<std::string> denied_filters;

@@ -1,4 +1,5 @@
 // The rows: every key of the configuration, declared once. Kafka's names are used for what Kafka names.
+#include "app/mqtt_protection_schema.h"
 #include "app/security_schema.h"
 #include "app/settings.h"
 #include "app/settings_values.h"
@@ -107,46 +108,6 @@ void add_mqtt(std::vector<config::Setting>& rows) {
       "Bytes waiting for one slow client. Beyond, QoS 0 messages to it are dropped and counted."));
 }
 
-void add_mqtt_protection(std::vector<config::Setting>& rows) {
-  rows.push_back(bytes<S>(
-      "mqtt.memory.max.bytes", [](S& s) -> auto& { return s.mqtt.memory_max_bytes; }, {kMiB, kTiB},
-      "Bytes that all MQTT connections may hold: unfinished packets, unread output, queues. Near it Receive Maximum "
-      "shrinks, publishers are not read, nobody is accepted, and at last those that hold most are closed."));
-  rows.push_back(bytes<S>(
-      "mqtt.identity.max.bytes", [](S& s) -> auto& { return s.mqtt.identity_max_bytes; }, {65'536, kTiB},
-      "The same for the connections of one user, or of one client that did not log in. Beyond, they are not read, and "
-      "closed after 10 s."));
-  rows.push_back(integer<S>(
-      "mqtt.accept.rate", [](S& s) -> auto& { return s.mqtt.connect_rate; }, {0, 1'000'000},
-      "Connections accepted per second on each MQTT listener; further ones wait to be accepted. 0: as they come."));
-  rows.push_back(integer<S>(
-      "mqtt.connect.rate.per.address", [](S& s) -> auto& { return s.mqtt.connect_rate_per_address; }, {0, 1'000'000},
-      "MQTT clients per second from one IPv4 address or IPv6 /64 network, ten seconds' worth at once; further ones "
-      "wait. 0: any number."));
-  rows.push_back(integer<S>(
-      "mqtt.connect.rate.per.identity", [](S& s) -> auto& { return s.mqtt.connect_rate_per_identity; }, {0, 1'000'000},
-      "The same for one user, or one client identifier that did not log in. 0: any number."));
-  rows.push_back(integer<S>(
-      "mqtt.takeover.rate", [](S& s) -> auto& { return s.mqtt.takeover_rate; }, {0, 1'000'000},
-      "The same for clients that take over a client identifier that is connected. 0: any number."));
-  rows.push_back(duration<S>(
-      "mqtt.connect.wait.max.ms", [](S& s) -> auto& { return s.mqtt.connect_wait_max; }, {0, 600'000},
-      "Longest time that one of these rates keeps a client waiting; who would wait longer is refused."));
-  rows.push_back(integer<S>(
-      "mqtt.max.topic.levels", [](S& s) -> auto& { return s.mqtt.max_topic_levels; }, {1, 65'535},
-      "Levels of a topic name or filter; a longer one is refused."));
-  rows.push_back(integer<S>(
-      "mqtt.max.topic.bytes", [](S& s) -> auto& { return s.mqtt.max_topic_bytes; }, {1, 65'535},
-      "Bytes of a topic name or filter; a longer one is refused."));
-  rows.push_back(integer<S>(
-      "mqtt.retained.identity.max.messages", [](S& s) -> auto& { return s.mqtt.retained_max_messages_per_identity; },
-      {0, kInt32},
-      "Retained messages published last by one user, or one client that did not log in. 0: no limit of its own."));
-  rows.push_back(bytes<S>(
-      "mqtt.retained.identity.max.bytes", [](S& s) -> auto& { return s.mqtt.retained_max_bytes_per_identity; },
-      {0, kTiB}, "Their bytes. 0: no limit of their own."));
-}
-
 void add_mqtt_budgets(std::vector<config::Setting>& rows) {
   rows.push_back(bytes<S>(
       "mqtt.max.queued.bytes", [](S& s) -> auto& { return s.mqtt.max_queued_bytes; }, {4096, kTiB},
@@ -181,6 +142,10 @@ void add_mqtt_budgets(std::vector<config::Setting>& rows) {
   rows.push_back(duration<S>(
       "mqtt.sys.interval.ms", [](S& s) -> auto& { return s.mqtt.sys_interval; }, {0, 86'400'000},
       "How often topics under $SYS are published. 0: never."));
+  rows.push_back(duration<S>(
+      "mqtt.stop.spread.ms", [](S& s) -> auto& { return s.mqtt.stop_spread; }, {0, 3'600'000},
+      "Over how long a stop spreads the ends of its connections, so that their clients do not come back all at once; "
+      "each is served until its turn. 0: all at once."));
   rows.push_back(custom<S>(
       "mqtt.subscribe.denied", "list of topic filters",
       [](S& s, const config::Node& node, config::Problems& problems) {

@@ -9,7 +9,7 @@ import struct
 
 from _certificates import Authority
 from _mqtt import connect_packet
-from _server import check, scratch, serving
+from _server import check, scratch, serving, wait_until
 
 LISTENERS = ("mqtt", "mqtts", "ws", "wss")
 SOURCE_ADDRESS = "192.0.2.77"
@@ -64,6 +64,19 @@ def refused(server, listener):
             return True
 
 
+def counted(server, listener):
+    """Its own row of metrics says what enter() and refused() did."""
+    def value(name, more=""):
+        key = f'millrace_mqtt_listener_{name}{{listener="{listener}"{more}}} '
+        found = [line for line in server.http("/metrics")[1].splitlines() if line.startswith(key)]
+        check(len(found) == 1, f"{key}: {found}")
+        return int(found[0].removeprefix(key))
+    wait_until(lambda: value("connections") == 0 and value("refused_total", ',reason="before_connect"') == 1, listener, 10)
+    seen = [value("sockets_total"), value("connects_total"), value("refused_total", ',reason="connect"')]
+    check(seen == [3, 2, 0], f"{listener}: sockets, clients, refused: {seen}")
+    check(value("received_bytes_total") > 20, f"{listener}: bytes received")
+
+
 def main():
     ca = Authority(scratch() / "certificates")
     certificate, key = ca.server()
@@ -80,6 +93,8 @@ def main():
                 check(status == 200 and SOURCE_ADDRESS in found["address"], f"{name}: {status} {body}")
                 stream.close()
             check(refused(server, listener), f"{listener}: a connection without a header is closed")
+        for listener, name in zip(LISTENERS, ("tcp", "tls", "ws", "wss")):
+            counted(server, f"{name}://127.0.0.1:{server.port(listener)}")
         check(server.stop() == 0, "clean stop")
 
 

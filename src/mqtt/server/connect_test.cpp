@@ -1,6 +1,8 @@
 // CONNECT and its refusals, keep alive, DISCONNECT, malformed packets on a connection, bounded memory, graceful stop.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "mqtt/testing/test_server.h"
 
 namespace millrace::mqtt {
@@ -279,6 +281,41 @@ TEST(Stop, AcknowledgementsLeaveBeforeTheGoodbye) {
   EXPECT_TRUE(five.closed() && three.closed() && stopped);
   EXPECT_TRUE(server.receiver().detached());
   EXPECT_EQ(server.receiver().got.size(), 2U);
+}
+
+// So that a fleet does not come back all at once: one after the other, each served until its turn.
+TEST(Stop, EndsAreSpread) {
+  Settings settings;
+  settings.stop_spread = std::chrono::seconds(10);
+  TestServer server(settings);
+  std::vector<TestClient> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.push_back(server.client());
+    clients.back().connect("c" + std::to_string(i));
+    clients.back().seen();
+  }
+  bool stopped = false;
+  server.loop().begin_stop([&] { stopped = true; });
+  server.receiver().settles_by_itself = false;
+  clients[2].publish("t", "x", 1, 1);
+  const auto open = [&] { return std::ranges::count_if(clients, [](TestClient& one) { return !one.closed(); }); };
+  for (int second = 1; second < 10; ++second) {
+    server.seconds(1);
+    EXPECT_EQ(open(), 20 - 2 * second + (second > 1 ? 1 : 0)) << "one waits for its acknowledgement";
+  }
+  EXPECT_EQ(clients[0].seen(), "disconnect server_shutting_down");
+  clients[19].publish("t", "x", 1, 1);
+  EXPECT_FALSE(clients[19].closed());
+  TestClient late = server.client();
+  EXPECT_EQ(server.loop().connection_count(), 3U) << "nobody is let in";
+  server.receiver().settle();
+  server.turn();
+  EXPECT_EQ(clients[2].seen(), "puback 1 success; disconnect server_shutting_down");
+  EXPECT_EQ(clients[19].seen(), "puback 1 success");
+  EXPECT_FALSE(stopped);
+  server.seconds(1);
+  EXPECT_EQ(open(), 0);
+  EXPECT_TRUE(stopped);
 }
 
 TEST(Stop, EndsWithoutTheReceiverAfterItsTimeout) {

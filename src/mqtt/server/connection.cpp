@@ -14,8 +14,12 @@ constexpr std::size_t kLargePacket = 256_KiB;
 
 }  // namespace
 
-Connection::Connection(ConnectionId id, LoopServer& server, std::unique_ptr<net::Stream> stream)
-    : id_(id), server_(server), stream_(std::move(stream)), active_s_(server.now_s()) {}
+Connection::Connection(ConnectionId id, LoopServer& server, std::unique_ptr<net::Stream> stream, std::size_t listener)
+    : id_(id),
+      server_(server),
+      stream_(std::move(stream)),
+      active_s_(server.now_s()),
+      listener_(static_cast<std::uint8_t>(listener)) {}
 
 Connection::~Connection() {
   release_held();
@@ -66,7 +70,7 @@ std::size_t Connection::on_bytes(ByteView bytes) {
     }
   }
   hand_over_batch();
-  server_.count_received_bytes(taken);
+  server_.count_received_bytes(listener_, taken);
   looked_ahead_ -= std::min(looked_ahead_, taken);
   if (state_ == State::closing) return bytes.size();
   if (congested()) pause(Pause::output);
@@ -247,6 +251,9 @@ void Connection::abort() {
 void Connection::on_closed(const Error& reason) {
   (void)reason;
   state_ = State::closing;
+  if (ListenerMetrics* through = server_.listener_metrics(listener_); through != nullptr && !answered_) {
+    through->refused_before.add();
+  }
   release_held();
   stream_.reset();
   end_session();

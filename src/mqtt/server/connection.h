@@ -1,9 +1,11 @@
 // Connection: one Network Connection (MQTT 5.0 section 1.2): bytes to packets, the rules of each packet, its session.
 //
-//   awaiting_connect --CONNECT--> claiming --the client id is ours--> connected --DISCONNECT, error, stop--> closing
+//   awaiting_connect --CONNECT--> claiming --the client id is ours--> entering --on disk--> connected
+//   any --DISCONNECT, error, stop--> closing
 //
-// In `claiming` an older connection of the same client gives up its session; meanwhile nothing is read. In `closing`
-// what still arrives is thrown away; the session ends at the end of the turn. A session that outlives its connection
+// In `claiming` an older connection of the same client gives up its session; in `entering` what CONNACK promises is on
+// its way to the disk (decision 0044); meanwhile nothing is read. In `closing` what still arrives is thrown away; the
+// session ends at the end of the turn. A session that outlives its connection
 // leaves only when every receipt it waits for is settled, so the state that moves on is exact. Thread: the loop's.
 #pragma once
 
@@ -56,7 +58,8 @@ class Connection final : public net::StreamHandler {
     held_back = 256
   };
 
-  Connection(ConnectionId id, LoopServer& server, std::unique_ptr<net::Stream> stream);
+  /// `listener`: the number of the one it came through.
+  Connection(ConnectionId id, LoopServer& server, std::unique_ptr<net::Stream> stream, std::size_t listener);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -128,9 +131,11 @@ class Connection final : public net::StreamHandler {
   void abort();
 
  private:
-  enum class State : std::uint8_t { awaiting_connect, claiming, connected, closing };
+  enum class State : std::uint8_t { awaiting_connect, claiming, entering, connected, closing };
   enum class Kind : std::uint8_t { puback, pubrec, pubcomp, session };  // what a receipt's token asks to be done
   enum class Admitted : std::uint8_t { no, address, session };          // what has been asked for its rate
+
+  static constexpr std::uint16_t kEntry = 1;  // a receipt of Kind::session for what CONNACK waits for
 
   using Refusal = protocol::Refusal;
   using Frame = protocol::Frame;
@@ -177,6 +182,11 @@ class Connection final : public net::StreamHandler {
 
   void refuse_connect(const Refusal& refusal, std::optional<protocol::Version> version);
   void claim_session();
+  /// CONNACK, and everything that follows from being connected.
+  void enter();
+  /// What CONNACK would promise cannot be kept.
+  void refuse_entry();
+  void entry_recorded(ReceiptStatus status);
   void send_connack(bool session_present);
   void resend_in_flight();
   void release_session();
@@ -304,10 +314,14 @@ class Connection final : public net::StreamHandler {
   protocol::Version version_ = protocol::Version::v3_1_1;
   State state_ = State::awaiting_connect;
   std::uint16_t paused_ = 0;
+  const std::uint8_t listener_;  // its number
   Admitted admitted_ = Admitted::no;
   bool rate_exceeded_ = false;
   bool logged_in_ = false;
   bool looking_ahead_ = false;
+  bool answered_ = false;         // its CONNECT has been accepted, or refused in words
+  bool entered_ = false;          // it has been accepted
+  bool session_present_ = false;  // for CONNACK
   bool clean_start_ = true;
   bool client_id_assigned_ = false;
   bool problem_information_ = true;

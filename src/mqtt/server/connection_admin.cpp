@@ -36,7 +36,7 @@ void Connection::describe(SessionState& state) const {
 }
 
 void Connection::disconnect_by_admin(bool end_session) {
-  if (state_ != State::connected) return;
+  if (state_ != State::connected && state_ != State::entering) return;
   if (end_session) session_->set_expiry_s(0);
   close({protocol::ReasonCode::administrative_action, "an administrator ended this connection"});
 }

@@ -110,6 +110,7 @@ void Connection::weigh_queue() {
 }
 
 void Connection::release_held() {
+  if (server_.settings().bug == SeededBug::keep_held_bytes) return;
   count_held(-held_);
   queue_held_ = 0;
   identity_hold_.reset();
@@ -158,6 +159,7 @@ void Connection::look_ahead() {
   constexpr auto kSoft = static_cast<std::uint16_t>(Pause::pressure) | static_cast<std::uint16_t>(Pause::crossing) |
                          static_cast<std::uint16_t>(Pause::budget);
   const bool only_soft = paused_ != 0 && (paused_ & ~static_cast<unsigned>(kSoft)) == 0;
+  if (server_.settings().bug == SeededBug::leave_pings_of_paused) return;
   if (!only_soft || looking_ahead_ || state_ != State::connected || server_.load() == Load::full ||
       looked_ahead_ > kLookAhead) {
     return;

@@ -94,7 +94,7 @@ void Connection::send(Delivery& delivery, const Outgoing& outgoing) {
                          delivery.message().payload.size());
   }
   if (aliases_out_) aliases_out_->confirm(delivery.message().topic, alias);
-  server_.count_delivered(outgoing.qos, delivery.message().payload.size());
+  server_.count_delivered(listener_, outgoing.qos, delivery.message().payload.size());
 }
 
 // Everything that waits, as far as there is room: what an earlier connection left unacknowledged, the queue, retained
@@ -144,7 +144,7 @@ void Connection::resend_in_flight() {
     const Message message = body->at(server_.now_s()).value_or(body->message());
     delivery.begin(message, body, server_.now_s());
     delivery.write(*stream_, {v5(), qos, kept->retain, true, packet_id, kept->identifiers});
-    server_.count_delivered(qos, message.payload.size());
+    server_.count_delivered(listener_, qos, message.payload.size());
   };
   do {
     over.clear();

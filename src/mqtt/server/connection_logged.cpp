@@ -121,6 +121,7 @@ void Connection::session_stored(ReceiptStatus status) {
     store.tasks = std::move(tasks);
     store.asked = true;
     server_.store_later(id_);
+    if (state_ == State::entering) entry_recorded(status);
     return;
   }
   if (store.asked) server_.store_soon(id_);
@@ -145,7 +146,7 @@ void Connection::confirm_sending(std::uint16_t packet_id) {
     delivery.begin(body->at(server_.now_s()).value_or(body->message()), body, server_.now_s());
     delivery.write(*stream_,
                    {v5(), confirmed.qos, confirmed.kept->retain, false, packet_id, confirmed.kept->identifiers});
-    server_.count_delivered(confirmed.qos, body->message().payload.size());
+    server_.count_delivered(listener_, confirmed.qos, body->message().payload.size());
   }
 }
 

@@ -37,7 +37,7 @@ void Connection::take_publish(const Frame& frame) {
     if (packet.properties.has(PropertyId::topic_alias) && !resolve_alias(packet)) return;
   }
   if (packet.qos == 2 && is_repetition(packet.packet_id)) return;
-  server_.count_received(packet.qos, packet.payload.size());
+  server_.count_received(listener_, packet.qos, packet.payload.size());
   if (packet.qos != 0) {
     if (++quota_used_ > receive_maximum_ && v5()) {
       return close({ReasonCode::receive_maximum_exceeded, "more messages in flight than allowed (3.3.4)"});
@@ -213,7 +213,7 @@ void Connection::take_pubrel(const protocol::PublishAck& packet) {
   }
   if (asked_expiry_s_ == 0) {
     session_->received.erase(packet.packet_id);
-    restore_quota();
+    if (server_.settings().bug != SeededBug::keep_quota_of_qos_2) restore_quota();
     send_ack(PacketType::pubcomp, packet.packet_id, ReasonCode::success);
     return;
   }
@@ -251,7 +251,7 @@ void Connection::settle_one(Kind kind, std::uint16_t packet_id, bool matched, Re
   const bool refused = status == ReceiptStatus::quota;
   if (refused) server_.metrics().refused_quota.add();
   PacketType answer = PacketType::puback;
-  if (kind == Kind::session) return session_stored(status);
+  if (kind == Kind::session) return packet_id == kEntry ? entry_recorded(status) : session_stored(status);
   if (kind == Kind::puback) {
     restore_quota();
   } else if (kind == Kind::pubrec) {
@@ -268,7 +268,7 @@ void Connection::settle_one(Kind kind, std::uint16_t packet_id, bool matched, Re
       session_->received.set(packet_id, DeliveryState::recorded);
     } else {
       session_->received.erase(packet_id);
-      restore_quota();
+      if (server_.settings().bug != SeededBug::keep_quota_of_qos_2) restore_quota();
     }
   }
   if (out == nullptr) return;

@@ -104,6 +104,8 @@ void Connection::take_connect(const Frame& frame) {
 
 void Connection::refuse_connect(const Refusal& refusal, std::optional<protocol::Version> version) {
   server_.metrics().count_refused(refusal.reason);
+  answered_ = true;
+  if (ListenerMetrics* through = server_.listener_metrics(listener_)) through->refused_connect.add();
   log::debug("mqtt_connect_refused",
              {{"peer", stream_->peer_address()}, {"reason", to_string(refusal.reason)}, {"why", refusal.why}});
   // What a 3.1.1 client sent malformed is closed without an answer; only return codes 1 to 5 exist ([MQTT-3.1.4-1]
@@ -141,43 +143,90 @@ void Connection::claim_session() {
 bool Connection::granted(std::unique_ptr<Session>& stored) {
   if (state_ != State::awaiting_connect && state_ != State::claiming) return false;
   owns_client_id_ = true;
-  state_ = State::connected;
-  bool session_present = false;
+  state_ = State::entering;
+  // A new session that a power cut takes back had nothing in it; these it must not take back.
+  const bool has_will = session_->will != nullptr;
+  const bool outlives = session_->outlives_connection() && server_.durable();
+  const auto end = [&](Session& session) {
+    const bool last = session.logged() && !has_will && !outlives;  // no other record follows
+    server_.end_session_state(session, last ? receipt(Kind::session, kEntry, false) : Receipt{});
+    unsettled_ += last ? 1 : 0;
+  };
+  bool waits = has_will;
   if (stored && !clean_start_ && server_.has_lost_messages(*stored)) {  // its client is told by Session Present 0
     log::warn("mqtt_session_ended", {{"client_id", stored->client_id()}, {"reason", "older than the log"}});
     server_.metrics().dropped_quota.add();
-    server_.end_session_state(*stored);
+    waits = true;
+    end(*stored);
     stored.reset();
   }
   if (stored && clean_start_) {  // [MQTT-3.1.2-4]
     if (stored->will) server_.publish_will(*stored);
-    server_.end_session_state(*stored);
+    waits = waits || stored->logged();
+    end(*stored);
     stored.reset();
   } else if (stored) {  // [MQTT-3.1.2-5]; the delayed will of before is not sent [MQTT-3.1.3-9]
+    waits = waits || stored->expiry_s() != session_->expiry_s();
     stored->will = std::move(session_->will);
     stored->set_expiry_s(session_->expiry_s());
     session_ = std::move(stored);
-    session_present = true;
+    session_present_ = true;
   }
   if (session_->serial == 0) session_->serial = server_.next_serial();
-  if (session_->outlives_connection() && server_.durable() && !session_->logged()) session_->make_logged(kNoOffset);
+  if (outlives && !session_->logged()) session_->make_logged(kNoOffset);
+  if (session_->logged()) {
+    server_.attach(*session_);  // fed from now on, as one without a connection
+    if (waits) {
+      store_soon().tasks.emplace_back([this] { entry_recorded(ReceiptStatus::durable); });
+    } else {
+      store_later();
+    }
+  } else if (has_will) {
+    waits = server_.record_will(*session_, receipt(Kind::session, kEntry, false));
+    unsettled_ += waits ? 1 : 0;
+  } else {
+    waits = waits && unsettled_ != 0;
+  }
+  if (waits && server_.settings().bug != SeededBug::connack_before_recording) {
+    pause(Pause::claiming);
+  } else {
+    enter();
+  }
+  return true;
+}
+
+void Connection::entry_recorded(ReceiptStatus status) {
+  // Later: the receiver must not be called from within its own call.
+  server_.with_connection(id_, [refused = status == ReceiptStatus::quota](Connection& connection) {
+    refused ? connection.refuse_entry() : connection.enter();
+  });
+}
+
+void Connection::refuse_entry() {
+  if (state_ != State::entering) return;
+  session_->will.reset();
+  refuse_connect({ReasonCode::quota_exceeded, "the log has no room for the will or the session of this client"},
+                 version_);
+}
+
+void Connection::enter() {
+  if (state_ != State::entering) return;
+  state_ = State::connected;
+  entered_ = answered_ = true;
   session_->attach(this);
   session_->in_flight.rewind();
   session_->in_flight.set_limit(std::min<std::uint32_t>(client_receive_maximum_, server_.settings().max_inflight));
   active_s_ = server_.now_s();
   server_.metrics().connects.add();
-  server_.count_connected(1);
-  send_connack(session_present);
+  server_.count_connected(1, listener_);
+  send_connack(session_present_);
   watch();
   server_.attach(*session_);
-  if (session_->will && !session_->logged()) server_.record_will(*session_);
-  if (session_->logged()) session_->will ? static_cast<void>(store_soon()) : store_later();
   report_shared_done();
-  if (session_present) pump();
+  if (session_present_) pump();
   resume(Pause::claiming);
   version_number_ = server_.next_serial();
   tell(LifecycleEvent::connected);
-  return true;
 }
 
 void Connection::send_connack(bool session_present) {
@@ -209,7 +258,9 @@ void Connection::give_up(bool clean_start) {
   replaced_ = true;
   replaced_by_clean_start_ = clean_start;
   server_.metrics().takeovers.add();
-  if (state_ == State::connected) close({ReasonCode::session_taken_over, "the client connected again [MQTT-3.1.4-3]"});
+  if (state_ == State::connected || state_ == State::entering) {
+    close({ReasonCode::session_taken_over, "the client connected again [MQTT-3.1.4-3]"});
+  }
 }
 
 void Connection::displaced() {
@@ -247,8 +298,10 @@ void Connection::end_session() {
     session_.reset();
     return;
   }
-  server_.count_connected(-1);
-  tell(LifecycleEvent::disconnected);
+  if (entered_) {
+    server_.count_connected(-1, listener_);
+    tell(LifecycleEvent::disconnected);
+  }
   const bool session_ends = !session_->outlives_connection() || replaced_by_clean_start_;
   server_.leave_shares(*session_, id_, session_ends);
   if (!replaced_ || replaced_by_clean_start_) give_back_shared(session_ends);

@@ -39,7 +39,7 @@ void Connection::take_subscribe(const Frame& frame) {
   }
   if (!told.empty()) tell(LifecycleEvent::subscribed, told);
   if (session_->logged()) {  // not answered before it would survive
-    ++open->open;
+    if (server_.settings().bug != SeededBug::suback_before_recording) ++open->open;
     store_soon().tasks.push_back([this, open] { subscribed(*open); });
   }
   subscribed(*open);
@@ -127,6 +127,10 @@ void Connection::take_unsubscribe(const Frame& frame) {
     stream_->mark_dirty();
   };
   if (!session_->logged()) return send();
+  if (server_.settings().bug == SeededBug::unsuback_before_recording) {
+    store_soon();
+    return send();
+  }
   store_soon().tasks.emplace_back(send);
 }
 

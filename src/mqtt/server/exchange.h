@@ -10,6 +10,7 @@
 #include "base/executor.h"
 #include "mqtt/server/connect_rate.h"
 #include "mqtt/server/identity_holds.h"
+#include "mqtt/server/listener_metrics.h"
 #include "mqtt/server/memory_budget.h"
 #include "mqtt/server/response_watch.h"
 #include "mqtt/server/server_metrics.h"
@@ -54,8 +55,9 @@ struct Exchange {
   topics::TopicLog* log = nullptr;
   std::atomic<std::uint64_t> last_serial{0};
   std::atomic<std::size_t> connected{0};
-  std::vector<std::unique_ptr<Peer>> peers;   // by loop; complete before the first connection
-  std::atomic<std::size_t> subscriptions{0};  // of all loops
+  std::vector<std::unique_ptr<Peer>> peers;                 // by loop; complete before the first connection
+  std::vector<std::unique_ptr<ListenerMetrics>> listeners;  // by their number; complete before the first connection
+  std::atomic<std::size_t> subscriptions{0};                // of all loops
 };
 
 }  // namespace millrace::mqtt

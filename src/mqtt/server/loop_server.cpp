@@ -25,10 +25,12 @@ LoopServer::LoopServer(std::size_t loop, Exchange& exchange, Executor& executor,
 
 LoopServer::~LoopServer() = default;
 
-void LoopServer::accept(std::unique_ptr<net::Stream> stream) {
+void LoopServer::accept(std::unique_ptr<net::Stream> stream, std::size_t listener) {
   if (stopping_) return;  // the stream's destructor closes it
   exchange_.metrics.sockets.add();
-  table_.emplace(*this, std::move(stream)).start();
+  if (ListenerMetrics* through = listener_metrics(listener)) through->sockets.add();
+  if (listener >= tallies_.size()) tallies_.resize(listener + 1);
+  table_.emplace(*this, std::move(stream), listener).start();
 }
 
 std::string LoopServer::assigned_client_id() {
@@ -95,15 +97,37 @@ void LoopServer::add_metrics() {
   if (packets_received_ != 0) exchange_.metrics.packets_received.add(std::exchange(packets_received_, 0));
   if (packets_sent_ != 0) exchange_.metrics.packets_sent.add(std::exchange(packets_sent_, 0));
   if (payload_received_ != 0) exchange_.metrics.payload_received.add(std::exchange(payload_received_, 0));
-  if (received_bytes_ != 0) exchange_.metrics.received_bytes.add(std::exchange(received_bytes_, 0));
-  for (std::size_t qos = 0; qos < received_.size(); ++qos) {
-    if (received_[qos] != 0) exchange_.metrics.received[qos]->add(std::exchange(received_[qos], 0));
+  for (std::size_t listener = 0; listener < tallies_.size(); ++listener) add_tally(listener);
+}
+
+void LoopServer::add_tally(std::size_t listener) {
+  const ListenerTally tally = std::exchange(tallies_[listener], {});
+  ServerMetrics& all = exchange_.metrics;
+  std::uint64_t received = 0;
+  std::uint64_t delivered = 0;
+  for (std::size_t qos = 0; qos < tally.received.size(); ++qos) {
+    if (tally.received[qos] != 0) all.received[qos]->add(tally.received[qos]);
+    if (tally.delivered[qos] != 0) all.delivered[qos]->add(tally.delivered[qos]);
+    received += tally.received[qos];
+    delivered += tally.delivered[qos];
   }
-  for (std::size_t qos = 0; qos < delivered_.size(); ++qos) {
-    if (delivered_[qos] == 0) continue;
-    exchange_.metrics.packets_sent.add(delivered_[qos]);
-    exchange_.metrics.delivered[qos]->add(std::exchange(delivered_[qos], 0));
-  }
+  if (tally.received_bytes != 0) all.received_bytes.add(tally.received_bytes);
+  if (delivered != 0) all.packets_sent.add(delivered);
+  ListenerMetrics* const one = listener_metrics(listener);
+  if (one == nullptr) return;
+  if (tally.received_bytes != 0) one->received_bytes.add(tally.received_bytes);
+  if (received != 0) one->messages_received.add(received);
+  if (delivered != 0) one->messages_delivered.add(delivered);
+  if (tally.delivered_bytes != 0) one->delivered_bytes.add(tally.delivered_bytes);
+}
+
+void LoopServer::count_connected(std::ptrdiff_t change, std::size_t listener) {
+  exchange_.connected.fetch_add(static_cast<std::size_t>(change), std::memory_order_relaxed);
+  exchange_.metrics.connections.add(change);
+  ListenerMetrics* const one = listener_metrics(listener);
+  if (one == nullptr) return;
+  one->connections.add(change);
+  if (change > 0) one->connects.add();
 }
 
 // -- receipts
@@ -138,14 +162,42 @@ void LoopServer::resume_all(std::vector<ConnectionId>& paused, Connection::Pause
 void LoopServer::begin_stop(std::move_only_function<void()> done) {
   stopping_ = true;
   stopped_ = std::move(done);
-  stop_deadline_ = exchange_.clock.mono() + exchange_.settings.stop_timeout;
-  table_.for_each([](Connection& connection) { connection.pause(Connection::Pause::stopping); });
+  stop_from_ = exchange_.clock.mono();
+  stop_deadline_ = stop_from_ + exchange_.settings.stop_spread + exchange_.settings.stop_timeout;
+  if (exchange_.settings.stop_spread.count() != 0) {
+    table_.for_each([this](Connection& connection) { to_leave_.push_back(connection.id()); });
+  }
   go_on_stopping();
+}
+
+bool LoopServer::spread_goodbyes(MonoTime now) {
+  const auto spread = exchange_.settings.stop_spread;
+  if (table_.size() == 0 || now >= stop_from_ + spread) return false;
+  const double part = std::chrono::duration<double>(now - stop_from_) / std::chrono::duration<double>(spread);
+  const auto due = static_cast<std::size_t>(part * static_cast<double>(to_leave_.size()));
+  for (; left_ < due; ++left_) {
+    Connection* const connection = table_.find(to_leave_[left_]);
+    if (connection == nullptr) continue;
+    connection->pause(Connection::Pause::stopping);
+    leaving_.push_back(connection->id());
+  }
+  std::erase_if(leaving_, [this](ConnectionId id) {
+    Connection* const connection = table_.find(id);
+    if (connection == nullptr) return true;
+    if (!connection->settled()) return false;
+    connection->say_goodbye();
+    return true;
+  });
+  return true;
 }
 
 void LoopServer::go_on_stopping() {
   if (!stopped_) return;
   const MonoTime now = exchange_.clock.mono();
+  if (spread_goodbyes(now)) return;
+  if (!std::exchange(all_paused_, true)) {
+    table_.for_each([](Connection& connection) { connection.pause(Connection::Pause::stopping); });
+  }
   if (!goodbye_said_) {
     bool all_settled = true;
     table_.for_each([&](Connection& connection) { all_settled = all_settled && connection.settled(); });

@@ -33,7 +33,8 @@ class LoopServer final : public ReceiptSink {
   LoopServer(const LoopServer&) = delete;
   LoopServer& operator=(const LoopServer&) = delete;
 
-  void accept(std::unique_ptr<net::Stream> stream);
+  /// Through the listener with that number in the exchange.
+  void accept(std::unique_ptr<net::Stream> stream, std::size_t listener = 0);
   void tick();
   void end_turn();
   /// Delivers to subscribers of all loops; nothing is stored, no rule sees it. True when there may be a subscriber.
@@ -41,8 +42,9 @@ class LoopServer final : public ReceiptSink {
                const PublishProperties& properties = {});
   /// Delivers to subscribers of all loops and retains, in memory only.
   void publish_of_its_own(std::string_view topic, ByteView payload);
-  /// Stops reading, waits until what was handed over is settled, says goodbye, closes; `done` is called once, when all
-  /// is closed or the stop timeout has passed. The receiver has been detached by then.
+  /// Stops reading, of one connection after the other where ends are spread, waits until what was handed over is
+  /// settled, says goodbye, closes; `done` is called once, when all is closed or the stop timeout has passed. The
+  /// receiver has been detached by then. Goes on at the ends of turns.
   void begin_stop(std::move_only_function<void()> done);
 
   /// Destroys what connections are left. After begin_stop() is done.
@@ -89,23 +91,25 @@ class LoopServer final : public ReceiptSink {
   [[nodiscard]] bool at_capacity() const {
     return exchange_.connected.load(std::memory_order_relaxed) >= exchange_.settings.max_connections;
   }
-  void count_connected(std::ptrdiff_t change) {
-    exchange_.connected.fetch_add(static_cast<std::size_t>(change), std::memory_order_relaxed);
-    exchange_.metrics.connections.add(change);
+  void count_connected(std::ptrdiff_t change, std::size_t listener);
+  /// Null when no listener is configured (in tests).
+  [[nodiscard]] ListenerMetrics* listener_metrics(std::size_t listener) const {
+    return listener < exchange_.listeners.size() ? exchange_.listeners[listener].get() : nullptr;
   }
   /// Counted here and added to the metrics once per turn.
-  void count_received(std::uint8_t qos, std::size_t payload) {
-    ++received_[qos];
+  void count_received(std::size_t listener, std::uint8_t qos, std::size_t payload) {
+    ++tallies_[listener].received[qos];
     payload_received_ += payload;
   }
   void count_packet_received() { ++packets_received_; }
   /// Of every kind but PUBLISH, which count_delivered() counts.
   void count_packets_sent(std::size_t count) { packets_sent_ += count; }
-  void count_delivered(std::uint8_t qos, std::size_t bytes) {
-    ++delivered_[qos];
+  void count_delivered(std::size_t listener, std::uint8_t qos, std::size_t bytes) {
+    ++tallies_[listener].delivered[qos];
+    tallies_[listener].delivered_bytes += bytes;
     sent_bytes_ += bytes;
   }
-  void count_received_bytes(std::size_t count) { received_bytes_ += count; }
+  void count_received_bytes(std::size_t listener, std::size_t count) { tallies_[listener].received_bytes += count; }
   /// True while so much waits for other loops that publishers must pause.
   [[nodiscard]] bool crossing_is_full() const { return crossing_full_; }
   /// Into the tree, or into the group that shares it; `done` is called (here, maybe at once) when every message
@@ -130,7 +134,8 @@ class LoopServer final : public ReceiptSink {
   /// With the session's record, which must not tell of it any more, in the same commit: so it is published once.
   void publish_will(Session& session);
   /// Remembers the will of a session that ends with its connection; that of another stands in the session's record.
-  void record_will(Session& session);
+  /// False, and no receipt, when nothing remembers it.
+  bool record_will(Session& session, Receipt receipt);
   /// The client has said goodbye [MQTT-3.14.4-3].
   void drop_will(Session& session);
   /// A session of before the start that ended with the process: its will is published at the first tick.
@@ -158,8 +163,9 @@ class LoopServer final : public ReceiptSink {
   void release_identifier(std::string client_id, std::unique_ptr<Session> session);
   /// Brings a session, or none, to the connection that its identifier was released to.
   void hand_over(std::string client_id, Claimant claimant, std::unique_ptr<Session> session);
-  /// The session is over: it leaves the tree, and what the log remembers of it is forgotten.
-  void end_session_state(Session& session);
+  /// The session is over: it leaves the tree, and what the log remembers of it is forgotten. `receipt` comes for a
+  /// persistent one.
+  void end_session_state(Session& session, Receipt receipt = {});
 
   // For people (loop_server_admin.cpp)
   void tell(LifecycleEvent event, const EventSubject& subject, const EventCause& cause,
@@ -294,7 +300,10 @@ class LoopServer final : public ReceiptSink {
   /// What one turn may cause: so much is written at its end before more is read.
   [[nodiscard]] bool turn_is_full() const { return sent_bytes_ > exchange_.memory.limit() / 16; }
   void add_metrics();
+  void add_tally(std::size_t listener);
   void go_on_stopping();
+  /// False when the time for it is over.
+  bool spread_goodbyes(MonoTime now);
   void take_due_sessions();
 
   const std::size_t loop_;
@@ -369,9 +378,7 @@ class LoopServer final : public ReceiptSink {
   Buffer property_scratch_;
   Buffer own_properties_;  // of the message publish() is given
 
-  std::array<std::uint64_t, 3> received_{};
-  std::array<std::uint64_t, 3> delivered_{};
-  std::uint64_t received_bytes_ = 0;
+  std::vector<ListenerTally> tallies_{1};  // by listener
   std::uint64_t payload_received_ = 0;
   std::uint64_t packets_received_ = 0;
   std::uint64_t packets_sent_ = 0;
@@ -386,6 +393,11 @@ class LoopServer final : public ReceiptSink {
 
   bool stopping_ = false;
   bool goodbye_said_ = false;
+  bool all_paused_ = false;
+  MonoTime stop_from_{};
+  std::vector<ConnectionId> to_leave_;  // while ends are spread, in their order
+  std::size_t left_ = 0;                // so many of them have had their turn
+  std::vector<ConnectionId> leaving_;   // of those, who still waits for receipts
   MonoTime stop_deadline_{};
   std::move_only_function<void()> stopped_;
 };

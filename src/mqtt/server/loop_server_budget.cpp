@@ -47,7 +47,7 @@ void LoopServer::account() {
     if (connection == nullptr) continue;
     if (connection->over_identity_budget()) {
       over_budget_.push_back(id);
-    } else {
+    } else if (exchange_.settings.bug != SeededBug::leave_paused) {
       connection->resume(Connection::Pause::budget);
     }
   }

@@ -72,7 +72,7 @@ void LoopServer::detach(Session& session) {
   session.home = nullptr;
 }
 
-void LoopServer::end_session_state(Session& session) {
+void LoopServer::end_session_state(Session& session, Receipt receipt) {
   detach(session);
   session.in_flight.for_each([&](std::uint16_t, FlightState, std::uint8_t, const OutboundMessage* kept) {
     // What it had begun to receive must not begin again elsewhere [MQTT-4.8.2-5].
@@ -94,7 +94,7 @@ void LoopServer::end_session_state(Session& session) {
     if (!subscription.share && subscription.options.maximum_qos != 0) remove_logged_filter(subscription.filter);
   }
   const OwnRecord tombstone{kSessionTopic, as_bytes(session.client_id()), std::nullopt};
-  receiver_.store({&tombstone, 1}, Receipt{}, *this);
+  receiver_.store({&tombstone, 1}, receipt, *this);
 }
 
 void LoopServer::hand_over(std::string client_id, Claimant claimant, std::unique_ptr<Session> session) {

@@ -6,15 +6,16 @@
 
 namespace millrace::mqtt {
 
-void LoopServer::record_will(Session& session) {
-  if (!exchange_.durable || session.logged() || !session.will) return;
+bool LoopServer::record_will(Session& session, Receipt receipt) {
+  if (!exchange_.durable) return false;
   StoredWill& will = *session.will;
   will.record_key = will_key({next_serial(), session.client_id()});
-  if (exchange_.settings.bug == SeededBug::do_not_record_wills) return;
+  if (exchange_.settings.bug == SeededBug::do_not_record_wills) return false;
   stored_.clear();
   encode_will(stored_, will);
   const OwnRecord record{kSessionTopic, as_bytes(will.record_key), stored_.view()};
-  receiver_.store({&record, 1}, Receipt{}, *this);
+  receiver_.store({&record, 1}, receipt, *this);
+  return true;
 }
 
 void LoopServer::drop_will(Session& session) {
@@ -78,7 +79,10 @@ void LoopServer::publish_will(Session& session) {
   }
   if (stored.retain) record_retained(stored, client_id);
   if (stored.qos != 0 && is_logged(stored.topic)) record_message(stored, client_id);
-  if (session.logged() && session.outlives_connection()) {
+  if (session.logged() && !session.outlives_connection()) {
+    batch_.add_own_record(kSessionTopic, client_id,
+                          nullptr);  // it ends here; a record that is left has this will in it
+  } else if (session.logged()) {
     note_position(session);
     batch_.add_own_record(kSessionTopic, client_id, [&](Buffer& out) { encode_session(out, session, wall()); });
   }

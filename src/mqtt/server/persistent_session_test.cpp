@@ -44,6 +44,104 @@ TEST(PersistentSession, WhatCameWhileItWasAwayIsSentWhenItIsBack) {
   EXPECT_EQ(reader.seen(), "connack present=1 success; publish t/1 q1 id=2 dup [2]");
 }
 
+// What CONNACK says must be so after a power cut (decision 0044): the end of the session of before, a lifetime that
+// changed, a will. A session that goes on as it was, or a new and empty one, has nothing to wait for.
+TEST(PersistentSession, ConnackWaitsForWhatItPromises) {
+  Durable server;
+  const auto connects = [&](bool clean, const char* properties, bool will = false) {
+    protocol::Connect packet;
+    packet.version = Version::v5;
+    packet.client_id = "reader";
+    packet.clean_start = clean;
+    if (will) packet.will = protocol::Will{"will", as_bytes(std::string_view("w")), 1, false, {}};
+    TestClient client = server->client();
+    client.connect(packet, properties);
+    return client;
+  };
+  server->receiver().settles_by_itself = false;
+  TestClient client = connects(false, "11 00000e10");
+  EXPECT_EQ(client.seen(), "connack present=0 success") << "new";
+  server->receiver().settle();
+  server->turn();
+  const auto takes_over = [&](bool clean, const char* properties, bool will = false) {
+    client.drop();
+    server->turn();
+    server->receiver().settle();  // what the end of the connection has to record
+    server->turn();
+    client = connects(clean, properties, will);
+    const std::string before = client.seen();
+    client.send_hex("c000");  // it need not wait for CONNACK; this does
+    EXPECT_TRUE(before.empty() || client.seen() == "pingresp");
+    if (!before.empty()) return "at once: " + before;
+    EXPECT_EQ(server->exchange().metrics.connections.value(), 0);
+    server->receiver().settle();
+    server->turn();
+    return client.seen();
+  };
+  EXPECT_EQ(takes_over(false, "11 00000e10"), "at once: connack present=1 success") << "as it was";
+  EXPECT_EQ(takes_over(false, "11 00001000"), "connack present=1 success; pingresp") << "another lifetime";
+  EXPECT_EQ(takes_over(false, "11 00001000", true), "connack present=1 success; pingresp") << "a will";
+  EXPECT_EQ(takes_over(true, "11 00001000"), "connack present=0 success; pingresp") << "the end of the old one";
+  EXPECT_EQ(takes_over(true, ""), "connack present=0 success; pingresp") << "the same, without a new record";
+  EXPECT_EQ(takes_over(true, "", true), "connack present=0 success; pingresp") << "the will of a clean session";
+  EXPECT_EQ(server->exchange().metrics.connections.value(), 1);
+}
+
+TEST(PersistentSession, WhoLeavesOrIsReplacedBeforeConnackLeavesNothingOpen) {
+  Durable server;
+  server->receiver().settles_by_itself = false;
+  protocol::Connect packet;
+  packet.version = Version::v5;
+  packet.client_id = "reader";
+  packet.will = protocol::Will{"will", as_bytes(std::string_view("w")), 1, false, {}};
+  for (const char* properties : {"", "11 00000e10"}) {
+    TestClient gone = server->client();
+    gone.connect(packet, properties);
+    EXPECT_EQ(gone.seen(), "");
+    gone.drop();
+    TestClient replaced = server->client();
+    replaced.connect(packet, properties);
+    TestClient last = server->client();
+    last.connect(packet, properties);
+    for (int i = 0; i < 8; ++i) {
+      server->receiver().settle();
+      server->turn();
+    }
+    EXPECT_EQ(replaced.seen(), "");
+    EXPECT_TRUE(replaced.closed());
+    EXPECT_TRUE(last.seen().starts_with("connack present=")) << properties;
+    EXPECT_EQ(server->exchange().metrics.connections.value(), 1);
+    last.disconnect();
+    server->receiver().settle();
+    server->turn();
+    EXPECT_EQ(server->exchange().metrics.connections.value(), 0);
+    EXPECT_EQ(server->loop().connection_count(), 0U);
+  }
+}
+
+TEST(PersistentSession, WithoutRoomForItsWillAClientIsRefused) {
+  Durable server;
+  server->receiver().settles_by_itself = false;
+  protocol::Connect packet;
+  packet.version = Version::v5;
+  packet.client_id = "reader";
+  packet.will = protocol::Will{"will", as_bytes(std::string_view("w")), 1, false, {}};
+  for (const char* properties : {"", "11 00000e10"}) {
+    TestClient client = server->client();
+    client.connect(packet, properties);
+    server->receiver().settle(ReceiptStatus::quota);
+    server->turn();
+    EXPECT_EQ(client.seen(), "connack present=0 quota_exceeded");
+    EXPECT_TRUE(client.closed());
+    server->seconds(3);
+    server->receiver().settle();
+    server->turn();
+    EXPECT_TRUE(server->receiver().got.empty()) << "no will of one that was refused";
+    EXPECT_EQ(server->exchange().metrics.connections.value(), 0);
+    EXPECT_EQ(server->loop().connection_count(), 0U);
+  }
+}
+
 TEST(PersistentSession, ConnectedItHearsWhatIsSynced) {
   Durable server;
   TestClient reader = server.client("reader");

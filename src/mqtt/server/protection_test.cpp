@@ -3,45 +3,18 @@
 
 #include <string>
 
-#include "base/rng.h"
-#include "mqtt/testing/test_server.h"
+#include "mqtt/testing/small_server.h"
 
 namespace millrace::mqtt {
 namespace {
 
 using protocol::Version;
+using testing::kBudget;
+using testing::receive_maximum_told;
+using testing::small;
 using testing::TestClient;
 using testing::TestServer;
-
-constexpr std::size_t kBudget = 1'048'576;
-
-Settings small(std::size_t identity = kBudget) {
-  Settings settings;
-  settings.max_memory = kBudget;
-  settings.max_identity_bytes = identity;
-  settings.max_output_bytes = 262'144;
-  settings.max_queued_bytes = 524'288;
-  return settings;
-}
-
-// The beginning of a PUBLISH that claims to be a little longer than what is there.
-std::string unfinished_publish(std::size_t size) {
-  Buffer out;
-  protocol::Publish packet;
-  packet.topic = "t";
-  const std::string payload(size, 'x');
-  packet.payload = as_bytes(payload);
-  protocol::encode(out, packet, Version::v5);
-  return std::string(as_text(out.view()).substr(0, out.size() - 1));
-}
-
-std::uint16_t receive_maximum_told(TestClient& client) {
-  const auto frame = protocol::next_frame(as_bytes(client.raw()), 1'000);
-  const auto packet = protocol::decode(*frame, Version::v5);
-  const auto maximum = std::get<protocol::Connack>(*packet).properties.number(protocol::PropertyId::receive_maximum, 0);
-  client.seen();
-  return static_cast<std::uint16_t>(maximum);
-}
+using testing::unfinished_publish;
 
 // A QoS 2 PUBLISH that is never released.
 protocol::Packet unacknowledged(std::uint16_t id) {
@@ -317,101 +290,6 @@ TEST(Protection, RetainedMessagesOfOneIdentityAreCounted) {
   flood.publish("c", "", 1, 7, true);
   flood.publish("e", "1", 1, 8, true);
   EXPECT_EQ(flood.seen(), "puback 7 success; puback 8 success");
-}
-
-// Seeded storms: clients that stop in the middle of packets, take nothing, publish, and go. Whatever they do, what is
-// held stays within the budget and what one step adds to it, no acknowledged message is missing, and when they have
-// stopped everybody is served again.
-void run_storm(std::uint64_t seed) {
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  Rng rng(seed);
-  TestServer server(small(kBudget / 2));
-  struct Device {
-    TestClient client;
-    std::string rest;  // of the packet it is in the midst of
-    std::uint16_t next_id = 1;
-  };
-  std::vector<Device> devices;
-  int named = 0;
-  const auto connect = [&] {
-    Device device{server.client(rng.below(2) == 0 ? Version::v5 : Version::v3_1_1), {}};
-    device.client.connect("d" + std::to_string(rng.below(3) == 0 ? rng.below(10) : 1'000 + named++));
-    if (rng.below(2) == 0) device.client.subscribe("t", static_cast<int>(rng.below(2)));
-    return device;
-  };
-  std::uint64_t acknowledged = 0;
-  const auto count_acknowledged = [&](const std::string& seen) {
-    for (std::size_t at = seen.find("puback"); at != std::string::npos; at = seen.find("puback", at + 1))
-      ++acknowledged;
-  };
-  std::size_t most = 0;
-  for (int step = 0; step < 400; ++step) {
-    if (devices.size() < 20 && rng.below(4) == 0) devices.push_back(connect());
-    if (devices.empty()) continue;
-    Device& device = devices[rng.below(devices.size())];
-    switch (rng.below(8)) {
-      case 0:
-      case 1:
-        if (!device.rest.empty()) {
-          device.client.send(std::exchange(device.rest, {}));
-        } else {
-          device.client.send(unfinished_publish(rng.below(150'000)));
-          device.rest = "x";
-        }
-        break;
-      case 2:
-      case 3:
-      case 4:
-        if (device.rest.empty()) {
-          device.client.publish("t", std::string(rng.below(40'000), 'y'), static_cast<int>(rng.below(2)),
-                                device.next_id);
-          if (++device.next_id == 0) device.next_id = 1;
-        }
-        break;
-      case 5:
-        device.client.peer().takes_nothing = rng.below(3) != 0;
-        server.turn();
-        break;
-      case 6:
-        if (rng.below(4) == 0) {
-          device.client.drop();
-          std::swap(device, devices.back());
-          devices.pop_back();
-        }
-        break;
-      default:
-        server.seconds(static_cast<int>(rng.below(4)));
-        break;
-    }
-    most = std::max(most, server.exchange().memory.held());
-    for (Device& each : devices) count_acknowledged(each.client.seen());
-  }
-  // The budget, and what one step adds before it is looked at: a packet's beginning or one message for everybody.
-  EXPECT_LT(most, 2 * kBudget);
-  std::uint64_t got = 0;
-  for (const auto& message : server.receiver().got) got += message.qos == 1 ? 1 : 0;
-  EXPECT_GE(got, acknowledged);
-
-  for (Device& device : devices) {
-    device.client.peer().takes_nothing = false;
-    if (!device.rest.empty() && !device.client.closed()) device.client.send(std::exchange(device.rest, {}));
-  }
-  server.seconds(15);
-  for (Device& device : devices) {
-    if (device.client.closed()) continue;
-    EXPECT_FALSE(device.client.paused());
-    device.client.seen();
-    device.client.send_hex("c000");
-    EXPECT_TRUE(device.client.seen().ends_with("pingresp"));
-    device.client.drop();
-  }
-  server.seconds(2);
-  EXPECT_EQ(server.exchange().memory.held(), 0U);
-  EXPECT_EQ(server.loop().connection_count(), 0U);
-}
-
-TEST(Protection, Storms) {
-  for (std::uint64_t seed = 1; seed <= 60 && !::testing::Test::HasFailure(); ++seed) run_storm(seed);
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "mqtt/server/server.h"
 
+#include <fmt/format.h>
+
 #include <latch>
 
 #include "base/log.h"
@@ -14,10 +16,18 @@ namespace millrace::mqtt {
 namespace {
 
 constexpr auto kTick = std::chrono::seconds(1);
+constexpr auto kStopStep = std::chrono::milliseconds(20);
 
 // Room for connections that are refused in words, or are being replaced.
 std::size_t listener_limit(const Settings& settings) {
   return settings.max_connections + settings.max_connections / 8 + 16;
+}
+
+// "tcp://127.0.0.1:1883", "tls://...", "ws://...", "wss://...", "unix:/run/millrace.sock"
+std::string listener_name(std::string_view protocol, const net::StreamLayers& layers, const net::Address& address) {
+  if (address.host.starts_with('/')) return "unix:" + address.host;
+  const std::string_view secured = protocol == "ws" ? "wss" : "tls";
+  return fmt::format("{}://{}", layers.tls ? secured : protocol, address.to_string());
 }
 
 }  // namespace
@@ -28,14 +38,20 @@ struct Server::Impl {
     std::unique_ptr<LoopServer> server;
     std::vector<std::unique_ptr<net::Listener>> listeners;
     net::Loop::TimerId timer = 0;
+    net::Loop::TimerId stop_timer = 0;
     net::Loop::HookId hook = 0;
   };
 
-  Impl(Settings settings, metrics::Registry& registry) : exchange(std::move(settings), registry) {}
+  Impl(Settings settings, metrics::Registry& metric_registry)
+      : registry(metric_registry), exchange(std::move(settings), metric_registry) {}
 
   static void tick(Loop& loop) {
     loop.timer = loop.loop->run_after(kTick, [&loop] { tick(loop); });
     loop.server->tick();
+  }
+  /// A turn now and then, at whose end a stop goes on.
+  static void turn_often(Loop& loop) {
+    loop.stop_timer = loop.loop->run_after(kStopStep, [&loop] { turn_often(loop); });
   }
   /// Runs `action(Loop&)` in every loop and waits for all.
   template <class Action>
@@ -52,27 +68,33 @@ struct Server::Impl {
 
   /// One listener per loop on one address; `accept(Loop&, stream)` for each connection, `layers` below the stream.
   template <class Accept>
-  Result<void> listen(const net::Address& address, const net::StreamLayers& layers, Accept accept) {
+  Result<void> listen(const char* protocol, const net::Address& address, const net::StreamLayers& layers,
+                      Accept accept) {
     const net::Listener* first = nullptr;
     const Settings& settings = exchange.settings;
+    const std::size_t number = exchange.listeners.size();
     gates.push_back(std::make_unique<ListenerGate>(settings.connect_rate, address.to_string(), exchange.memory,
                                                    exchange.clock, exchange.metrics));
     for (Loop& loop : loops) {
-      MR_TRY_ASSIGN(
-          auto listener,
-          net::Listener::bind(
-              *loop.loop, address,
-              [accept, &loop](std::unique_ptr<net::Stream> stream) { accept(loop, std::move(stream)); }, first));
+      MR_TRY_ASSIGN(auto listener, net::Listener::bind(
+                                       *loop.loop, address,
+                                       [accept, number, &loop](std::unique_ptr<net::Stream> stream) {
+                                         accept(loop, std::move(stream), number);
+                                       },
+                                       first));
       listener->set_layers(layers);
       listener->set_gate(*gates.back());
       loop.listeners.push_back(std::move(listener));
       if (first != nullptr) continue;
       first = loop.listeners.back().get();
-      loop.listeners.back()->limit_connections(listener_limit(exchange.settings), exchange.metrics.connections_refused);
+      exchange.listeners.push_back(
+          std::make_unique<ListenerMetrics>(registry, listener_name(protocol, layers, first->address())));
+      loop.listeners.back()->limit_connections(listener_limit(settings), exchange.listeners.back()->refused_limit);
     }
     return {};
   }
 
+  metrics::Registry& registry;
   Exchange exchange;
   Administration administration{exchange};
   std::vector<std::unique_ptr<ListenerGate>> gates;  // one per address
@@ -117,16 +139,18 @@ Result<void> Server::start() {
   const Settings& settings = impl_->exchange.settings;
   for (std::size_t i = 0; i < settings.listen.size(); ++i) {
     const net::StreamLayers layers = i < settings.layers.size() ? settings.layers[i] : net::StreamLayers{};
-    MR_TRY(impl_->listen(settings.listen[i], layers, [](Impl::Loop& loop, std::unique_ptr<net::Stream> stream) {
-      loop.server->accept(std::move(stream));
-    }));
+    MR_TRY(impl_->listen("tcp", settings.listen[i], layers,
+                         [](Impl::Loop& loop, std::unique_ptr<net::Stream> stream, std::size_t listener) {
+                           loop.server->accept(std::move(stream), listener);
+                         }));
   }
   for (std::size_t i = 0; i < settings.listen_websocket.size(); ++i) {
     const net::StreamLayers layers =
         i < settings.layers_websocket.size() ? settings.layers_websocket[i] : net::StreamLayers{};
-    MR_TRY(impl_->listen(settings.listen_websocket[i], layers,
-                         [&settings](Impl::Loop& loop, std::unique_ptr<net::Stream> stream) {
-                           loop.server->accept(net::over_websocket(*loop.loop, std::move(stream), settings.websocket));
+    MR_TRY(impl_->listen("ws", settings.listen_websocket[i], layers,
+                         [&settings](Impl::Loop& loop, std::unique_ptr<net::Stream> stream, std::size_t listener) {
+                           loop.server->accept(net::over_websocket(*loop.loop, std::move(stream), settings.websocket),
+                                               listener);
                          }));
   }
   impl_->started = true;
@@ -146,6 +170,7 @@ void Server::stop() {
   for (Impl::Loop& loop : impl_->loops) {
     loop.loop->post([&] {
       for (const auto& listener : loop.listeners) listener->stop();
+      Impl::turn_often(loop);
       loop.server->begin_stop([&stopped] { stopped.count_down(); });
     });
   }
@@ -155,6 +180,7 @@ void Server::stop() {
   impl_->everywhere([](Impl::Loop& loop) { loop.server->close_all(); });
   impl_->everywhere([](Impl::Loop& loop) {
     loop.loop->cancel(loop.timer);
+    loop.loop->cancel(loop.stop_timer);
     loop.loop->remove_hook(loop.hook);
     loop.listeners.clear();
   });

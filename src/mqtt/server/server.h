@@ -49,8 +49,9 @@ class Server {
 
   /// Binds every address and starts to accept. already_exists when a port is taken.
   Result<void> start();
-  /// Stops accepting and reading, waits (at most twice the stop timeout) until what was handed over is settled and
-  /// acknowledged, says DISCONNECT 0x8B to 5.0 clients, closes, detaches from the receivers. Wills are not published.
+  /// Stops accepting and reading (spread over Settings::stop_spread), waits (at most twice the stop timeout) until what
+  /// was handed over is settled and acknowledged, says DISCONNECT 0x8B to 5.0 clients, closes, detaches from the
+  /// receivers. Wills are not published.
   void stop();
 
   /// In the order of Settings::listen and then Settings::listen_websocket, ports resolved. After start().

@@ -26,8 +26,6 @@ constexpr const char* kDeliveredHelp = "PUBLISH packets sent to subscribers";
 
 ServerMetrics::ServerMetrics(metrics::Registry& registry)
     : connections(registry.gauge("millrace_mqtt_connections", "Connected clients")),
-      connections_refused(
-          registry.counter("millrace_mqtt_connections_refused_total", "Connections over mqtt.max.connections")),
       subscriptions(registry.gauge("millrace_mqtt_subscriptions", "Subscriptions of connected clients")),
       connects(registry.counter("millrace_mqtt_connects_total", "CONNECT packets accepted")),
       takeovers(registry.counter("millrace_mqtt_takeovers_total",

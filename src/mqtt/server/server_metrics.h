@@ -13,7 +13,6 @@ class ServerMetrics {
   explicit ServerMetrics(metrics::Registry& registry);
 
   metrics::Gauge& connections;
-  metrics::Counter& connections_refused;
   metrics::Gauge& subscriptions;
   metrics::Counter& connects;
   metrics::Counter& takeovers;

@@ -1,6 +1,7 @@
 // The server on real loops and sockets: two threads, one port, clients spread over both, stop.
 #include "mqtt/server/server.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -87,11 +88,13 @@ struct RunningServer {
     }
     Settings settings;
     settings.listen = {{"127.0.0.1", 0}};
+    settings.listen_websocket = {{"127.0.0.1", 0}};
     settings.stop_timeout = std::chrono::milliseconds(400);
     server = std::make_unique<Server>(
         pointers, [this](std::size_t loop) -> MessageReceiver& { return *receivers[loop]; }, registry, settings);
   }
-  [[nodiscard]] std::uint16_t port() const { return server->addresses().front().port; }
+  [[nodiscard]] std::uint16_t port() const { return port_of(0); }
+  [[nodiscard]] std::uint16_t port_of(std::size_t listener) const { return server->addresses()[listener].port; }
 
   metrics::Registry registry;
   std::vector<std::unique_ptr<LoopThread>> threads;
@@ -148,6 +151,51 @@ TEST(Server, TakeOverStormsLeaveOneOwner) {
   }
   EXPECT_EQ(alive, 1U);
   running.server->stop();
+}
+
+TEST(Server, CountsByListener) {
+  RunningServer running(2);
+  ASSERT_TRUE(running.server->start().has_value());
+  const std::string tcp = running.server->addresses()[0].to_string();
+  const std::string ws = running.server->addresses()[1].to_string();
+  {
+    SocketClient client(running.port());
+    client.send(connect_bytes("c") + from_hex("82 08 0001 0003't/#' 01 32 08 0003't/1' 0007 'x'"));
+    ASSERT_EQ(read_packet(client), "connack present=0 success");
+    ASSERT_EQ(read_packet(client), "suback 1 granted_qos_1");
+    // Its own message and the acknowledgement, in whichever order.
+    read_packet(client);
+    read_packet(client);
+    SocketClient refused(running.port());
+    refused.send(from_hex("10 0d 0004'MQTT' 04 00 0000 0001") + "x" + from_hex("c000"));  // no clean session: allowed
+    ASSERT_EQ(read_packet(refused), "connack present=0 success");
+    SocketClient unnamed(running.port());
+    unnamed.send(from_hex("10 0c 0004'MQTT' 04 00 0000 0000"));
+    ASSERT_EQ(read_packet(unnamed), "connack present=0 client_identifier_not_valid");
+    SocketClient garbage(running.port_of(1));
+    garbage.send("no HTTP at all\r\n\r\n");
+    garbage.ended();
+  }
+  running.server->stop();
+  const std::string page = running.registry.prometheus_text();
+  const auto line = [&](const char* name, const std::string& listener, const char* reason = nullptr) {
+    std::string key = fmt::format("millrace_mqtt_listener_{}{{listener=\"{}\"", name, listener);
+    key += reason != nullptr ? fmt::format(",reason=\"{}\"}} ", reason) : "} ";
+    const std::size_t at = page.find(key);
+    return at == std::string::npos ? -1 : std::atoi(page.c_str() + at + key.size());
+  };
+  EXPECT_EQ(line("sockets_total", "tcp://" + tcp), 3);
+  EXPECT_EQ(line("connects_total", "tcp://" + tcp), 2);
+  EXPECT_EQ(line("connections", "tcp://" + tcp), 0);
+  EXPECT_EQ(line("refused_total", "tcp://" + tcp, "connect"), 1);
+  EXPECT_EQ(line("refused_total", "tcp://" + tcp, "before_connect"), 0);
+  EXPECT_EQ(line("messages_received_total", "tcp://" + tcp), 1);
+  EXPECT_EQ(line("messages_delivered_total", "tcp://" + tcp), 1);
+  EXPECT_EQ(line("delivered_bytes_total", "tcp://" + tcp), 1);
+  EXPECT_GT(line("received_bytes_total", "tcp://" + tcp), 30);
+  EXPECT_EQ(line("sockets_total", "ws://" + ws), 1);
+  EXPECT_EQ(line("refused_total", "ws://" + ws, "before_connect"), 1);
+  EXPECT_EQ(line("refused_total", "ws://" + ws, "limit"), 0);
 }
 
 TEST(Server, TakenPortIsAnError) {

@@ -100,6 +100,9 @@ struct Settings {
   /// Who comes too soon is kept waiting for so long at most, and refused beyond.
   std::chrono::milliseconds connect_wait{10'000};
 
+  /// Over how long a stop spreads the ends of its connections, so that their clients do not all come back at once; each
+  /// is served until its turn. 0: all at once.
+  std::chrono::milliseconds stop_spread{0};
   /// How long a stop waits for acknowledgements that are on their way.
   std::chrono::milliseconds stop_timeout{5'000};
 

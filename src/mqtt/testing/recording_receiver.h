@@ -64,6 +64,7 @@ class RecordingReceiver final : public MessageReceiver {
   /// Settles everything that waits.
   void settle(ReceiptStatus status = ReceiptStatus::durable) {
     durable_ = own.size();
+    settled_got = got.size();
     const auto records = std::exchange(logged_, {});
     if (message_topic != nullptr && status == ReceiptStatus::durable) message_topic->append(records);
     if (sink_ == nullptr || waiting.empty()) return;
@@ -90,6 +91,7 @@ class RecordingReceiver final : public MessageReceiver {
   [[nodiscard]] std::span<const Own> durable_records() const { return std::span(own).first(durable_); }
   MemoryMessages* message_topic = nullptr;  // where records of the message topic go
   std::vector<Got> got;
+  std::size_t settled_got = 0;     // so many of them would survive a kill -9
   std::vector<std::size_t> calls;  // messages per receive()
   std::vector<std::string> released;
   std::vector<Receipt> waiting;
