@@ -1,29 +1,11 @@
 """The AWS device SDK's client (awscrt) for mqtt_matrix.py (README.md): its 3.1.1 client and its MQTT 5 client."""
 import os
-import sys
 import threading
 from concurrent.futures import Future
 from urllib.parse import urlparse
 
+from _words import WAIT_S, encode, decode, say, serve
 from awscrt import io, mqtt, mqtt5
-
-WAIT_S = 30
-
-
-def encode(word):
-    return bytes(i % 251 for i in range(int(word[1:]))) if word.startswith("*") else word.encode()
-
-
-def decode(payload):
-    if len(payload) < 100:
-        return payload.decode()
-    return f"*{len(payload)}" if payload == encode(f"*{len(payload)}") else "damaged"
-
-
-def say(*words):
-    sys.stdout.write(" ".join(map(str, words)) + "\n")  # in one piece: several threads speak
-    sys.stdout.flush()
-
 
 
 def as_is(transform_args, **_more):
@@ -111,11 +93,5 @@ class Program:
         say("disconnected")
 
 
-program = Program()
-for line in sys.stdin:
-    verb, *words = line.split()
-    try:
-        getattr(program, verb)(*words)
-    except Exception as failure:  # a Future's own
-        say("error", repr(failure))
+serve(Program())
 os._exit(0)  # the library's threads would go on

@@ -1,29 +1,12 @@
 """Paho's Python client for mqtt_matrix.py (README.md)."""
 import os
 import queue
-import sys
 from urllib.parse import urlparse
 
 import paho.mqtt.client as paho
+from _words import WAIT_S, encode, decode, say, serve
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
-
-WAIT_S = 30
-
-
-def encode(word):
-    return bytes(i % 251 for i in range(int(word[1:]))) if word.startswith("*") else word.encode()
-
-
-def decode(payload):
-    if len(payload) < 100:
-        return payload.decode()
-    return f"*{len(payload)}" if payload == encode(f"*{len(payload)}") else "damaged"
-
-
-def say(*words):
-    sys.stdout.write(" ".join(map(str, words)) + "\n")  # in one piece: several threads speak
-    sys.stdout.flush()
 
 
 class Client:
@@ -63,7 +46,4 @@ class Client:
         say("disconnected")
 
 
-program = Client()
-for line in sys.stdin:
-    verb, *words = line.split()
-    getattr(program, verb)(*words)
+serve(Client())
