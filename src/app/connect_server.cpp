@@ -40,6 +40,7 @@ Result<std::unique_ptr<ConnectServer>> ConnectServer::start(const Settings& sett
   connect::WorkerSettings worker;
   worker.memory_bytes = static_cast<std::int64_t>(settings.connect.memory_bytes);
   worker.bookmark_interval = settings.connect.offset_flush_interval;
+  worker.tasks_nice = settings.connect.tasks_nice;
   worker.config_topic = settings.connect.config_topic;
   worker.status_topic = settings.connect.status_topic;
   worker.offset_topic = settings.connect.offset_topic;

@@ -137,7 +137,8 @@ struct Settings {
   struct Connect {
     std::uint64_t memory_bytes = 256_MiB;
     std::uint64_t spill_bytes = 4_GiB;
-    std::chrono::milliseconds offset_flush_interval{100};
+    std::chrono::milliseconds offset_flush_interval{20};
+    std::int32_t tasks_nice = 19;
     std::string config_topic = "connect-configs";
     std::string status_topic = "connect-status";
     std::string offset_topic = "connect-offsets";

@@ -1,4 +1,5 @@
 // The rows: every key of the configuration, declared once. Kafka's names are used for what Kafka names.
+#include "app/connect_schema.h"
 #include "app/mqtt_protection_schema.h"
 #include "app/security_schema.h"
 #include "app/settings.h"
@@ -261,30 +262,6 @@ void add_http(std::vector<config::Setting>& rows) {
       "Names under which browsers may reach the administration listener, besides localhost and IP addresses."));
 }
 
-void add_connect(std::vector<config::Setting>& rows) {
-  add_listener(rows, "connect.host", "connect.port", &S::connect_listener,
-               "Address of the connectors' listener (Kafka Connect's REST interface).",
-               "Port of the connectors' listener. 0: any free one, told in the ready line. off: no connectors.");
-  rows.push_back(bytes<S>(
-      "connect.memory.bytes", [](S& s) -> auto& { return s.connect.memory_bytes; }, {kMiB, kTiB},
-      "Memory of all sinks together for what they keep; what is more goes to disk."));
-  rows.push_back(bytes<S>(
-      "connect.spill.bytes", [](S& s) -> auto& { return s.connect.spill_bytes; }, {0, kTiB},
-      "Disk of all sinks together for what they keep beyond that; used up, they deliver smaller objects. 0: none."));
-  rows.push_back(duration<S>(
-      "offset.flush.interval.ms", [](S& s) -> auto& { return s.connect.offset_flush_interval; }, {10, 600'000},
-      "How often sinks commit what they delivered."));
-  rows.push_back(text<S>(
-      "config.storage.topic", [](S& s) -> auto& { return s.connect.config_topic; },
-      "Topic of the connectors' configurations. A Kafka Connect cluster on this broker needs another one."));
-  rows.push_back(text<S>(
-      "status.storage.topic", [](S& s) -> auto& { return s.connect.status_topic; },
-      "Topic of the connectors' states. A Kafka Connect cluster on this broker needs another one."));
-  rows.push_back(text<S>(
-      "offset.storage.topic", [](S& s) -> auto& { return s.connect.offset_topic; },
-      "Topic of how far source connectors have read. A Kafka Connect cluster on this broker needs another one."));
-}
-
 void add_log(std::vector<config::Setting>& rows) {
   rows.push_back(integer<S>(
       "num.partitions", [](S& s) -> auto& { return s.num_partitions; }, {1, 10'000},
@@ -452,6 +429,9 @@ const config::Schema<Settings>& settings_schema() {
     add_kafka(rows);
     add_groups(rows);
     add_http(rows);
+    add_listener(rows, "connect.host", "connect.port", &S::connect_listener,
+                 "Address of the connectors' listener (Kafka Connect's REST interface).",
+                 "Port of the connectors' listener. 0: any free one, told in the ready line. off: no connectors.");
     add_connect(rows);
     add_log(rows);
     add_storage(rows);

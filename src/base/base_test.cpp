@@ -1,6 +1,8 @@
 // Results, identifiers, clocks, gates, readers and writers of base, one small group of cases each.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "base/buffer.h"
@@ -13,6 +15,7 @@
 #include "base/result.h"
 #include "base/rng.h"
 #include "base/strong_id.h"
+#include "base/thread_priority.h"
 
 namespace millrace {
 namespace {
@@ -89,6 +92,17 @@ TEST(Gate, CloseWaitsForThoseInside) {
   EXPECT_FALSE(gate.enter());
   gate.leave();
   closer.join();
+}
+
+TEST(ThreadPriority, OneThreadGivesWayAndTheOthersDoNot) {
+  const int before = getpriority(PRIO_PROCESS, 0);
+  int lowered = 0;
+  std::thread([&lowered] {
+    lower_this_thread(3);
+    lowered = getpriority(PRIO_PROCESS, 0);
+  }).join();
+  EXPECT_EQ(lowered, std::min(before + 3, 19));
+  EXPECT_EQ(getpriority(PRIO_PROCESS, 0), before);
 }
 
 TEST(Rng, SameSeedSameNumbers) {

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/thread_name.h"
+#include "base/thread_priority.h"
 #include "connect/runtime/backoff.h"
 #include "connect/runtime/failed_record.h"
 
@@ -35,6 +36,7 @@ bool waiting_can_help(ErrorCode code) {
 void ConnectorTask::start() {
   thread_ = std::thread([this] {
     name_this_thread(std::string(kind_) + "-" + identity_.connector);
+    lower_this_thread(identity_.nice);
     run();
   });
 }

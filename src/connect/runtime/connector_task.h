@@ -32,6 +32,7 @@ class ConnectorTask {
     std::int32_t number = 0;
     bool paused = false;
     std::uint64_t seed = 0;
+    int nice = 0;       // by how much its thread gives way to others
     SecretMask mask{};  // for every text that leaves the task
   };
   /// Told on the task's thread at every change. `trace` is empty unless something failed.

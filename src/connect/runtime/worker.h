@@ -31,6 +31,7 @@ struct WorkerSettings {
   std::int64_t memory_bytes = 256 << 20;
   std::chrono::milliseconds bookmark_interval{1000};
   std::chrono::milliseconds assignment_interval{1000};
+  int tasks_nice = 0;
   ConverterDefaults converters{};
 };
 

@@ -81,7 +81,8 @@ void Worker::start_task(Connector& connector, std::size_t number) {
   ConnectorTask::Identity identity{.connector = connector.name,
                                    .number = static_cast<std::int32_t>(number),
                                    .paused = connector.target == TargetState::paused,
-                                   .seed = rng_()};
+                                   .seed = rng_(),
+                                   .nice = settings_.tasks_nice};
   auto resolved = resolve(connector.config, surroundings_, &identity.mask);
   const auto changed = [this, name = connector.name, generation = connector.generation, number](
                            State state, const std::string& trace) {
@@ -132,7 +133,8 @@ Result<std::size_t> Worker::replay_failures(const std::string& name, const Wante
   if (!errors.empty()) return fail(ErrorCode::invalid_argument, "the connector's configuration", errors.front());
   const ConnectorClass plugin = *connector.plugin();
   if (plugin.sink() == nullptr) return fail(ErrorCode::invalid_argument, "a source has no failed records", name);
-  SinkTask::Setup setup{{.connector = name, .number = kReplayTask, .paused = false, .seed = rng_()}};
+  SinkTask::Setup setup{
+      {.connector = name, .number = kReplayTask, .paused = false, .seed = rng_(), .nice = settings_.tasks_nice}};
   setup.sink_class = plugin.sink();
   MR_TRY_ASSIGN(auto resolved, resolve(connector.config, surroundings_, &setup.mask));
   setup.settings = settings_of(plugin, std::move(resolved), settings_.converters);
