@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "connect/runtime/lane.h"
+#include "connect/testing/eventually.h"
 #include "connect/testing/http_peer.h"
 #include "connect/testing/memory_offset_store.h"
 #include "io/posix_file_system.h"
@@ -16,6 +17,7 @@
 namespace millrace::actions {
 namespace {
 
+using connect::testing::eventually;
 using connect::testing::HttpPeer;
 using net::http::Request;
 using net::http::Response;
@@ -90,15 +92,6 @@ class DeliveryServiceTest : public ::testing::Test {
       }
     }
     return all;
-  }
-  template <class Condition>
-  bool eventually(Condition condition) {
-    QueueExecutor idle;
-    for (int i = 0; i < 2000; ++i) {
-      if (condition()) return true;
-      idle.run_until([] { return false; }, std::chrono::milliseconds(5));
-    }
-    return false;
   }
 
   std::chrono::milliseconds trim_interval_{20};

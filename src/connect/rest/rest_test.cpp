@@ -13,6 +13,8 @@
 namespace millrace::connect {
 namespace {
 
+using testing::eventually;
+
 class RestTest : public testing::ConnectFixture {
  protected:
   [[nodiscard]] std::string out() const { return directory_.path() + "/out"; }

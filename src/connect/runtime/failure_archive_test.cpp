@@ -8,6 +8,8 @@
 namespace millrace::connect {
 namespace {
 
+using testing::eventually;
+
 class FailedRecordsTest : public testing::ConnectFixture {
  protected:
   [[nodiscard]] std::string out() const { return directory_.path() + "/out"; }

@@ -125,7 +125,7 @@ Result<void> SinkTask::Session::feed_from_archive() {
 Result<void> SinkTask::Session::run() {
   MR_TRY(open());
   if (!ending()) task_.changed_(task_.paused_ ? State::paused : State::running, "");
-  next_bookmark_ = clock().mono() + task_.host_.bookmark_interval;
+  last_bookmark_ = clock().mono();
   count();
   while (!ending() && !finished_) {
     if (task_.paused_.load(std::memory_order_relaxed)) {
@@ -136,7 +136,7 @@ Result<void> SinkTask::Session::run() {
     if (!batch_->untouched()) MR_TRY(deliver());
     if (batch_->untouched() && replay_) MR_TRY(finish_replay());
     MR_TRY(flush_if_due());
-    if (clock().mono() >= next_bookmark_) MR_TRY(move_bookmarks());
+    if (bookmark_due()) MR_TRY(move_bookmarks());
     count();
   }
   return bring_bookmarks_up();
@@ -186,7 +186,8 @@ Result<void> SinkTask::Session::gather() {
     const auto asked = sink_->open_for(batch_->records());
     const auto left = asked ? *asked : std::chrono::ceil<milliseconds>(until - clock().mono());
     if (left.count() <= 0) return {};
-    wait_for_records(left);
+    if (bookmark_due()) MR_TRY(move_bookmarks());
+    wait_for_records(unmarked() == 0 ? left : std::min(left, task_.host_.bookmark_interval));
     for (Lane& lane : lanes_) MR_TRY(batch_->add_from(lane, *path_));
   }
   return {};
@@ -194,10 +195,7 @@ Result<void> SinkTask::Session::gather() {
 
 milliseconds SinkTask::Session::idle_limit() const {
   milliseconds limit = kIdle;
-  const bool behind = std::ranges::any_of(lanes_, [this](const Lane& lane) {
-    return sink_->delivered(lane.number()).value_or(lane.taken()) > lane.committed();
-  });
-  if (behind) limit = std::min(limit, std::chrono::ceil<milliseconds>(next_bookmark_ - clock().mono()));
+  if (unmarked() != 0) limit = std::min(limit, task_.host_.bookmark_interval);
   if (const auto flush = sink_->next_flush()) limit = std::min(limit, *flush - clock().wall());
   if (accounted_ > 0) limit = std::min(limit, kLookAtMemory);
   return std::max(limit, milliseconds(1));
@@ -227,6 +225,7 @@ void SinkTask::Session::wait_for_records(milliseconds limit) {
 Result<void> SinkTask::Session::deliver() {
   MR_TRY(give_up(batch_->failed(), false));
   if (sink_->slots() > 1 && !replay_) return launch();
+  MR_TRY(bound_repetition());
   MR_TRY(put_all(batch_->records()));
   settle(*batch_, positions());
   return {};
@@ -248,6 +247,10 @@ Result<void> SinkTask::Session::launch() {
       return collected;
     }
     level = account(0);
+  }
+  if (auto bounded = bound_repetition(); !bounded) {
+    account(-bytes);
+    return bounded;
   }
   Flight& flight = under_way_.emplace_back(Flight{.batch = std::move(batch_),
                                                   .slot = free_slots_.back(),
@@ -352,6 +355,7 @@ Result<void> SinkTask::Session::wait_before_retry(const Outcome& outcome) {
                            {"attempt", backoff_.attempts()},
                            {"wait_ms", wait.count()},
                            {"error", task_.setup_.mask.hide(outcome.error.message())}});
+  MR_TRY(move_bookmarks());  // who knows for how long
   task_.wait(wait);
   return ending() ? Result<void>(fail(ErrorCode::closed, "the task is stopping")) : Result<void>();
 }

@@ -52,6 +52,12 @@ class SinkTask::Session {
   Result<void> wait_before_retry(const Outcome& outcome);
   Result<void> reject(std::span<const SinkRecord> records, std::span<const Rejection> rejections);
   Result<void> give_up(std::span<const FailedRecord> records, bool tolerated);
+  /// Records that the destination has, or will not get, and that come again after a crash: no bookmark on disk is
+  /// behind them.
+  [[nodiscard]] std::size_t unmarked() const;
+  /// Before a batch is delivered: waits until what would come again after a crash is as bounded as connect.md says.
+  Result<void> bound_repetition();
+  [[nodiscard]] bool bookmark_due() const;
   Result<void> move_bookmarks();
   /// The answer of the commit under way, if it is there; `wait`: until it is.
   Result<void> settle_commit(bool wait);
@@ -103,8 +109,8 @@ class SinkTask::Session {
   std::set<std::pair<TopicPartition, Offset>> failed_again_;     // of a replay
   std::int64_t accounted_ = 0;                                   // of the memory of all sinks
   std::shared_ptr<bool> woken_ = std::make_shared<bool>(false);  // set by the waits, on this thread
-  MonoTime next_bookmark_{0};
-  std::shared_ptr<std::optional<Result<void>>> committing_;  // null: no commit is under way
+  MonoTime last_bookmark_{0};                                    // begun, or tried
+  std::shared_ptr<std::optional<Result<void>>> committing_;      // null: no commit is under way
   topics::CommittedOffsets commit_;
   MonoTime commit_until_{0};
 };

@@ -49,10 +49,41 @@ Result<void> SinkTask::Session::record_plan(std::uint32_t number, Offset bookmar
   return {};
 }
 
+std::size_t SinkTask::Session::unmarked() const {
+  std::int64_t count = 0;
+  for (const Lane& lane : lanes_) {
+    if (lane.partition().deleted()) continue;
+    const Offset safe = sink_->delivered(lane.number()).value_or(lane.taken());
+    count += std::max<std::int64_t>(safe.value() - lane.committed().value(), 0);
+  }
+  return static_cast<std::size_t>(count);
+}
+
+// Two batches, or as many as the sink has under way at once. One commit may have begun too early to help, the second
+// takes in everything.
+Result<void> SinkTask::Session::bound_repetition() {
+  if (replay_) return {};
+  const std::size_t bound = limits_.records * std::max<std::size_t>(sink_->slots(), 2);
+  std::size_t delivering = batch_->seen();
+  for (const Flight& flight : under_way_) delivering += flight.batch->seen();
+  MR_TRY(settle_commit(false));
+  for (int commits = 0; commits < 2; ++commits) {
+    const std::size_t again = unmarked();
+    if (again == 0 || again + delivering <= bound) return {};
+    MR_TRY(move_bookmarks());
+    MR_TRY(settle_commit(true));
+  }
+  return {};
+}
+
+bool SinkTask::Session::bookmark_due() const {
+  return clock().mono() >= last_bookmark_ + task_.host_.bookmark_interval || unmarked() >= limits_.records;
+}
+
 // One commit at a time, which nobody waits for while records can be delivered.
 Result<void> SinkTask::Session::move_bookmarks() {
   if (replay_) return {};
-  next_bookmark_ = clock().mono() + task_.host_.bookmark_interval;
+  last_bookmark_ = clock().mono();
   MR_TRY(settle_commit(false));
   if (committing_) return {};
   topics::CommittedOffsets moved;

@@ -11,6 +11,8 @@
 namespace millrace::connect {
 namespace {
 
+using testing::eventually;
+
 class UnderWayTest : public testing::ConnectFixture {
  protected:
   struct Index {
@@ -138,6 +140,65 @@ TEST_F(UnderWayTest, PauseWaitsForWhatIsUnderWay) {
   EXPECT_NE(then.find("\"kafka_offset\":" + std::to_string(indexed)), std::string::npos) << then << " " << indexed;
   EXPECT_EQ(call("PUT", "/connectors/es/resume").status, 202);
   EXPECT_TRUE(eventually([&] { return index_.with([](const Index& index) { return index.ids.size(); }) == 500; }));
+}
+
+// What comes again after a kill -9 is what the destination has and no bookmark on disk is behind. However slow the log
+// is with the bookmarks: no more than the sink may have under way.
+class RepetitionTest : public testing::ConnectFixture {
+ protected:
+  struct Seen {
+    std::int64_t records = 0;
+    std::int64_t most_again = 0;
+  };
+
+  RepetitionTest()
+      : peer_([this](const net::http::Request& request) {
+          if (request.method == "GET") return net::http::Response::json(200, R"({"version":{"number":"8.1.0"}})");
+          // A line each, and Elasticsearch's has one more in front of it.
+          const bool bulk = request.path.find("_bulk") != std::string::npos;
+          const auto lines = std::ranges::count(request.body, '\n');
+          seen_.with([&](Seen& seen) {
+            seen.records += bulk ? lines / 2 : 1;
+            std::int64_t marked = 0;
+            for (const auto& [partition, committed] : offsets_.of("connect-c")) marked += committed.offset.value();
+            seen.most_again = std::max(seen.most_again, seen.records - marked);
+          });
+          return net::http::Response::json(200, R"({"took":1,"errors":false,"items":[]})");
+        }) {}
+
+  /// The most that would have come again, at any moment.
+  std::int64_t most_again(const std::string& config, int records) {
+    make_topic("cars", 3);
+    offsets_.hold(true);
+    EXPECT_EQ(call("POST", "/connectors", R"({"name":"c","config":{"topics":"cars",)" + config + "}}").status, 201);
+    std::vector<std::string> values;
+    for (int i = 0; i < records; ++i) values.push_back(R"({"seq":)" + std::to_string(i) + "}");
+    produce("cars", values);
+    EXPECT_TRUE(eventually([&] {
+      offsets_.write_waiting();
+      return seen_.with([&](const Seen& seen) { return seen.records == records; });
+    }));
+    offsets_.hold(false);
+    return seen_.with([](const Seen& seen) { return seen.most_again; });
+  }
+
+  Guarded<Seen> seen_;
+  testing::HttpPeer peer_;
+};
+
+TEST_F(RepetitionTest, IsBoundedByTheRequestsUnderWay) {
+  const std::int64_t most = most_again(R"("connector.class":"ElasticsearchSink","key.ignore":"true","batch.size":"20",)"
+                                       R"("max.in.flight.requests":"4","connection.url":")" +
+                                           peer_.url() + '"',
+                                       1000);
+  EXPECT_LE(most, 4 * 20);
+  EXPECT_GT(most, 20) << "several were under way";
+}
+
+TEST_F(RepetitionTest, IsTwoBatchesWhereOneIsUnderWay) {
+  const std::int64_t most =
+      most_again(R"("connector.class":"HttpSink","batch.max.size":"1","http.api.url":")" + peer_.url() + '"', 60);
+  EXPECT_LE(most, 2);
 }
 
 }  // namespace

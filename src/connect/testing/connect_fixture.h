@@ -13,6 +13,7 @@
 #include "base/queue_executor.h"
 #include "connect/rest/routes.h"
 #include "connect/runtime/worker.h"
+#include "connect/testing/eventually.h"
 #include "connect/testing/holding_log.h"
 #include "connect/testing/memory_offset_store.h"
 #include "io/posix_file_system.h"
@@ -155,16 +156,6 @@ class ConnectFixture : public ::testing::Test {
       }
     }
     return all;
-  }
-  /// Polls what no event tells about; at most ten seconds.
-  template <class Condition>
-  bool eventually(Condition condition) {
-    QueueExecutor idle;
-    for (int i = 0; i < 2000; ++i) {
-      if (condition()) return true;
-      idle.run_until([] { return false; }, std::chrono::milliseconds(5));
-    }
-    return false;
   }
   bool status_is(const std::string& name, const std::string& text) {
     return eventually(

@@ -10,6 +10,8 @@
 namespace millrace::connect::influxdb {
 namespace {
 
+using testing::eventually;
+
 class InfluxDbTest : public testing::ConnectFixture {
  protected:
   InfluxDbTest() : peer_([this](const net::http::Request& request) { return serve(request); }) {}

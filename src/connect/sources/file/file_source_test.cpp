@@ -6,6 +6,8 @@
 namespace millrace::connect {
 namespace {
 
+using testing::eventually;
+
 class FileSourceTest : public testing::ConnectFixture {
  protected:
   [[nodiscard]] std::string path() const { return directory_.path() + "/lines.txt"; }
