@@ -19,7 +19,7 @@ Result<void> Batch::add_from(Lane& lane, RecordPath& path) {
     if (!more) return {};
     MR_TRY_ASSIGN(const auto read, lane.next());
     if (!read) continue;
-    if (blocks_.empty() || blocks_.back().data() != lane.block().data()) blocks_.push_back(lane.block());
+    if (blocks_.empty() || blocks_.back().bytes.data() != lane.block().bytes.data()) blocks_.push_back(lane.block());
     const RecordView& record = read->record;
     Origin origin;
     origin.partition = &lane.name();

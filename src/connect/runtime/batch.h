@@ -43,7 +43,7 @@ class Batch {
  private:
   BatchLimits limits_;
   BatchRoom room_;
-  std::vector<SharedBytes> blocks_;
+  std::vector<Block> blocks_;
   std::vector<SinkRecord> records_;
   std::vector<FailedRecord> failed_;
   std::size_t seen_ = 0;

@@ -38,15 +38,16 @@ Result<bool> Lane::open_block() {
       continue;
     }
     if (header.compression() == Compression::none) {
-      block_ = std::move(batch);
-      reader_.emplace(RecordReader::of_batch(header, block_.view()));
+      block_ = {std::move(batch), nullptr};
+      reader_.emplace(RecordReader::of_batch(header, block_.bytes.view()));
       return true;
     }
     Buffer plain;
     MR_TRY(decompress(static_cast<CompressionCodec>(header.compression()), batch.view().subspan(kBatchHeaderSize),
                       kMaxDecompressed, plain));
-    block_ = SharedBytes(std::move(plain));
-    reader_.emplace(header, block_.view());
+    auto share = memory_ == nullptr ? nullptr : std::make_shared<const MemoryShare>(*memory_, plain.capacity());
+    block_ = {SharedBytes(std::move(plain)), std::move(share)};
+    reader_.emplace(header, block_.bytes.view());
     return true;
   }
   return false;

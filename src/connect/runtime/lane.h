@@ -11,10 +11,18 @@
 
 #include "base/buffer.h"
 #include "base/result.h"
+#include "connect/runtime/memory_budget.h"
 #include "model/record_reader.h"
 #include "topics/topic_log.h"
 
 namespace millrace::connect {
+
+/// Records side by side that are read in place. `share` counts what they took of memory beyond the log's own copy: of
+/// compressed batches; null otherwise.
+struct Block {
+  SharedBytes bytes;
+  std::shared_ptr<const MemoryShare> share;
+};
 
 class Lane {
  public:
@@ -32,6 +40,8 @@ class Lane {
   [[nodiscard]] const TopicPartition& name() const { return partition_->name(); }
   [[nodiscard]] const std::string& note() const { return note_; }
 
+  /// Counts decompressed blocks there, which outlives them.
+  void count_memory(MemoryBudget& memory) { memory_ = &memory; }
   /// Hands out these offsets alone, from now on. Null: all. Outlives the lane.
   void restrict_to(const std::set<Offset>* only) { only_ = only; }
   /// Which of them next() has handed out.
@@ -45,7 +55,7 @@ class Lane {
   /// block(). Errors: malformed, too_large (decompressed).
   Result<std::optional<ReadRecord>> next();
   /// The bytes the last record of next() views.
-  [[nodiscard]] const SharedBytes& block() const { return block_; }
+  [[nodiscard]] const Block& block() const { return block_; }
 
   [[nodiscard]] Offset start() const { return start_; }
   [[nodiscard]] Offset position() const { return next_; }
@@ -66,7 +76,8 @@ class Lane {
   Offset committed_;  // the bookmark on disk
   std::string note_;
   std::deque<SharedBytes> fetched_;
-  SharedBytes block_;
+  Block block_;
+  MemoryBudget* memory_ = nullptr;  // null: nobody counts
   std::optional<RecordReader> reader_;
   Offset block_end_;
   std::int64_t lost_ = 0;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace millrace::connect {
@@ -27,6 +28,21 @@ class MemoryBudget {
 
   const std::int64_t limit_;
   std::atomic<std::int64_t> used_{0};
+};
+
+/// Bytes that are counted as long as this lives; the budget outlives it.
+class MemoryShare {
+ public:
+  MemoryShare(MemoryBudget& budget, std::size_t bytes) : budget_(budget), bytes_(static_cast<std::int64_t>(bytes)) {
+    budget_.add(bytes_);
+  }
+  ~MemoryShare() { budget_.add(-bytes_); }
+  MemoryShare(const MemoryShare&) = delete;
+  MemoryShare& operator=(const MemoryShare&) = delete;
+
+ private:
+  MemoryBudget& budget_;
+  const std::int64_t bytes_;
 };
 
 }  // namespace millrace::connect

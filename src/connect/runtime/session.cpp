@@ -67,6 +67,7 @@ Result<void> SinkTask::Session::open() {
     lanes_.emplace_back(static_cast<std::uint32_t>(lanes_.size()), partition,
                         std::min(next, partition->high_watermark()), known ? bookmark->second.metadata : "");
   }
+  for (Lane& lane : lanes_) lane.count_memory(task_.host_.memory);
   if (replay_ && task_.host_.archive != nullptr) MR_TRY(feed_from_archive());
   watched_.assign(lanes_.size(), false);
   SinkContext context{.connector = task_.setup_.connector,

@@ -1,5 +1,7 @@
 #include "connect/runtime/spill.h"
 
+#include <malloc.h>
+
 #include <iterator>
 
 #include "codec/crc32c.h"
@@ -9,6 +11,7 @@ namespace {
 
 /// Free places that are looked at before the file grows.
 constexpr int kLooks = 64;
+constexpr std::chrono::seconds kGiveBackAgain{1};
 
 }  // namespace
 
@@ -93,6 +96,14 @@ Result<std::unique_ptr<SpillFile>> SpillFolder::make_file() {
   MR_TRY_ASSIGN(auto file, files_.open(name, io::OpenMode::create));
   MR_TRY(files_.remove_file(name));
   return std::make_unique<SpillFile>(std::move(file), room_);
+}
+
+void SpillFolder::give_back_memory([[maybe_unused]] MonoTime now) {
+#ifdef __GLIBC__
+  MonoTime from = give_back_from_.load(std::memory_order_relaxed);
+  if (now < from || !give_back_from_.compare_exchange_strong(from, now + kGiveBackAgain)) return;
+  malloc_trim(0);
+#endif
 }
 
 }  // namespace millrace::connect

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/result.h"
 #include "connect/runtime/memory_budget.h"
 #include "io/file_system.h"
@@ -61,12 +62,17 @@ class SpillFolder {
   /// Outlived by the folder. Errors: disk_full (the limit is 0 or reached), those of the file system.
   Result<std::unique_ptr<SpillFile>> make_file();
   [[nodiscard]] std::int64_t used() const { return room_.used(); }
+  /// Gives memory that was freed by spilling back to the system: thousands of buffers of a few KiB lie between others,
+  /// and the process would stay as large as it was. It is the whole process's and holds up whoever allocates for
+  /// milliseconds, so it does nothing where any sink has called it in the last second.
+  void give_back_memory(MonoTime now);
 
  private:
   io::FileSystem& files_;
   const std::string path_;
   MemoryBudget room_;
   std::atomic<std::uint64_t> next_{0};
+  std::atomic<MonoTime> give_back_from_{MonoTime(0)};
 };
 
 }  // namespace millrace::connect

@@ -1,7 +1,6 @@
 #include "connect/sinks/s3/s3_sink.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include <algorithm>
 #include <set>
@@ -21,7 +20,6 @@ using std::chrono::milliseconds;
 constexpr std::int64_t kWorthCutting = 256 << 10;
 /// An object with less in memory is not moved to disk.
 constexpr std::size_t kWorthSpilling = 4 << 10;
-constexpr milliseconds kTrimAgain{1000};
 /// After the disk had no room.
 constexpr milliseconds kSpillAgain{60'000};
 
@@ -371,14 +369,7 @@ void S3Sink::spill_the_largest() {
 
 void S3Sink::spill_objects() {
   spill_the_largest();
-#ifdef __GLIBC__
-  // Thousands of buffers of a few KiB lie between others: without this the process would stay as large as it was. It
-  // stops whoever allocates for some milliseconds, so not for every piece.
-  const MonoTime now = context_.surroundings.clock->mono();
-  if (now < trim_from_) return;
-  trim_from_ = now + kTrimAgain;
-  malloc_trim(0);
-#endif
+  context_.surroundings.spill->give_back_memory(context_.surroundings.clock->mono());
 }
 
 Result<void> S3Sink::relieve_memory() {

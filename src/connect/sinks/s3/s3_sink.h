@@ -73,7 +73,6 @@ class S3Sink final : public Sink {
   std::vector<ObjectSet> sets_;  // by lane
   WallTime next_rotation_{0};
   MonoTime spill_from_{0};  // not before, because it failed
-  MonoTime trim_from_{0};
   bool swept_ = false;
 
   // Read once from the settings.
