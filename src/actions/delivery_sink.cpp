@@ -36,31 +36,26 @@ class DeliverySink final : public connect::Sink {
   /// is never held up for others.
   std::optional<std::chrono::milliseconds> open_for(std::span<const SinkRecord> gathered) override {
     constexpr std::chrono::milliseconds kNow{0};
-    std::optional<std::int64_t> due;
-    std::map<std::pair<std::size_t, std::string_view>, std::uint32_t> company;  // by chain and URL
-    for (const SinkRecord& record : gathered) {
-      const connect::Origin& origin = record.origin();
-      const auto delivery = rules::decode_delivery(origin.value.value_or(ByteView{}));
-      if (!delivery) return kNow;
-      const std::size_t chain = chain_of(origin);
-      for (const rules::DeliveryRequest& request : delivery->requests) {
-        if (request.max_batch_size < 2 || request.max_batch_open_ms == 0) return kNow;
-        if (++company[{chain, request.target}] >= request.max_batch_size) return kNow;
-        const std::int64_t end = delivery->received_at_ms + request.max_batch_open_ms;
-        due = std::min(due.value_or(end), end);
-      }
+    if (gathered.size() < gathering_.deliveries.size()) gathering_ = {};
+    for (const SinkRecord& record : gathered.subspan(gathering_.deliveries.size())) {
+      const auto& delivery =
+          gathering_.deliveries.emplace_back(rules::decode_delivery(record.origin().value.value_or(ByteView{})));
+      gathering_.close = gathering_.close || !delivery || !add_company(chain_of(record.origin()), *delivery);
     }
-    if (!due) return kNow;
+    if (gathering_.close || !gathering_.due) return kNow;
     // A message from the future (a clock that was set back) waits no longer than any other.
     constexpr std::int64_t kLongest = 60'000;
-    return std::chrono::milliseconds(std::min(*due - host_.clock.wall().count(), kLongest));
+    return std::chrono::milliseconds(std::min(*gathering_.due - host_.clock.wall().count(), kLongest));
   }
 
   Outcome put(std::span<const SinkRecord> records) override {
     jobs_.clear();
     jobs_.resize(records.size());
     for (auto& chain : chains_) chain.clear();
-    for (std::size_t i = 0; i < records.size(); ++i) take(records[i], jobs_[i]);
+    const Gathering gathered = std::exchange(gathering_, {});
+    for (std::size_t i = 0; i < records.size(); ++i) {
+      take(records[i], jobs_[i], i < gathered.deliveries.size() ? &gathered.deliveries[i] : nullptr);
+    }
     // A destination that took something is asked again at once; waiting is for when it takes nothing.
     std::size_t left = pending();
     Courier::Delay delay = run_chains();
@@ -86,6 +81,13 @@ class DeliverySink final : public connect::Sink {
     std::vector<RequestProgress> requests;
     bool settled = false;
   };
+  /// The batch that is open: what open_for() has seen of it, which put() takes over.
+  struct Gathering {
+    std::vector<Result<rules::Delivery>> deliveries;
+    std::map<std::pair<std::size_t, std::string_view>, std::uint32_t> company;  // by chain and URL
+    std::optional<std::int64_t> due;
+    bool close = false;
+  };
   struct Job {
     rules::Delivery delivery;
     Kept* kept = nullptr;
@@ -101,7 +103,19 @@ class DeliverySink final : public connect::Sink {
     return rules::destination_hash(key) % chains_.size();
   }
 
-  void take(const SinkRecord& record, Job& job) {
+  /// False: it makes a batch full, or is for none.
+  bool add_company(std::size_t chain, const rules::Delivery& delivery) {
+    for (const rules::DeliveryRequest& request : delivery.requests) {
+      if (request.max_batch_size < 2 || request.max_batch_open_ms == 0) return false;
+      if (++gathering_.company[{chain, request.target}] >= request.max_batch_size) return false;
+      const std::int64_t end = delivery.received_at_ms + request.max_batch_open_ms;
+      gathering_.due = std::min(gathering_.due.value_or(end), end);
+    }
+    return true;
+  }
+
+  /// `before`: what was decoded of it; null: nothing.
+  void take(const SinkRecord& record, Job& job, const Result<rules::Delivery>* before) {
     const connect::Origin& origin = record.origin();
     job.kept = &kept_[{origin.lane, origin.offset}];
     job.partition = partitions_[origin.lane];
@@ -109,7 +123,7 @@ class DeliverySink final : public connect::Sink {
     if (marked_[origin.lane].erase(origin.offset) != 0) job.kept->settled = true;
     if (job.kept->settled) return;
     job.bytes = origin.value.value_or(ByteView{});
-    auto decoded = rules::decode_delivery(job.bytes);
+    auto decoded = before != nullptr ? *before : rules::decode_delivery(job.bytes);
     job.readable = decoded.has_value();
     if (!decoded) return;
     job.delivery = std::move(*decoded);
@@ -227,6 +241,7 @@ class DeliverySink final : public connect::Sink {
   std::vector<std::int32_t> partitions_;  // by lane
   std::vector<std::set<Offset>> marked_;  // by lane: error message written before a crash
   std::map<std::pair<std::uint32_t, Offset>, Kept> kept_;
+  Gathering gathering_;
   std::vector<Job> jobs_;  // of this put()
   std::vector<std::vector<Errand>> chains_;
   std::vector<std::unique_ptr<Courier>> couriers_;
