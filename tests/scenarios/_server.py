@@ -59,6 +59,8 @@ class Server:
 
     def command(self):
         sets = [word for name in LISTENERS for word in ("--set", f"{name}.port=0")]
+        # Beside the other processes of a machine that runs tests a connector's task that gives way would hardly run.
+        sets += ["--set", f"connect.tasks.nice={nice}"] if (nice := os.environ.get("MILLRACE_TASKS_NICE", "0")) else []
         return [*self.prefix, MILLRACE, "serve", "--config", str(self.config), "--data-dir", str(self.data), *sets, *self.options]
 
     def start(self):

@@ -17,7 +17,7 @@ from _connect import Connect
 from _faulty import Handler, Server as HttpServer
 from _server import check, need, serving, wait_until
 
-CYCLES = int(os.environ.get("MILLRACE_KILL_CYCLES", "6"))
+CYCLES = int(os.environ.get("MILLRACE_KILL_CYCLES", "4"))
 PER_CYCLE, BATCH, UNDER_WAY = 8000, 200, 5
 GOAL_S, LIMIT_S = 2, 8  # a machine that does much else at a time is slower
 JSON = {

@@ -1,5 +1,7 @@
 #include "connect/runtime/connector_task.h"
 
+#include <utility>
+
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/thread_name.h"
@@ -36,7 +38,6 @@ bool waiting_can_help(ErrorCode code) {
 void ConnectorTask::start() {
   thread_ = std::thread([this] {
     name_this_thread(std::string(kind_) + "-" + identity_.connector);
-    lower_this_thread(identity_.nice);
     run();
   });
 }
@@ -58,6 +59,10 @@ void ConnectorTask::end() {
 
 void ConnectorTask::wait(milliseconds duration) {
   executor_->run_until([this] { return stopping_.load(); }, duration);
+}
+
+void ConnectorTask::give_way() {
+  if (!std::exchange(gives_way_, true)) lower_this_thread(identity_.nice);
 }
 
 void ConnectorTask::run() {

@@ -32,7 +32,7 @@ class ConnectorTask {
     std::int32_t number = 0;
     bool paused = false;
     std::uint64_t seed = 0;
-    int nice = 0;       // by how much its thread gives way to others
+    int nice = 0;       // by how much its thread gives way to others once it is open
     SecretMask mask{};  // for every text that leaves the task
   };
   /// Told on the task's thread at every change. `trace` is empty unless something failed.
@@ -59,6 +59,9 @@ class ConnectorTask {
   };
   /// Returns when the task is to stop (success) or cannot go on; the error's code tells whether waiting can help.
   virtual Ended run_session() = 0;
+  /// From here on the thread claims no more than what others leave: the task is open, and what follows is carrying
+  /// records.
+  void give_way();
   /// For destructors of derived classes: stops and waits.
   void end();
 
@@ -88,6 +91,7 @@ class ConnectorTask {
 
   const char* kind_;
   const Identity identity_;
+  bool gives_way_ = false;
   std::thread thread_;
 };
 

@@ -126,6 +126,7 @@ Result<void> SinkTask::Session::feed_from_archive() {
 Result<void> SinkTask::Session::run() {
   MR_TRY(open());
   if (!ending()) task_.changed_(task_.paused_ ? State::paused : State::running, "");
+  task_.give_way();
   last_bookmark_ = clock().mono();
   count();
   while (!ending() && !finished_) {

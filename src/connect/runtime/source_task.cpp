@@ -35,6 +35,7 @@ class SourceTask::Session {
     MR_TRY(open());
     bool paused = false;
     if (!task_.paused_) task_.changed_(State::running, "");
+    task_.give_way();
     while (!task_.stopping_) {
       if (task_.paused_) {
         if (!std::exchange(paused, true)) task_.changed_(State::paused, "");
