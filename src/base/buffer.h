@@ -55,15 +55,6 @@ class Buffer {
     capacity_ = capacity;
   }
 
-  /// Gives back what is not used, when that is more than a quarter of what is: for bytes that are kept for long.
-  void shrink_to_fit() {
-    if (size_ == 0 || capacity_ - size_ <= size_ / 4) return;
-    if (auto* smaller = static_cast<std::uint8_t*>(std::realloc(data_, size_))) {
-      data_ = smaller;
-      capacity_ = size_;
-    }
-  }
-
   /// Room for `count` more bytes at the returned address; call `commit` with how many were written.
   [[nodiscard]] std::uint8_t* prepare(std::size_t count) {
     if (capacity_ - size_ < count) [[unlikely]]

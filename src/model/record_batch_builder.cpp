@@ -9,6 +9,9 @@
 namespace millrace {
 namespace {
 
+constexpr std::size_t kLeastRoom = 1_KiB;
+constexpr std::size_t kMostKeptRoom = 16_KiB;  // of a builder between its batches
+
 std::size_t nullable_size(const std::optional<ByteView>& bytes) {
   return bytes ? varint_size(static_cast<std::int64_t>(bytes->size())) + bytes->size() : 1;
 }
@@ -41,7 +44,7 @@ std::size_t RecordBatchBuilder::upper_bound(const RecordView& record) {
 
 void RecordBatchBuilder::append(const RecordView& record) {
   if (count_ == 0) {
-    buffer_.reserve(std::max(reserve_hint_, std::size_t{4096}));
+    buffer_.reserve(std::max(reserve_hint_, kLeastRoom));
     buffer_.resize(kBatchHeaderSize);
     base_timestamp_ = record.timestamp_ms;
     max_timestamp_ = record.timestamp_ms;
@@ -86,8 +89,14 @@ SharedBytes RecordBatchBuilder::finish(ProducerId producer, ProducerEpoch epoch,
   // The next batch will likely be about as large: reserving at once saves the doublings.
   reserve_hint_ = buffer_.size() + buffer_.size() / 8;
   count_ = 0;
-  buffer_.shrink_to_fit();  // a partition's tail keeps it, and at a low rate a batch is one record
-  return SharedBytes(std::exchange(buffer_, Buffer{}));
+  // A partition's tail keeps the bytes, and at a low rate a batch is one record: what would hold much more than it
+  // needs is copied out. Giving the room back instead leaves holes between batches that no other batch fits.
+  const bool mostly_room = buffer_.capacity() - buffer_.size() > buffer_.size() / 4;
+  if (!mostly_room) return SharedBytes(std::exchange(buffer_, Buffer{}));
+  SharedBytes copy = SharedBytes::copy_of(buffer_.view());
+  if (buffer_.capacity() > kMostKeptRoom) buffer_ = Buffer{};
+  buffer_.clear();
+  return copy;
 }
 
 }  // namespace millrace

@@ -1,6 +1,7 @@
 #include "model/record_batch.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "model/record_batch_builder.h"
 #include "model/record_reader.h"
@@ -41,6 +42,21 @@ TEST(RecordBatch, BuiltBatchValidatesAndReadsBack) {
   EXPECT_FALSE(second->record.value.has_value());
   EXPECT_TRUE(reader.done());
   EXPECT_TRUE(reader.finish());
+}
+
+// Tails keep thousands of them, so the room a builder works in must not stay with what it finished.
+TEST(RecordBatch, HoldsLittleMoreThanItNeeds) {
+  RecordBatchBuilder builder;
+  const std::string value(300, 'v');
+  for (const int records : {1, 200, 1, 3, 1}) {
+    for (int i = 0; i < records; ++i) {
+      RecordView record;
+      record.value = as_bytes(value);
+      builder.append(record);
+    }
+    SharedBytes batch = builder.finish();
+    EXPECT_LE(malloc_usable_size(batch.mutable_data()), batch.size() + batch.size() / 2) << records;
+  }
 }
 
 TEST(RecordBatch, EveryFlippedByteBehindTheCrcIsNoticed) {
