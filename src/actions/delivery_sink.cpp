@@ -52,7 +52,7 @@ class DeliverySink final : public connect::Sink {
     jobs_.clear();
     jobs_.resize(records.size());
     for (auto& chain : chains_) chain.clear();
-    const Gathering gathered = std::exchange(gathering_, {});
+    Gathering gathered = std::exchange(gathering_, {});
     for (std::size_t i = 0; i < records.size(); ++i) {
       take(records[i], jobs_[i], i < gathered.deliveries.size() ? &gathered.deliveries[i] : nullptr);
     }
@@ -114,8 +114,8 @@ class DeliverySink final : public connect::Sink {
     return true;
   }
 
-  /// `before`: what was decoded of it; null: nothing.
-  void take(const SinkRecord& record, Job& job, const Result<rules::Delivery>* before) {
+  /// `before`: what was decoded of it, which is taken; null: nothing.
+  void take(const SinkRecord& record, Job& job, Result<rules::Delivery>* before) {
     const connect::Origin& origin = record.origin();
     job.kept = &kept_[{origin.lane, origin.offset}];
     job.partition = partitions_[origin.lane];
@@ -123,7 +123,7 @@ class DeliverySink final : public connect::Sink {
     if (marked_[origin.lane].erase(origin.offset) != 0) job.kept->settled = true;
     if (job.kept->settled) return;
     job.bytes = origin.value.value_or(ByteView{});
-    auto decoded = before != nullptr ? *before : rules::decode_delivery(job.bytes);
+    auto decoded = before != nullptr ? std::move(*before) : rules::decode_delivery(job.bytes);
     job.readable = decoded.has_value();
     if (!decoded) return;
     job.delivery = std::move(*decoded);
