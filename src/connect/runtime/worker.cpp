@@ -168,9 +168,13 @@ Result<Validation> Worker::validate(std::string_view plugin, const ConnectorConf
   return validation;
 }
 
-Result<std::vector<std::string>> Worker::errors_of(const ConnectorConfig& config) const {
+Result<Validation> Worker::validate_whole(const ConnectorConfig& config) const {
   const auto named = config.find("connector.class");
-  MR_TRY_ASSIGN(const Validation validation, validate(named == config.end() ? std::string() : named->second, config));
+  return validate(named == config.end() ? std::string() : named->second, config);
+}
+
+Result<std::vector<std::string>> Worker::errors_of(const ConnectorConfig& config) const {
+  MR_TRY_ASSIGN(const Validation validation, validate_whole(config));
   return validation.errors();
 }
 

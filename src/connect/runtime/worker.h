@@ -94,7 +94,9 @@ class Worker {
   void load_config(ByteView key, std::optional<ByteView> value);
   void tables_open(Done done);
 
+  [[nodiscard]] Result<Validation> validate_whole(const ConnectorConfig& config) const;
   void start(Connector& connector);
+  void warn_before(const Connector& connector, const ConfigTable& known) const;
   void start_task(Connector& connector, std::size_t number);
   [[nodiscard]] std::unique_ptr<ConnectorTask> make_sink_task(Connector& connector, ConnectorTask::Identity identity,
                                                               ConnectorConfig resolved,

@@ -11,6 +11,7 @@
 #include "connect/runtime/sink_task.h"
 #include "connect/runtime/source_task.h"
 #include "connect/runtime/worker.h"
+#include "connect/settings/unknown_keys.h"
 #include "model/record_batch_builder.h"
 
 namespace millrace::connect {
@@ -55,9 +56,10 @@ void Worker::start(Connector& connector) {
     set_state(connector, State::stopped);
     return publish_watched();
   }
-  const auto errors = errors_of(connector.config);
-  if (!errors || !errors->empty()) {
-    const std::string why = errors ? errors->front() : errors.error().message();
+  const auto validation = validate_whole(connector.config);
+  const auto errors = validation ? validation->errors() : std::vector{validation.error().message()};
+  if (!errors.empty()) {
+    const std::string& why = errors.front();
     log::error("connector_not_started", {{"connector", connector.name}, {"error", why}});
     set_state(connector, State::failed, std::string(kConnectException) + ": " + why + "\n");
     return publish_watched();
@@ -73,8 +75,25 @@ void Worker::start(Connector& connector) {
     connector.assignment = partitions_of(connector);
     for (const auto& partition : connector.assignment) connector.topics.insert(partition->name().topic);
   }
+  warn_before(connector, validation->table);
   for (std::size_t i = 0; i < count; ++i) start_task(connector, i);
   publish_watched();
+}
+
+// Nothing of this keeps a connector from running, as in Kafka Connect; but it is most likely not what its author meant.
+void Worker::warn_before(const Connector& connector, const ConfigTable& known) const {
+  for (const UnknownKey& key : unknown_keys(known, connector.config)) {
+    log::warn("connector_unknown_setting",
+              {{"connector", connector.name}, {"key", key.name}, {"nearest", key.nearest}});
+  }
+  const auto topics = connector.config.find("topics");
+  if (connector.plugin()->sink() == nullptr || topics == connector.config.end()) return;
+  const auto table = host_.log.table();
+  for (const std::string& name : split_list(topics->second)) {
+    if (table->find(name) != nullptr) continue;
+    log::warn("connector_waits_for_topic",
+              {{"connector", connector.name}, {"topic", name}, {"reason", "it does not exist; read once it does"}});
+  }
 }
 
 void Worker::start_task(Connector& connector, std::size_t number) {

@@ -119,11 +119,14 @@ std::vector<ConfigValue> check(const ConfigTable& table, const ConnectorConfig& 
     } else if (row.standard) {
       value.value = std::string(*row.standard);
     } else if (row.required) {
-      value.errors.push_back(
-          fmt::format("Missing required configuration \"{}\" which has no default value.", row.name));
+      value.errors.push_back(missing_value(row.name));
     }
   }
   return values;
+}
+
+std::string missing_value(std::string_view key) {
+  return fmt::format("Missing required configuration \"{}\" which has no default value.", key);
 }
 
 std::vector<std::string> errors_of(const std::vector<ConfigValue>& values) {

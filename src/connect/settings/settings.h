@@ -15,6 +15,9 @@ namespace millrace::connect {
 /// One value per row of the table, in its order, with what is wrong about it.
 std::vector<ConfigValue> check(const ConfigTable& table, const ConnectorConfig& config);
 
+/// What check() says of a required key that is not given.
+std::string missing_value(std::string_view key);
+
 /// All errors of check(), in order.
 std::vector<std::string> errors_of(const std::vector<ConfigValue>& values);
 

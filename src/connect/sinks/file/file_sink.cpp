@@ -21,7 +21,9 @@ constexpr ConfigKey kRows[] = {
 };
 
 void check_more(const Settings& settings, std::vector<ConfigValue>& values) {
-  if (!settings.text("file").starts_with('/')) {
+  if (settings.text("file").empty()) {
+    add_error(values, "file", missing_value("file"));
+  } else if (!settings.text("file").starts_with('/')) {
     add_error(values, "file",
               "Invalid value " + settings.text("file") + " for configuration file: must be an absolute path");
   }

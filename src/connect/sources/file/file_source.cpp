@@ -45,7 +45,9 @@ constexpr ConfigKey kRows[] = {
 };
 
 void check_more(const Settings& settings, std::vector<ConfigValue>& values) {
-  if (const std::string path = settings.text("file"); !path.starts_with('/')) {
+  if (const std::string path = settings.text("file"); path.empty()) {
+    add_error(values, "file", missing_value("file"));
+  } else if (!path.starts_with('/')) {
     add_error(values, "file", "Invalid value " + path + " for configuration file: must be an absolute path");
   }
   const std::string topic = settings.text("topic");
