@@ -111,10 +111,15 @@ class Routes {
   }
   void disconnect(const Request& request, Responder responder, bool end_session) {
     ask(std::move(responder), [&](mqtt::Administration& mqtt, Responder answer) {
-      mqtt.disconnect(std::string(request.parameter("id")), end_session, loop_,
-                      [answer = std::move(answer)](bool done) mutable {
-                        answer.respond(done ? Response{204, "", {}, ""} : not_found());
-                      });
+      mqtt.disconnect(
+          std::string(request.parameter("id")), end_session, loop_,
+          [answer = std::move(answer)](std::optional<ReceiptStatus> done) mutable {
+            if (!done) return answer.respond(not_found());
+            if (*done != ReceiptStatus::quota) return answer.respond(Response{204, "", {}, ""});
+            answer.respond(Response::error(503, "unavailable",
+                                           "the session has ended, but the log has no room to remember that: "
+                                           "after a restart it may be there again; ask once more then"));
+          });
     });
   }
   void publish(Request request, Responder responder) {

@@ -39,24 +39,30 @@ void Administration::list(SessionQuery query, Executor& reply_to, Listed listed)
   }
 }
 
-void Administration::disconnect(std::string client_id, bool end_session, Executor& reply_to,
-                                std::move_only_function<void(bool)> done) {
+void Administration::disconnect(std::string client_id, bool end_session, Executor& reply_to, Disconnected done) {
+  const auto reply = [&reply_to](Disconnected& told, std::optional<ReceiptStatus> status) {
+    reply_to.post([status, told = std::move(told)]() mutable { told(status); });
+  };
   if (const auto owner = exchange_.registry.connection(client_id)) {
     Peer& home = *exchange_.peers[loop_of(*owner)];
-    home.executor->post([server = home.server, id = *owner, end_session, &reply_to, done = std::move(done)]() mutable {
+    home.executor->post([server = home.server, id = *owner, end_session, reply, done = std::move(done)]() mutable {
       Connection* const connection = server->find(id);
-      if (connection != nullptr) connection->disconnect_by_admin(end_session);
-      reply_to.post([found = connection != nullptr, done = std::move(done)]() mutable { done(found); });
+      if (connection == nullptr) return reply(done, std::nullopt);
+      if (end_session) {
+        return connection->disconnect_by_admin(
+            [reply, done = std::move(done)](ReceiptStatus status) mutable { reply(done, status); });
+      }
+      connection->disconnect_by_admin();
+      reply(done, ReceiptStatus::durable);
     });
     return;
   }
   const auto kept = end_session ? exchange_.registry.evict(client_id) : std::nullopt;
-  if (!kept) return reply_to.post([done = std::move(done)]() mutable { done(false); });
+  if (!kept) return reply(done, std::nullopt);
   Peer& home = *exchange_.peers[kept->loop];
-  home.executor->post([server = home.server, due = SessionRegistry::Due{std::move(client_id), *kept, true}, &reply_to,
+  home.executor->post([server = home.server, due = SessionRegistry::Due{std::move(client_id), *kept, true}, reply,
                        done = std::move(done)]() mutable {
-    server->end_absent(due);
-    reply_to.post([done = std::move(done)]() mutable { done(true); });
+    server->end_absent(due, [reply, done = std::move(done)](ReceiptStatus status) mutable { reply(done, status); });
   });
 }
 

@@ -15,10 +15,11 @@ class Administration {
   /// In order of client id, at most `limit` of them.
   void list(SessionQuery query, Executor& reply_to, Listed listed);
   /// The connection is closed (0x98); with `end_session` its session ends, too, which may wait for nobody.
-  /// `done(false)`: there is no such connection (and no such session).
-  void disconnect(std::string client_id, bool end_session, Executor& reply_to,
-                  std::move_only_function<void(bool)> done);
-  using Published = std::move_only_function<void(ReceiptStatus)>;
+  /// nullopt: there is no such connection (and no such session). The end of a session is answered when it is on disk;
+  /// quota: it has ended, but the log has no room to remember that, so a restart may bring it back.
+  using Disconnected = std::move_only_function<void(std::optional<ReceiptStatus>)>;
+  void disconnect(std::string client_id, bool end_session, Executor& reply_to, Disconnected done);
+  using Published = Settled;
   /// To rules and subscribers as if a device had published it; settled when what it caused is durable. Errors:
   /// invalid_argument, for what is no topic name or one of the server's own.
   Result<void> publish(AdminPublish message, Executor& reply_to, Published published);

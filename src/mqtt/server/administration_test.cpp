@@ -101,10 +101,10 @@ class AdministrationTest : public ::testing::Test {
     return found;
   }
   bool disconnect(Durable& server, const std::string& id, bool end_session) {
-    bool done = false;
-    Administration(server->exchange()).disconnect(id, end_session, executor, [&](bool found) { done = found; });
+    std::optional<ReceiptStatus> done;
+    Administration(server->exchange()).disconnect(id, end_session, executor, [&](auto status) { done = status; });
     settle(server);
-    return done;
+    return done.has_value();
   }
   void settle(Durable& server) {
     for (int i = 0; i < 3; ++i) {
@@ -162,6 +162,39 @@ TEST_F(AdministrationTest, EndsConnectionsAndSessions) {
   EXPECT_TRUE(disconnect(server, "dev", true));
   client = server.client("dev", 0);
   EXPECT_EQ(client.seen(), "connack present=0 success");
+}
+
+TEST_F(AdministrationTest, TheEndOfASessionIsAnsweredWhenItIsOnDisk) {
+  for (const bool connected : {true, false}) {
+    Durable server;
+    TestClient client = server.client("dev");
+    client.subscribe("a/#", 1);
+    client.seen();
+    if (!connected) client.drop();
+    settle(server);
+    server->receiver().settles_by_itself = false;
+    std::optional<ReceiptStatus> told;
+    Administration(server->exchange()).disconnect("dev", true, executor, [&](auto status) { told = status; });
+    settle(server);
+    EXPECT_FALSE(told) << connected;
+    server->receiver().settle();
+    settle(server);
+    EXPECT_EQ(told, ReceiptStatus::durable) << connected;
+    EXPECT_EQ(server->recorded(kSessionTopic, "dev"), std::nullopt);
+  }
+}
+
+TEST_F(AdministrationTest, TheEndOfASessionThatFindsNoRoomIsTold) {
+  Durable server;
+  server.client("dev").drop();
+  settle(server);
+  server->receiver().settles_by_itself = false;
+  std::optional<ReceiptStatus> told;
+  Administration(server->exchange()).disconnect("dev", true, executor, [&](auto status) { told = status; });
+  settle(server);
+  server->receiver().settle(ReceiptStatus::quota);
+  settle(server);
+  EXPECT_EQ(told, ReceiptStatus::quota);
 }
 
 TEST_F(AdministrationTest, PublishIsAnsweredWhenItIsDurable) {

@@ -107,8 +107,8 @@ class Connection final : public net::StreamHandler {
   void give_up(bool clean_start);
   /// A later connection of the same client displaced this one while it waited for the session.
   void displaced();
-  /// An administrator ends it.
-  void disconnect_by_admin(bool end_session);
+  /// An administrator ends it, and its session if he waits for the end of that.
+  void disconnect_by_admin(Settled session_ended = {});
   [[nodiscard]] bool is_connected() const { return state_ == State::connected; }
   void describe(SessionState& state) const;
   /// Ends the session of a connection that is closing; at the end of a turn.

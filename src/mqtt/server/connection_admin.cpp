@@ -35,9 +35,15 @@ void Connection::describe(SessionState& state) const {
   state.output_bytes = stream_ ? stream_->pending_bytes() : 0;
 }
 
-void Connection::disconnect_by_admin(bool end_session) {
-  if (state_ != State::connected && state_ != State::entering) return;
-  if (end_session) session_->set_expiry_s(0);
+void Connection::disconnect_by_admin(Settled session_ended) {
+  if (state_ != State::connected && state_ != State::entering) {
+    if (session_ended) session_ended(ReceiptStatus::durable);
+    return;
+  }
+  if (session_ended) {
+    session_->set_expiry_s(0);
+    server_.watch_end(id_, std::move(session_ended));
+  }
   close({protocol::ReasonCode::administrative_action, "an administrator ended this connection"});
 }
 

@@ -324,7 +324,11 @@ void Connection::release_session() {
   // Without a log, sessions are kept for what must not happen twice and for a will that waits.
   const bool keep = session_->outlives_connection() &&
                     (session_->logged() || replaced_ || !session_->received.empty() || session_->will);
-  if (!keep && (asked_expiry_s_ != 0 || session_->logged())) server_.end_session_state(*session_);
+  Settled watch = server_.take_watch(id_);
+  if (!keep && (asked_expiry_s_ != 0 || session_->logged())) {
+    server_.end_session_state(*session_, std::exchange(watch, {}));
+  }
+  if (watch) watch(ReceiptStatus::durable);
   owns_client_id_ = false;
   std::string client_id = session_->client_id();
   server_.release_identifier(std::move(client_id), keep ? std::move(session_) : nullptr);

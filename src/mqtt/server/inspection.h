@@ -14,6 +14,9 @@
 
 namespace millrace::mqtt {
 
+/// Told when what was asked for is on disk, or was refused (quota). In the loop that did it.
+using Settled = std::move_only_function<void(ReceiptStatus)>;
+
 /// A session, with its connection if it has one.
 struct SessionState {
   std::string client_id;

@@ -166,21 +166,26 @@ class LoopServer final : public ReceiptSink {
   /// The session is over: it leaves the tree, and what the log remembers of it is forgotten. `receipt` comes for a
   /// persistent one.
   void end_session_state(Session& session, Receipt receipt = {});
+  /// The same; `settled`, if any, comes for every session.
+  void end_session_state(Session& session, Settled settled);
+  /// `settled` comes when the connection has let go of its session and the end of that is on disk.
+  void watch_end(ConnectionId id, Settled settled) { watched_ends_.emplace(id.value(), std::move(settled)); }
+  [[nodiscard]] Settled take_watch(ConnectionId id);
+  [[nodiscard]] Receipt admin_receipt(Settled settled);
 
   // For people (loop_server_admin.cpp)
   void tell(LifecycleEvent event, const EventSubject& subject, const EventCause& cause,
             const std::vector<std::string>& topics);
   [[nodiscard]] std::vector<SessionState> inspect(const SessionQuery& query);
   /// With Correlation Data when there is some; `done` is called when it is settled.
-  void publish_of_admin(const AdminPublish& asked, std::string_view correlation,
-                        std::move_only_function<void(ReceiptStatus)> done);
+  void publish_of_admin(const AdminPublish& asked, std::string_view correlation, Settled done);
   [[nodiscard]] ResponseWatch& responses() { return exchange_.responses; }
   void set_trace(const Trace& trace);
   [[nodiscard]] bool tracing() const { return trace_.has_value(); }
   void trace_packet(std::string_view client_id, std::string_view direction, std::string_view packet,
                     std::string_view topic, std::uint16_t packet_id, std::size_t bytes);
   /// A session that is not kept any more: its will, and its end.
-  void end_absent(const SessionRegistry::Due& due);
+  void end_absent(const SessionRegistry::Due& due, Settled settled = {});
 
   // Sessions without a connection whose home this loop is.
   void keep_absent(std::unique_ptr<Session> session);
@@ -356,7 +361,8 @@ class LoopServer final : public ReceiptSink {
   // Tokens of own receipts: 0: records of shared subscriptions; with this bit: an administrator's message; else a
   // spill.
   static constexpr std::uint64_t kAdminToken = std::uint64_t{1} << 63U;
-  std::unordered_map<std::uint64_t, std::move_only_function<void(ReceiptStatus)>> admin_waiting_;
+  std::unordered_map<std::uint64_t, Settled> admin_waiting_;
+  std::unordered_map<std::uint64_t, Settled> watched_ends_;
   std::uint64_t last_admin_token_ = 0;
   std::optional<Trace> trace_;
   SpillLedger spills_;

@@ -36,8 +36,13 @@ void LoopServer::publish_from_within(const Message& message, const protocol::Pro
   hand_over();
 }
 
-void LoopServer::publish_of_admin(const AdminPublish& asked, std::string_view correlation,
-                                  std::move_only_function<void(ReceiptStatus)> done) {
+Receipt LoopServer::admin_receipt(Settled settled) {
+  const std::uint64_t token = kAdminToken | ++last_admin_token_;
+  admin_waiting_.emplace(token, std::move(settled));
+  return {kOwnReceipt, token};
+}
+
+void LoopServer::publish_of_admin(const AdminPublish& asked, std::string_view correlation, Settled done) {
   Buffer block;
   protocol::PropertyWriter writer(block);
   if (!asked.content_type.empty()) writer.add(protocol::PropertyId::content_type, std::string_view(asked.content_type));
@@ -47,10 +52,8 @@ void LoopServer::publish_of_admin(const AdminPublish& asked, std::string_view co
   if (!correlation.empty()) writer.add(protocol::PropertyId::correlation_data, correlation);
   const auto properties = protocol::validate_properties(block.view(), protocol::PacketType::publish);
   if (!properties) return done(ReceiptStatus::quota);  // the content type is no UTF-8 string
-  const std::uint64_t token = kAdminToken | ++last_admin_token_;
-  admin_waiting_.emplace(token, std::move(done));
   const Message message{asked.topic, as_bytes(asked.payload), block.view(), {}, {}, asked.qos, asked.retain};
-  publish_from_within(message, *properties, Receipt{kOwnReceipt, token});
+  publish_from_within(message, *properties, admin_receipt(std::move(done)));
 }
 
 std::vector<SessionState> LoopServer::inspect(const SessionQuery& query) {

@@ -97,6 +97,21 @@ void LoopServer::end_session_state(Session& session, Receipt receipt) {
   receiver_.store({&tombstone, 1}, receipt, *this);
 }
 
+void LoopServer::end_session_state(Session& session, Settled settled) {
+  if (!settled || !session.logged()) {
+    end_session_state(session);
+    if (settled) settled(ReceiptStatus::durable);
+    return;
+  }
+  end_session_state(session, admin_receipt(std::move(settled)));
+}
+
+Settled LoopServer::take_watch(ConnectionId id) {
+  if (watched_ends_.empty()) return {};
+  const auto watch = watched_ends_.extract(id.value());
+  return watch.empty() ? Settled() : std::move(watch.mapped());
+}
+
 void LoopServer::hand_over(std::string client_id, Claimant claimant, std::unique_ptr<Session> session) {
   if (session) detach(*session);
   Peer& there = peer(loop_of(claimant.connection));
@@ -165,15 +180,18 @@ void LoopServer::take_due_sessions() {
   }
 }
 
-void LoopServer::end_absent(const SessionRegistry::Due& due) {
+void LoopServer::end_absent(const SessionRegistry::Due& due, Settled settled) {
   const auto at = absent_.find(due.client_id);
-  if (at == absent_.end() || at->second->serial != due.session.serial) return;
+  if (at == absent_.end() || at->second->serial != due.session.serial) {
+    if (settled) settled(ReceiptStatus::durable);
+    return;
+  }
   if (at->second->will) {
     publish_will(*at->second);
   }
   if (!due.ended) return;
   exchange_.metrics.expired_sessions.add();
-  end_session_state(*at->second);
+  end_session_state(*at->second, std::move(settled));
   absent_.erase(at);
 }
 
