@@ -21,10 +21,13 @@ namespace millrace::app {
 namespace {
 
 constexpr OptionRow kOptions[] = {
-    {"--user", "NAME", "test: who asks; without it nobody who logged in"},
+    {"--user", "NAME",
+     "test: who asks; without it nobody who logged in. list, add, delete: NAME:PASSWORD of a super user"},
     {"--client", "ID", "test: its client identifier (MQTT)"},
     {"--host", "ADDRESS", "test: where it connects from (Kafka)"},
-    {"--kafka", "HOST:PORT", "where the server listens (127.0.0.1:9092), on a listener without log-in"},
+    kKafkaOption,
+    kKafkaTlsOption,
+    kKafkaAuthorityOption,
 };
 
 constexpr std::string_view kUsage =
@@ -37,7 +40,7 @@ constexpr std::string_view kUsage =
     "  millrace acls test permissions publish trucks/t1/speed --user truck --client t1\n"
     "  millrace acls test permissions kafka:read group:dash --user ann\n"
     "  millrace acls add 'allow user:ann kafka:read topic:message-log' 'allow user:ann kafka:read group:dash-*'\n"
-    "Where every listener asks for a log-in, use kafka-acls (docs/security.md).\n";
+    "Where a listener asks for a log-in, only a super user may do this (docs/security.md).\n";
 
 constexpr std::int16_t kVersion = 2;  // of the three APIs
 
@@ -194,7 +197,8 @@ int acls_main(Arguments arguments) {
   const bool of_file = options->rest[0] == "check" || options->rest[0] == "test";
   const Result<int> status = of_file ? look_at_file(*options) : ask_server(*options);
   if (status) return *status;
-  fmt::print(stderr, "millrace acls: {}\n", status.error().message());
+  fmt::print(stderr, "millrace acls: {}{}\n", status.error().message(),
+             of_file ? std::string() : hint_for(status.error(), *options));
   return of_file ? kExitConfig : kExitFailure;
 }
 

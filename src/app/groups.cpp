@@ -20,7 +20,10 @@ namespace {
 using namespace kafka;
 
 constexpr OptionRow kOwnOptions[] = {
-    {"--kafka", "HOST:PORT", "where the server listens (127.0.0.1:9092)"},
+    kKafkaOption,
+    kKafkaUserOption,
+    kKafkaTlsOption,
+    kKafkaAuthorityOption,
     {"--all-groups", "", "describe, reset, delete: every group"},
     {"--members", "", "describe: the members instead of the offsets"},
     {"--state", "", "list, describe: the state"},

@@ -66,7 +66,8 @@ int run_kafka_verb(const KafkaVerb<Session>& verb, Arguments arguments) {
   }
   if (done) return kExitOk;
   const Error& error = done.error();
-  fmt::print(stderr, "{}: {}\n", verb.error, error.context[0] == '\0' ? error.detail : error.message());
+  fmt::print(stderr, "{}: {}{}\n", verb.error, error.context[0] == '\0' ? error.detail : error.message(),
+             hint_for(error, *options));
   return kExitFailure;
 }
 

@@ -8,10 +8,14 @@
 
 namespace millrace::app {
 
+std::string user_of(const Options& options) {
+  const char* const from_environment = std::getenv("MILLRACE_USER");
+  return options.get("--user", from_environment == nullptr ? "" : from_environment);
+}
+
 Result<std::string> call_server(const Options& options, const ServerCall& call) {
   net::http::Client client({.request_timeout = call.timeout, .ca_file = options.get("--ca")});
-  const char* const from_environment = std::getenv("MILLRACE_USER");
-  const std::string user = options.get("--user", from_environment == nullptr ? "" : from_environment);
+  const std::string user = user_of(options);
   net::http::Fields headers{{"Content-Type", call.content_type}};
   if (!user.empty()) headers.emplace_back("Authorization", "Basic " + to_base64(as_bytes(user)));
   MR_TRY_ASSIGN(const auto answer, client.perform({.method = call.method,

@@ -16,6 +16,9 @@ inline constexpr OptionRow kUserOption = {
 inline constexpr OptionRow kAuthorityOption = {
     "--ca", "FILE", "authorities that the server's certificate is checked against (default: the system's)"};
 
+/// NAME:PASSWORD of --user, or of the variable MILLRACE_USER; empty: neither.
+std::string user_of(const Options& options);
+
 struct ServerCall {
   std::string method = "GET";
   std::string path{};

@@ -21,7 +21,10 @@ namespace {
 using namespace kafka;
 
 constexpr OptionRow kOptions[] = {
-    {"--kafka", "HOST:PORT", "where the server listens (127.0.0.1:9092)"},
+    kKafkaOption,
+    kKafkaUserOption,
+    kKafkaTlsOption,
+    kKafkaAuthorityOption,
     {"--partitions", "N", "create: partitions; alter: how many there shall be"},
     {"--config", "KEY=VALUE", "create, alter: a setting of the topic; may be given several times"},
     {"--delete-config", "KEY", "alter: back to the server's default"},

@@ -24,7 +24,10 @@ using namespace kafka;
 using auth::ScramKind;
 
 constexpr OptionRow kOptions[] = {
-    {"--kafka", "HOST:PORT", "where the server listens (127.0.0.1:9092), on a listener without log-in"},
+    kKafkaOption,
+    kKafkaUserOption,
+    kKafkaTlsOption,
+    kKafkaAuthorityOption,
     {"--kind", "KIND", "hash: scram (default): programs and people; password: people, not Kafka; token: devices"},
 };
 
@@ -33,7 +36,7 @@ constexpr std::string_view kUsage =
     "The secret of add, passwd and hash is read from standard input, never from the command line:\n"
     "  millrace users add ann < secret\n"
     "  millrace users hash truck-7 --kind token < truck-7.token >> users      # lines for auth.password.file\n"
-    "Where every listener asks for a log-in, use kafka-configs or the HTTP interface (docs/security.md).\n";
+    "Where a listener asks for a log-in, only a super user may do this (docs/security.md).\n";
 
 constexpr std::size_t kSalt = 16;
 constexpr ScramKind kKinds[] = {ScramKind::sha256, ScramKind::sha512};
@@ -169,7 +172,7 @@ int users_main(Arguments arguments) {
   }
   const Result<std::string> text = run(*options);
   if (!text) {
-    fmt::print(stderr, "millrace users: {}\n", text.error().message());
+    fmt::print(stderr, "millrace users: {}{}\n", text.error().message(), hint_for(text.error(), *options));
     return kExitFailure;
   }
   fmt::print("{}", *text);

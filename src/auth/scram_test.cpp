@@ -60,7 +60,7 @@ TEST(Scram, TheQuirkOfOldLibrdkafka) {
   ScramExchange exchange(ScramKind::sha256, only("user", rfc_credential()), "server", {});
   testing::ScramClient client(ScramKind::sha256, "user", "pencil");
   const auto first = exchange.step(client.first());
-  const auto final = exchange.step(client.final(*first, true));
+  const auto final = exchange.step(client.final_with_nonce_twice(*first, rfc_credential()));
   ASSERT_TRUE(final.has_value()) << final.error().message();
   EXPECT_TRUE(client.accepts(*final));
 }
@@ -97,6 +97,18 @@ TEST(Scram, RefusesWhatIsNoScram) {
     EXPECT_FALSE(exchange.step(message).has_value()) << message;
     EXPECT_FALSE(exchange.done());
   }
+}
+
+TEST(Scram, AClientRefusesAServerThatIsAnother) {
+  testing::ScramClient client(ScramKind::sha256, "user", "pencil");
+  for (const char* first : {"", "r=client", "r=clientserver,s=QSXCR+Q6sek8bf92", "r=clientserver,s=*,i=4096",
+                            "r=clientserver,s=QSXCR+Q6sek8bf92,i=0", "r=clientserver,s=QSXCR+Q6sek8bf92,i=9999999",
+                            "r=client,s=QSXCR+Q6sek8bf92,i=4096", "r=otherserver,s=QSXCR+Q6sek8bf92,i=4096"}) {
+    EXPECT_EQ(client.final(first), "") << first;
+    EXPECT_FALSE(client.accepts(""));
+  }
+  ASSERT_NE(client.final("r=clientserver,s=QSXCR+Q6sek8bf92,i=4096"), "");
+  EXPECT_FALSE(client.accepts("v=AAAA"));
 }
 
 TEST(Scram, PasswordsAreCheckedAgainstTheSameKeys) {

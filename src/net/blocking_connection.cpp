@@ -7,10 +7,12 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <memory>
 #include <utility>
+
+#include "net/tls_client.h"
 
 namespace millrace::net {
 namespace {
@@ -52,13 +54,60 @@ Result<BlockingConnection> BlockingConnection::open(const std::string& host, std
   return fail(ErrorCode::unavailable, "no server there", where + ": " + std::strerror(error));
 }
 
-BlockingConnection::BlockingConnection(BlockingConnection&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+BlockingConnection::BlockingConnection(int fd) : fd_(fd) {}
+
+BlockingConnection::BlockingConnection(BlockingConnection&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), tls_(std::move(other.tls_)), plain_(std::move(other.plain_)) {}
 
 BlockingConnection::~BlockingConnection() {
   if (fd_ >= 0) ::close(fd_);
 }
 
+Result<void> BlockingConnection::start_tls(std::shared_ptr<const TlsContext> context) {
+  tls_ = std::make_unique<TlsClient>(std::move(context));
+  Buffer hello;
+  tls_->begin(hello);
+  MR_TRY(send_raw(hello.view()));
+  while (!tls_->is_ready()) MR_TRY(take_sealed());
+  return {};
+}
+
+Result<void> BlockingConnection::take_sealed() {
+  std::uint8_t bytes[16'384];
+  MR_TRY_ASSIGN(const std::size_t count, receive_raw(bytes));
+  const bool agreed = tls_->is_ready();
+  Buffer answer;
+  const bool good = tls_->take({bytes, count}, plain_, answer);
+  if (!answer.empty()) MR_TRY(send_raw(answer.view()));  // an alert, too: the server's log then says why
+  if (good) return {};
+  return fail(agreed ? ErrorCode::closed : ErrorCode::permission_denied, "TLS", tls_->why());
+}
+
 Result<void> BlockingConnection::send(ByteView bytes) {
+  if (!tls_) return send_raw(bytes);
+  Buffer sealed;
+  if (!tls_->seal(bytes, sealed)) return fail(ErrorCode::closed, "TLS", tls_->why());
+  return send_raw(sealed.view());
+}
+
+Result<void> BlockingConnection::receive(MutableByteView into) {
+  while (!into.empty()) {
+    if (!tls_) {
+      MR_TRY_ASSIGN(const std::size_t count, receive_raw(into));
+      into = into.subspan(count);
+    } else if (plain_.empty()) {
+      MR_TRY(take_sealed());
+    } else {
+      const std::size_t count = std::min(into.size(), plain_.size());
+      std::memcpy(into.data(), plain_.data(), count);
+      plain_.consume(count);
+      into = into.subspan(count);
+    }
+  }
+  return {};
+}
+
+Result<void> BlockingConnection::send_raw(ByteView bytes) {
   while (!bytes.empty()) {
     const ssize_t count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) continue;
@@ -68,14 +117,12 @@ Result<void> BlockingConnection::send(ByteView bytes) {
   return {};
 }
 
-Result<void> BlockingConnection::receive(MutableByteView into) {
-  while (!into.empty()) {
+Result<std::size_t> BlockingConnection::receive_raw(MutableByteView into) {
+  for (;;) {
     const ssize_t count = ::recv(fd_, into.data(), into.size(), 0);
-    if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) return lost(count == 0 ? 0 : errno);
-    into = into.subspan(static_cast<std::size_t>(count));
+    if (count > 0) return static_cast<std::size_t>(count);
+    if (count == 0 || errno != EINTR) return lost(count == 0 ? 0 : errno);
   }
-  return {};
 }
 
 }  // namespace millrace::net

@@ -1,27 +1,25 @@
-// ScramClient: the client's side of RFC 5802, for tests.
+// ScramClient as tests want it: a fixed nonce, no errors, and a quirk of old clients.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include "auth/scram.h"
+#include "auth/scram_client.h"
 
 namespace millrace::auth::testing {
 
-class ScramClient {
+class ScramClient : public auth::ScramClient {
  public:
-  ScramClient(ScramKind kind, std::string_view user, std::string password);
-  [[nodiscard]] std::string first() const { return "n,," + bare_; }
-  /// The proof for the server's first message. `twice`: with the client's nonce twice, as librdkafka before 2.5 does.
-  [[nodiscard]] std::string final(std::string_view server_first, bool twice = false);
-  /// Whether the server proved that it knows the user.
-  [[nodiscard]] bool accepts(std::string_view server_final) const { return server_final == expected_; }
-
- private:
-  ScramKind kind_;
-  std::string password_;
-  std::string bare_;
-  std::string expected_;
+  ScramClient(ScramKind kind, std::string_view user, std::string password)
+      : auth::ScramClient(kind, user, std::move(password), "client") {}
+  /// The proof for the server's first message, or nothing.
+  std::string final(std::string_view server_first) { return auth::ScramClient::final(server_first).value_or(""); }
+  /// With the client's nonce twice, as librdkafka before 2.5 does.
+  std::string final_with_nonce_twice(std::string_view server_first, const ScramCredential& known) {
+    const std::string_view nonce = server_first.substr(2, server_first.find(",s=") - 2);
+    return prove(server_first, "client" + std::string(nonce), known.salt, known.iterations);
+  }
 };
 
 }  // namespace millrace::auth::testing

@@ -9,11 +9,6 @@ constexpr std::int32_t kMaxAnswer = 256 << 20;
 
 }  // namespace
 
-Result<Client> Client::open(const std::string& host, std::uint16_t port, std::chrono::milliseconds timeout) {
-  MR_TRY_ASSIGN(auto connection, net::BlockingConnection::open(host, port, timeout));
-  return Client(std::move(connection));
-}
-
 void Client::begin(Encoder& out, ApiKey key, std::int16_t version) {
   const ApiCodec& codec = *find_codec(static_cast<std::int16_t>(key));
   out.be(std::int32_t{0});  // the size, known at the end
