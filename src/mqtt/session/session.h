@@ -48,7 +48,7 @@ struct StoredWill {
 
 class Session {
  public:
-  Session(std::string client_id, std::uint32_t expiry_s) : client_id_(std::move(client_id)), expiry_s_(expiry_s) {}
+  Session(std::string client_id, std::uint32_t expiry_s) : expiry_s_(expiry_s), client_id_(std::move(client_id)) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -82,9 +82,6 @@ class Session {
   InflightWindow in_flight;                            // QoS 1 and 2 to the client
   std::unique_ptr<std::deque<OutboundMessage>> queue;  // waits for room in the window
   std::size_t queued_bytes = 0;
-  /// Ends with its connection, which is so slow that what comes now waits in the message topic (decision 0020).
-  bool spilling = false;
-  std::size_t spills_on_their_way = 0;
   std::vector<SharedDone> shared_done;
   std::unique_ptr<StoredWill> will;
 
@@ -92,11 +89,15 @@ class Session {
   std::uint64_t match_stamp = 0;
   std::uint32_t match_index = 0;
 
+  std::uint32_t spills_on_their_way = 0;
+  /// Ends with its connection, which is so slow that what comes now waits in the message topic (decision 0020).
+  bool spilling = false;
+
  private:
-  std::string client_id_;
+  bool logged_ = false;  // small ones side by side: there is a session per device
   std::uint32_t expiry_s_;
+  std::string client_id_;
   Connection* connection_ = nullptr;
-  bool logged_ = false;
 };
 
 /// The name under which an exactly-once delivery is remembered with the log: "<client id>\0<packet id in decimal>".
