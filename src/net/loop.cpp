@@ -16,6 +16,7 @@ namespace millrace::net {
 
 Loop::Impl::Impl()
     : readable(&TcpStream::readable_slot_),
+      ending(&TcpStream::readable_slot_),
       again(&TcpStream::again_slot_),
       dirty(&TcpStream::dirty_slot_),
       read_buffer(std::make_unique_for_overwrite<std::uint8_t[]>(kReadBytes)),
@@ -84,7 +85,8 @@ void Loop::Impl::post(Task task) {
 
 void Loop::Impl::wait() {
   int timeout_ms = -1;
-  if (!readable.empty() || !again.empty() || !dirty.empty() || !layers_again.empty() || !layers_dirty.empty()) {
+  if (!readable.empty() || !ending.empty() || !again.empty() || !dirty.empty() || !layers_again.empty() ||
+      !layers_dirty.empty()) {
     timeout_ms = 0;
   } else if (const auto deadline = timers.next_deadline()) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(*deadline - now()).count();
@@ -99,16 +101,28 @@ void Loop::Impl::wait() {
       timeout_ms = 0;
     }
   }
-  const int count = ::epoll_wait(epoll_fd_, events_.data(), kEventsPerTurn, timeout_ms);
+  poll(timeout_ms);
+}
+
+void Loop::Impl::poll(int timeout_ms) {
+  const int count = ::epoll_wait(epoll_fd_, events_.data(), kEventsAtATime, timeout_ms);
   MR_ASSERT(count >= 0 || errno == EINTR);
   event_next_ = 0;
   event_count_ = std::max(count, 0);
 }
 
+// The kernel tells in the order of arrival. When a crowd leaves at once, who has bytes stands behind all of it: it is
+// looked for at once, before the ends are dealt with.
 void Loop::Impl::handle_events() {
-  while (event_next_ < event_count_) {
-    const epoll_event event = events_[static_cast<std::size_t>(event_next_++)];
-    if (event.data.ptr != nullptr) static_cast<Pollable*>(event.data.ptr)->on_ready(event.events);
+  for (int polls = 1;; ++polls) {
+    const std::size_t before = ending.size();
+    const bool full = event_count_ == kEventsAtATime;
+    while (event_next_ < event_count_) {
+      const epoll_event event = events_[static_cast<std::size_t>(event_next_++)];
+      if (event.data.ptr != nullptr) static_cast<Pollable*>(event.data.ptr)->on_ready(event.events);
+    }
+    if (!full || polls == kPollsPerTurn || ending.size() - before < kEventsAtATime / 2) return;
+    poll(0);
   }
 }
 
@@ -116,6 +130,10 @@ void Loop::Impl::read_streams() {
   turn_read_bytes = 0;
   readable.run_until([this] { return turn_read_bytes >= kTurnReadBytes; },
                      [](TcpStream& stream) { stream.read_once(); });
+  turn_read_bytes = 0;  // a budget of their own: a loop that is never done reading must let go of the dead, too
+  std::size_t left = kEndingsPerTurn;
+  ending.run_until([this, &left] { return left-- == 0 || turn_read_bytes >= kTurnReadBytes; },
+                   [](TcpStream& stream) { stream.read_once(); });
 }
 
 void Loop::Impl::run_posted() {

@@ -2,9 +2,10 @@
 // leaves the order of a turn in plain sight. Streams are edge-triggered: a level-triggered socket is polled a second
 // time behind every read, and pausing one costs a system call.
 //
-// A turn: posted tasks and what they wrote, ready events, readable streams until the turn's byte budget is used up, due
-// timers, posted tasks, streams that resumed or closed, hooks, one write per dirty stream. Streams that were not read
-// come first in the next turn, so none starves another. Thread: the loop's, except post() and stop().
+// A turn: posted tasks and what they wrote, ready events, readable streams until the turn's byte budget is used up,
+// some of those that end, due timers, posted tasks, streams that resumed or closed, hooks, one write per dirty stream.
+// Streams that were not read come first in the next turn, so none starves another; and when ten thousand end at once,
+// those that go on do not wait for all of them. Thread: the loop's, except post() and stop().
 #pragma once
 
 #include <sys/epoll.h>
@@ -16,6 +17,7 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/buffer.h"
@@ -71,39 +73,32 @@ class WorkList {
     stream.*slot_ = kNone;
   }
   [[nodiscard]] bool empty() const { return streams_.empty(); }
+  /// With those that left.
+  [[nodiscard]] std::size_t size() const { return streams_.size() - front_; }
   /// Calls `step(stream)` for those that are in the list now; those added meanwhile wait for the next turn.
   template <class Step>
   void run(Step&& step) {
-    const std::size_t count = streams_.size();
-    if (count == 0) return;
-    for (std::size_t i = 0; i < count; ++i) {
-      T* stream = streams_[i];
-      if (stream == nullptr) continue;
-      stream->*slot_ = kNone;
-      streams_[i] = nullptr;
-      step(*stream);
-    }
-    drop_front(count);
+    run_until([] { return false; }, step);
   }
   /// The same until `enough()`; those left keep their place in front of those added meanwhile.
   template <class Step, class Enough>
   void run_until(Enough&& enough, Step&& step) {
-    const std::size_t count = streams_.size();
-    std::size_t done = 0;
-    for (; done < count && !enough(); ++done) {
-      T* stream = streams_[done];
+    const std::size_t end = streams_.size();
+    while (front_ < end && !enough()) {
+      T* const stream = std::exchange(streams_[front_++], nullptr);
       if (stream == nullptr) continue;
       stream->*slot_ = kNone;
-      streams_[done] = nullptr;
       step(*stream);
     }
-    drop_front(done);
+    drop_front();
   }
 
  private:
-  void drop_front(std::size_t count) {
-    if (count == 0) return;
-    streams_.erase(streams_.begin(), streams_.begin() + static_cast<std::ptrdiff_t>(count));
+  // Moves the rest only when it is the smaller half: whoever waits is moved once on average, however long the list.
+  void drop_front() {
+    if (front_ * 2 < streams_.size()) return;
+    streams_.erase(streams_.begin(), streams_.begin() + static_cast<std::ptrdiff_t>(front_));
+    front_ = 0;
     for (std::size_t i = 0; i < streams_.size(); ++i) {
       if (streams_[i] != nullptr) streams_[i]->*slot_ = static_cast<std::uint32_t>(i);
     }
@@ -111,6 +106,7 @@ class WorkList {
 
   Slot slot_;
   std::vector<T*> streams_;
+  std::size_t front_ = 0;  // those before it are done
 };
 using StreamList = WorkList<TcpStream>;
 using LayerList = WorkList<StreamLayer>;
@@ -118,7 +114,9 @@ using LayerList = WorkList<StreamLayer>;
 struct Loop::Impl {
   static constexpr std::size_t kReadBytes = 256_KiB;    // most that one stream is read in one turn
   static constexpr std::size_t kTurnReadBytes = 2_MiB;  // after so much the hooks run, whatever else is readable
-  static constexpr int kEventsPerTurn = 128;
+  static constexpr int kEventsAtATime = 128;
+  static constexpr int kPollsPerTurn = 100;                 // more than one only while most of the events are ends
+  static constexpr std::size_t kEndingsPerTurn = 64;        // as many as are accepted
   static constexpr std::size_t kSpareBuffers = 64;          // output buffers kept for reuse ...
   static constexpr std::size_t kSpareBufferBytes = 64_KiB;  // ... unless they grew larger than this
 
@@ -142,6 +140,7 @@ struct Loop::Impl {
   SystemClock clock;
   TimerQueue timers;
   StreamList readable;  // have, as far as is known, bytes to read
+  StreamList ending;    // the same, and then their end: they come behind all others, a few a turn
   StreamList again;     // resumed reading, or closed and not yet told
   StreamList dirty;     // have bytes to write
   LayerList layers_again{&StreamLayer::again_slot_};
@@ -161,6 +160,7 @@ struct Loop::Impl {
 
  private:
   void wait();
+  void poll(int timeout_ms);
   void handle_events();
   void read_streams();
   void run_posted();
@@ -169,7 +169,7 @@ struct Loop::Impl {
 
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
-  std::array<epoll_event, kEventsPerTurn> events_{};
+  std::array<epoll_event, kEventsAtATime> events_{};
   int event_count_ = 0;
   int event_next_ = 0;  // while they are handled
   std::vector<Buffer> spare_;

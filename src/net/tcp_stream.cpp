@@ -23,7 +23,7 @@ constexpr auto kCloseTime = std::chrono::seconds(3);
 }  // namespace
 
 TcpStream::TcpStream(Loop::Impl& loop, int fd, const sockaddr_storage& peer, ConnectionCount::Place place)
-    : loop_(loop), place_(std::move(place)), fd_(fd) {
+    : fd_(fd), loop_(loop), place_(std::move(place)) {
   if (peer.ss_family == AF_UNIX) {
     peer_unix_ = true;
   } else if (peer.ss_family == AF_INET6) {
@@ -42,7 +42,7 @@ TcpStream::TcpStream(Loop::Impl& loop, int fd, const sockaddr_storage& peer, Con
 
 TcpStream::~TcpStream() {
   MR_ASSERT(!in_callback_);
-  loop_.readable.remove(*this);
+  read_no_more();
   loop_.again.remove(*this);
   loop_.dirty.remove(*this);
   loop_.timers.cancel(close_timer_);
@@ -77,8 +77,14 @@ void TcpStream::watch(std::uint32_t events) {
 
 /// What a read left, or did not come to, is read in a later turn.
 void TcpStream::read_on() {
-  if (!readable_) return;
-  if (is_read() || state_ == State::lingering) loop_.readable.add(*this);
+  if (!readable_ || readable_slot_ != StreamList::kNone) return;
+  if (!is_read() && state_ != State::lingering) return;
+  in_ending_ = end_seen_;
+  (in_ending_ ? loop_.ending : loop_.readable).add(*this);
+}
+
+void TcpStream::read_no_more() {
+  (in_ending_ ? loop_.ending : loop_.readable).remove(*this);
 }
 
 // Only a mark: what becomes readable meanwhile is remembered.
@@ -321,7 +327,7 @@ void TcpStream::finish(ErrorCode code, const char* why, int system_error) {
   if (armed_ != 0) loop_.remove(*this, fd_);
   ::close(std::exchange(fd_, -1));
   loop_.timers.cancel(std::exchange(close_timer_, 0));
-  loop_.readable.remove(*this);
+  read_no_more();
   loop_.dirty.remove(*this);
   if (!in_callback_) drop_kept();
   release_output();

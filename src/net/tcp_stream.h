@@ -51,7 +51,7 @@ class TcpStream final : public Stream, private Pollable {
   void abort() override;
   std::string peer_address() const override;
 
-  /// Called by the loop once per turn while queued.
+  /// Called by the loop, at most once per turn, while queued in `readable` or `ending`.
   void read_once();
   void run_again();
   void flush();
@@ -84,6 +84,7 @@ class TcpStream final : public Stream, private Pollable {
 
   void on_ready(std::uint32_t events) override;
   void read_on();
+  void read_no_more();
   void watch(std::uint32_t events);
   [[nodiscard]] bool is_read() const { return state_ == State::open && !paused_ && handler_ != nullptr; }
   void read_some();
@@ -118,6 +119,7 @@ class TcpStream final : public Stream, private Pollable {
   void finish(ErrorCode code, const char* why, int system_error = 0);
   void release_output();
 
+  int fd_;  // first: it fills the gap behind the base class
   Loop::Impl& loop_;
   ConnectionCount::Place place_;
   StreamHandler* handler_ = nullptr;
@@ -132,7 +134,6 @@ class TcpStream final : public Stream, private Pollable {
   std::uint32_t high_mark_ = 1_MiB;
   const char* why_ = "";
   std::uint64_t close_timer_ = 0;
-  int fd_;
   int system_error_ = 0;
   std::uint32_t armed_ = 0;  // 0: not registered yet
   std::array<std::uint8_t, 16> peer_ip_{};
@@ -141,9 +142,10 @@ class TcpStream final : public Stream, private Pollable {
   bool peer_unix_ = false;
   ErrorCode code_ = ErrorCode::closed;
   State state_ = State::open;
-  bool readable_ = false;  // no read has shown yet that the socket is empty
-  bool end_seen_ = false;  // what ended the connection may stand behind a short read
-  bool blocked_ = false;   // the socket was full when last written to, and has not told otherwise
+  bool readable_ = false;   // no read has shown yet that the socket is empty
+  bool end_seen_ = false;   // what ended the connection may stand behind a short read
+  bool in_ending_ = false;  // readable_slot_ is one of Loop::Impl::ending
+  bool blocked_ = false;    // the socket was full when last written to, and has not told otherwise
   bool paused_ = false;
   bool peer_finished_ = false;
   bool over_high_ = false;

@@ -103,5 +103,30 @@ TEST_F(StreamTest, streams_with_much_to_read_take_turns) {
   EXPECT_EQ(all_done.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
 }
 
+// When a crowd leaves at once, who goes on is served first, although the kernel tells of it last.
+TEST_F(StreamTest, bytes_do_not_wait_behind_those_that_leave) {
+  constexpr std::size_t kCrowd = 400;
+  std::size_t closed = 0;
+  std::promise<std::size_t> closed_before;
+  prepare = [&](Peer& peer) {
+    peer.bytes = [&](Peer&, ByteView view) {
+      closed_before.set_value(closed);
+      return view.size();
+    };
+    peer.closed = [&](Peer&) { ++closed; };
+  };
+  std::vector<std::unique_ptr<SocketClient>> crowd;
+  for (std::size_t i = 0; i < kCrowd; ++i) crowd.push_back(std::make_unique<SocketClient>(port));
+  SocketClient stays(port);
+  while (thread.run([&] { return peers.size(); }) != kCrowd + 1) std::this_thread::yield();
+  std::promise<void> go_on;
+  thread.loop().post([&] { go_on.get_future().wait(); });
+  for (auto& client : crowd) client->reset();
+  ASSERT_TRUE(stays.send("x"));
+  go_on.set_value();
+  EXPECT_LE(closed_before.get_future().get(), 64U);
+  while (thread.run([&] { return closed; }) != kCrowd) std::this_thread::yield();
+}
+
 }  // namespace
 }  // namespace millrace::net
