@@ -130,7 +130,7 @@ Result<void> SinkTask::Session::run() {
   last_bookmark_ = clock().mono();
   count();
   while (!ending() && !finished_) {
-    if (task_.paused_.load(std::memory_order_relaxed)) {
+    if (paused()) {
       MR_TRY(pause());
       continue;
     }
@@ -148,8 +148,8 @@ Result<void> SinkTask::Session::pause() {
   MR_TRY(collect_all());
   MR_TRY(bring_bookmarks_up());
   task_.changed_(State::paused, "");
-  while (!ending() && task_.paused_.load(std::memory_order_relaxed)) {
-    task_.executor_->run_until([&] { return ending() || !task_.paused_.load(std::memory_order_relaxed); }, kIdle);
+  while (!ending() && paused()) {
+    task_.executor_->run_until([&] { return ending() || !paused(); }, kIdle);
   }
   if (!ending()) task_.changed_(State::running, "");
   return {};
@@ -184,7 +184,7 @@ Result<void> SinkTask::Session::gather() {
   }
   if (replay_) return {};
   const MonoTime until = clock().mono() + batch_->limits().linger;
-  while (!batch_->full() && !ending()) {
+  while (!batch_->full() && !ending() && !paused()) {  // a pause does not wait for the linger
     const auto asked = sink_->open_for(batch_->records());
     const auto left = asked ? *asked : std::chrono::ceil<milliseconds>(until - clock().mono());
     if (left.count() <= 0) return {};
@@ -219,9 +219,8 @@ void SinkTask::Session::watch(Lane& lane) {
 void SinkTask::Session::wait_for_records(milliseconds limit) {
   for (Lane& lane : lanes_) watch(lane);
   *woken_ = false;
-  const bool paused = task_.paused_.load(std::memory_order_relaxed);
-  task_.executor_->run_until(
-      [&] { return *woken_ || ending() || task_.paused_.load(std::memory_order_relaxed) != paused; }, limit);
+  // Not "has it changed": a pause that came just before this would be slept through.
+  task_.executor_->run_until([&] { return *woken_ || ending() || paused(); }, limit);
 }
 
 Result<void> SinkTask::Session::deliver() {

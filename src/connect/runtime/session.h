@@ -73,6 +73,7 @@ class SinkTask::Session {
   Result<void> pause();
   [[nodiscard]] std::chrono::milliseconds idle_limit() const;
   [[nodiscard]] bool ending() const { return task_.stopping_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool paused() const { return task_.paused_.load(std::memory_order_relaxed); }
   [[nodiscard]] const Clock& clock() const { return *task_.host_.surroundings.clock; }
 
   SinkTask& task_;

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "base/guarded.h"
+#include "connect/runtime/sink_task.h"
 #include "connect/testing/connect_fixture.h"
 #include "connect/testing/http_peer.h"
 
@@ -199,6 +200,49 @@ TEST_F(RepetitionTest, IsTwoBatchesWhereOneIsUnderWay) {
   const std::int64_t most =
       most_again(R"("connector.class":"HttpSink","batch.max.size":"1","http.api.url":")" + peer_.url() + '"', 60);
   EXPECT_LE(most, 2);
+}
+
+/// Calls a function when it is asked for its clock: between the task's look at "paused" and its wait for records.
+class LookedAtSink final : public Sink {
+ public:
+  explicit LookedAtSink(std::function<void()> looked_at) : looked_at_(std::move(looked_at)) {}
+  Result<void> open(std::span<const LaneStart>) override { return {}; }
+  Outcome put(std::span<const SinkRecord>) override { return Outcome::done(); }
+  [[nodiscard]] std::optional<WallTime> next_flush() const override {
+    looked_at_();
+    return std::nullopt;
+  }
+
+ private:
+  std::function<void()> looked_at_;
+};
+
+using PauseTest = testing::ConnectFixture;
+
+TEST_F(PauseTest, IsNotSleptThroughWhenItComesJustBeforeTheWait) {
+  make_topic("cars", 1);
+  QueueExecutor executor;
+  FailureLedger ledger(clock_, executor);
+  MemoryBudget memory(1_MiB);
+  TaskHost host{*log_, offsets_, ledger, memory, surroundings_};
+  const ConnectorClass plugin = *find_connector_class("FileStreamSink");
+  SinkTask* task = nullptr;
+  SinkTask::Setup setup{{.connector = "p"}};
+  setup.sink_class = plugin.sink();
+  setup.settings = settings_of(plugin, {{"name", "p"}, {"topics", "cars"}, {"file", "/none"}}, {});
+  setup.partitions = log_->table()->find("cars")->partitions;
+  setup.make = [&task, asked = false](SinkContext) mutable {
+    return std::make_unique<LookedAtSink>([&task, &asked] {
+      if (!std::exchange(asked, true)) task->set_paused(true);
+    });
+  };
+  std::promise<void> paused;
+  SinkTask made(host, std::move(setup), [&paused, told = false](State state, const std::string&) mutable {
+    if (state == State::paused && !std::exchange(told, true)) paused.set_value();
+  });
+  task = &made;
+  made.start();
+  EXPECT_EQ(paused.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
 }
 
 }  // namespace
