@@ -332,8 +332,9 @@ bool S3Sink::can_relieve_memory() const {
   });
 }
 
-// The largest first, and until there is room again, so that it is not done for every batch and little by little.
-void S3Sink::spill_the_largest() {
+// The largest first, and until there is room again, so that it is not done for every batch and little by little. True:
+// something went to disk, and nothing failed.
+bool S3Sink::spill_the_largest() {
   struct Candidate {
     std::size_t bytes;
     ObjectSet* set;
@@ -361,20 +362,24 @@ void S3Sink::spill_the_largest() {
       // Objects become smaller than was asked for meanwhile, and nothing is lost.
       spill_from_ = context_.surroundings.clock->mono() + kSpillAgain;
       log::warn("s3_objects_not_spilled", {{"connector", context_.connector}, {"error", spilled.error().message()}});
-      return;
+      return false;
     }
-    if (context_.account(0) == MemoryLevel::roomy) return;
+    if (context_.account(0) == MemoryLevel::roomy) break;
   }
+  return !candidates.empty();
 }
 
-void S3Sink::spill_objects() {
-  spill_the_largest();
+bool S3Sink::spill_objects() {
+  const bool spilled = spill_the_largest();
   context_.surroundings.spill->give_back_memory(context_.surroundings.clock->mono());
+  return spilled;
 }
 
+// As long as something can be spilled nothing is cut, whoever takes the room meanwhile: other sinks' tasks are as fast
+// as this one.
 Result<void> S3Sink::relieve_memory() {
-  if (is_over_memory() && can_spill()) spill_objects();
   while (is_over_memory()) {
+    if (can_spill() && spill_objects()) continue;
     const auto largest =
         std::ranges::max_element(sets_, {}, [](const ObjectSet& set) { return set.plan ? 0 : set.kept_bytes; });
     if (largest == sets_.end() || largest->plan || largest->kept_bytes < kWorthCutting) return {};

@@ -49,8 +49,8 @@ class S3Sink final : public Sink {
   Result<void> finish_cuts();
   /// When all sinks together keep too much: moves the largest objects to disk; cuts sets where that does not help.
   Result<void> relieve_memory();
-  void spill_objects();
-  void spill_the_largest();
+  bool spill_objects();
+  bool spill_the_largest();
   [[nodiscard]] bool is_over_memory() const;
   [[nodiscard]] bool can_spill() const;
   /// relieve_memory() would do something.

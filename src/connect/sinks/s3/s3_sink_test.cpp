@@ -108,6 +108,8 @@ class World {
     surroundings_.spill = &*spill_;
     failing_ = one_in;
   }
+  /// Another sink takes all room as soon as this one has seen that there is some, and leaves it before the next batch.
+  void with_neighbour() { neighbour_ = 0; }
   [[nodiscard]] std::int64_t most_in_memory() const { return most_in_memory_; }
   [[nodiscard]] std::int64_t most_on_disk() const { return most_on_disk_; }
   [[nodiscard]] std::size_t plans() const { return plans_; }
@@ -152,7 +154,14 @@ class World {
                  .account =
                      [&](std::int64_t change) {
                        account.bytes += change;
-                       return memory_ ? memory_->add(change) : MemoryLevel::roomy;
+                       if (!memory_) return MemoryLevel::roomy;
+                       const MemoryLevel level = memory_->add(change);
+                       if (neighbour_ && change == 0 && level == MemoryLevel::roomy) {
+                         const std::int64_t room = memory_->limit() - memory_->used() + 1;
+                         memory_->add(room);
+                         *neighbour_ += room;
+                       }
+                       return level;
                      }});
     std::vector<LaneStart> starts;
     for (std::size_t i = 0; i < 2; ++i) starts.push_back({&partitions_[i], bookmarks_[i], notes_[i]});
@@ -193,6 +202,7 @@ class World {
         if (failing_ != 0 && rng_.chance(1, failing_)) {
           disk_->plan({.kinds = io::all_operations(), .nth = 1 + rng_.below(8), .error = ErrorCode::io_error});
         }
+        if (neighbour_) memory_->add(-std::exchange(*neighbour_, 0));
         const Outcome outcome = sink.put(rest);
         if (memory_) most_in_memory_ = std::max(most_in_memory_, memory_->used());
         if (spill_) most_on_disk_ = std::max(most_on_disk_, spill_->used());
@@ -233,6 +243,7 @@ class World {
   std::optional<io::FaultInjectingFileSystem> disk_;
   std::optional<SpillFolder> spill_;
   std::optional<MemoryBudget> memory_;
+  std::optional<std::int64_t> neighbour_;  // bytes it holds
   std::uint64_t failing_ = 0;
   std::int64_t most_in_memory_ = 0;
   std::int64_t most_on_disk_ = 0;
@@ -334,6 +345,23 @@ TEST(S3Sink, WhatMemoryHasNoRoomForGoesToDiskAndTheBytesAreTheSame) {
       EXPECT_EQ(tight.plans(), 0U) << "nothing was cut for memory's sake";
       EXPECT_LE(tight.most_in_memory(), 128 << 10) << "behind every put() there is room again";
     }
+  }
+}
+
+TEST(S3Sink, ANeighbourThatTakesTheRoomMakesNoObjectSmaller) {
+  ConnectorConfig config = kByRecords;
+  config["flush.size"] = "120";
+  World calm(config, 1, false, kLarge);
+  calm.run();
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(seed);
+    World tight(config, seed, seed % 2 == 0, kLarge);
+    tight.with_memory(700 << 10, 64 << 20);
+    tight.with_neighbour();
+    tight.run();
+    EXPECT_TRUE(tight.objects() == calm.objects());
+    EXPECT_GT(tight.most_on_disk(), 0);
+    EXPECT_EQ(tight.plans(), 0U) << "nothing was cut for memory's sake";
   }
 }
 
