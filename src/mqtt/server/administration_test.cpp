@@ -184,6 +184,32 @@ TEST_F(AdministrationTest, TheEndOfASessionIsAnsweredWhenItIsOnDisk) {
   }
 }
 
+// Between DISCONNECT and the record of since when the session waits.
+TEST_F(AdministrationTest, ASessionIsThereWhileItsConnectionGoes) {
+  Durable server;
+  TestClient client = server.client("dev");
+  client.subscribe("a/#", 1);
+  settle(server);
+  server->receiver().settles_by_itself = false;
+  client.drop();
+  EXPECT_EQ(ids(list(server, {})), "dev- ");
+  int told = 0;
+  for (int i = 0; i < 2; ++i) {
+    Administration(server->exchange()).disconnect("dev", true, executor, [&](auto status) {
+      told += status ? 1 : 100;
+    });
+  }
+  settle(server);
+  EXPECT_EQ(told, 0);
+  for (int i = 0; i < 3; ++i) {
+    server->receiver().settle();
+    settle(server);
+  }
+  EXPECT_EQ(told, 2);
+  EXPECT_EQ(ids(list(server, {})), "");
+  EXPECT_EQ(server->recorded(kSessionTopic, "dev"), std::nullopt);
+}
+
 TEST_F(AdministrationTest, TheEndOfASessionThatFindsNoRoomIsTold) {
   Durable server;
   server.client("dev").drop();

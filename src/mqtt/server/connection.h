@@ -109,6 +109,8 @@ class Connection final : public net::StreamHandler {
   void displaced();
   /// An administrator ends it, and its session if he waits for the end of that.
   void disconnect_by_admin(Settled session_ended = {});
+  /// It has the session of its client identifier, until that is handed on or kept.
+  [[nodiscard]] bool owns_client_id() const { return owns_client_id_; }
   [[nodiscard]] bool is_connected() const { return state_ == State::connected; }
   void describe(SessionState& state) const;
   /// Ends the session of a connection that is closing; at the end of a turn.

@@ -36,14 +36,13 @@ void Connection::describe(SessionState& state) const {
 }
 
 void Connection::disconnect_by_admin(Settled session_ended) {
-  if (state_ != State::connected && state_ != State::entering) {
-    if (session_ended) session_ended(ReceiptStatus::durable);
-    return;
-  }
-  if (session_ended) {
+  if (session_ended && owns_client_id_ && session_) {  // also when the connection is on its way out already
     session_->set_expiry_s(0);
     server_.watch_end(id_, std::move(session_ended));
+  } else if (session_ended) {
+    session_ended(ReceiptStatus::durable);
   }
+  if (state_ != State::connected && state_ != State::entering) return;
   close({protocol::ReasonCode::administrative_action, "an administrator ended this connection"});
 }
 

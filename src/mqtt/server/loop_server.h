@@ -169,7 +169,7 @@ class LoopServer final : public ReceiptSink {
   /// The same; `settled`, if any, comes for every session.
   void end_session_state(Session& session, Settled settled);
   /// `settled` comes when the connection has let go of its session and the end of that is on disk.
-  void watch_end(ConnectionId id, Settled settled) { watched_ends_.emplace(id.value(), std::move(settled)); }
+  void watch_end(ConnectionId id, Settled settled);
   [[nodiscard]] Settled take_watch(ConnectionId id);
   [[nodiscard]] Receipt admin_receipt(Settled settled);
 

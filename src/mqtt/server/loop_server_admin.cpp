@@ -36,6 +36,18 @@ void LoopServer::publish_from_within(const Message& message, const protocol::Pro
   hand_over();
 }
 
+void LoopServer::watch_end(ConnectionId id, Settled settled) {
+  Settled& watch = watched_ends_[id.value()];
+  if (!watch) {
+    watch = std::move(settled);
+    return;
+  }
+  watch = [first = std::move(watch), second = std::move(settled)](ReceiptStatus status) mutable {
+    first(status);
+    second(status);
+  };
+}
+
 Receipt LoopServer::admin_receipt(Settled settled) {
   const std::uint64_t token = kAdminToken | ++last_admin_token_;
   admin_waiting_.emplace(token, std::move(settled));
@@ -77,7 +89,13 @@ std::vector<SessionState> LoopServer::inspect(const SessionQuery& query) {
     }
   };
   table_.for_each([&](const Connection& connection) {
-    if (connection.session() != nullptr && connection.is_connected()) add(*connection.session(), &connection);
+    const Session* const session = connection.session();
+    if (session == nullptr) return;
+    if (connection.is_connected()) {
+      add(*session, &connection);
+    } else if (!query.connected_only && connection.owns_client_id() && session->outlives_connection()) {
+      add(*session, nullptr);  // its connection is on its way out
+    }
   });
   if (!query.connected_only) {
     for (const auto& [id, session] : absent_) add(*session, nullptr);
