@@ -47,7 +47,10 @@ void GroupCoordinator::store_commit(Now now, const GroupPtr& group, OffsetCommit
       continue;
     }
     StoredOffset offset{.offset = std::move(entry.offset), .commit_time_ms = now.wall.count()};
-    if (request.retention) offset.expire_time_ms = (now.wall + *request.retention).count();
+    if (request.retention) {  // any number a client likes
+      const auto most = WallTime::max() - std::max(now.wall, WallTime(0));
+      offset.expire_time_ms = (now.wall + std::min<std::chrono::milliseconds>(*request.retention, most)).count();
+    }
     OffsetEntry& current = group->offset_entry(entry.partition);
     ++current.pending;
     if (bugs_.show_pending_commit) current.stored = offset;

@@ -133,6 +133,14 @@ TEST_F(CommittedOffsets, AnOldClientSaysHowLongItself) {
   EXPECT_EQ(committed(), -1);
 }
 
+TEST_F(CommittedOffsets, AnOldClientSaysForEver) {
+  OffsetCommit request{.group = "g", .retention = std::chrono::milliseconds::max()};
+  request.entries.push_back({{"t", 0}, {.offset = 1}});
+  (void)ask<OffsetCommitResult>(&GroupCoordinator::commit, request).take();
+  advance(30 * kDay);
+  EXPECT_EQ(committed(), 1);
+}
+
 TEST_F(CommittedOffsets, GoWithTheirTopic) {
   (void)commit(1).take();
   (void)commit(2, "", -1, 0, "u").take();
