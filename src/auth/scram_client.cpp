@@ -42,7 +42,9 @@ Result<std::string> ScramClient::final(std::string_view server_first) {
   std::uint32_t iterations = 0;
   std::from_chars(server_first.data() + count_at + 3, server_first.data() + server_first.size(), iterations);
   if (!salt || iterations == 0) return fail(ErrorCode::malformed, "SCRAM: the server's first message is wrong");
-  if (!nonce.starts_with(nonce_) || nonce.size() == nonce_.size() || iterations > kMaxIterations) {
+  // Too few iterations would make the proof cheap to guess from, for a server that only pretends.
+  const bool fair = iterations >= kMinIterations && iterations <= kMaxIterations;
+  if (!nonce.starts_with(nonce_) || nonce.size() == nonce_.size() || !fair) {
     return fail(ErrorCode::permission_denied, "SCRAM: this is not the server it says it is");
   }
   return prove(server_first, nonce, *salt, iterations);

@@ -16,7 +16,7 @@ class ScramClient {
   ScramClient(ScramKind kind, std::string_view user, std::string password, std::string nonce);
   [[nodiscard]] std::string first() const { return "n,," + bare_; }
   /// The proof for the server's first message. Errors: malformed; permission_denied (its nonce does not begin with
-  /// ours, or it asks for more iterations than kMaxIterations: another server than we think).
+  /// ours, or its iterations are outside kMinIterations to kMaxIterations: another server than we think).
   Result<std::string> final(std::string_view server_first);
   /// Whether the server proved that it knows the user, too.
   [[nodiscard]] bool accepts(std::string_view server_final) const {

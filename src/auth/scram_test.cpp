@@ -102,8 +102,9 @@ TEST(Scram, RefusesWhatIsNoScram) {
 TEST(Scram, AClientRefusesAServerThatIsAnother) {
   testing::ScramClient client(ScramKind::sha256, "user", "pencil");
   for (const char* first : {"", "r=client", "r=clientserver,s=QSXCR+Q6sek8bf92", "r=clientserver,s=*,i=4096",
-                            "r=clientserver,s=QSXCR+Q6sek8bf92,i=0", "r=clientserver,s=QSXCR+Q6sek8bf92,i=9999999",
-                            "r=client,s=QSXCR+Q6sek8bf92,i=4096", "r=otherserver,s=QSXCR+Q6sek8bf92,i=4096"}) {
+                            "r=clientserver,s=QSXCR+Q6sek8bf92,i=0", "r=clientserver,s=QSXCR+Q6sek8bf92,i=4095",
+                            "r=clientserver,s=QSXCR+Q6sek8bf92,i=9999999", "r=client,s=QSXCR+Q6sek8bf92,i=4096",
+                            "r=otherserver,s=QSXCR+Q6sek8bf92,i=4096"}) {
     EXPECT_EQ(client.final(first), "") << first;
     EXPECT_FALSE(client.accepts(""));
   }
