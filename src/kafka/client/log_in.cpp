@@ -9,12 +9,13 @@
 #include "kafka/client/client.h"
 #include "kafka/protocol/messages/sasl_authenticate.h"
 #include "kafka/protocol/messages/sasl_handshake.h"
+#include "kafka/server/error_codes.h"
 
 namespace millrace::kafka {
 namespace {
 
-constexpr std::int16_t kUnsupportedMechanism = 33;
-constexpr std::int16_t kIllegalState = 34;
+constexpr auto kUnsupportedMechanism = static_cast<std::int16_t>(KafkaError::unsupported_sasl_mechanism);
+constexpr auto kIllegalState = static_cast<std::int16_t>(KafkaError::illegal_sasl_state);
 
 struct Mechanism {
   std::string_view name;
